@@ -1,0 +1,22 @@
+"""Session ids: drawing new ones, knowing their form, and the digest that stores see instead of them."""
+
+from __future__ import annotations
+
+import os
+from hashlib import sha256
+
+#: A regular expression for the characters of an id; an id of *n* bytes has 2 *n* of them.
+DIGITS = "[0-9A-F]"
+
+
+def new_id(size: int) -> str:
+    """Draw an id: *size* random bytes from the operating system, as upper-case hexadecimal digits."""
+    return os.urandom(size).hex().upper()
+
+
+def key_of(session_id: str) -> bytes:
+    """Return the key under which a store knows the session: the SHA-256 digest of its id.
+
+    Who reads a store, or a stolen copy of one, learns no id and so can open no session.
+    """
+    return sha256(session_id.encode()).digest()

@@ -1,0 +1,318 @@
+"""SessionManager: all policy. It creates, finds, changes and ends sessions and tells the listeners."""
+
+from __future__ import annotations
+
+import logging
+import threading
+import time
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass
+from types import TracebackType
+from typing import Self
+
+from .accesses import Accesses
+from .attributes import Attributes
+from .config import SessionConfig
+from .errors import InvalidSessionError, TooManySessionsError
+from .events import Listener, Listeners
+from .ids import key_of, new_id
+from .record import SessionInfo, SessionRecord
+from .session import HttpSession
+from .stores import SessionStore, Stored, open_store
+from .stores.base import Changes
+from .sweeper import Sweeper
+
+_log = logging.getLogger("httpsession")
+
+#: How many sessions one call of the store ends at a time.
+BATCH = 1000
+
+
+@dataclass(frozen=True, slots=True)
+class SessionStats:
+    """What a manager has seen since it was made."""
+
+    #: Sessions that are alive, or have timed out without anybody having looked since.
+    active: int
+    created: int
+    #: Sessions that timed out, or reached the end of their lifetime.
+    expired: int
+    invalidated: int
+    #: Sessions given up for new ones because there were too many.
+    evicted: int
+    #: Sessions refused because there were too many.
+    rejected: int
+
+
+@dataclass(frozen=True, slots=True)
+class Rotation:
+    """What a change of the id replaced, for the case that the client never hears of the new one."""
+
+    id: str
+    principal: str | None
+    max_inactive_interval: int
+
+
+class SessionManager:
+    """The sessions of one application, its "servlet context": two managers never share a session (Servlet 6.1, 7.3).
+
+    Can be used as a context manager that closes itself.
+    """
+
+    def __init__(
+        self,
+        store: SessionStore | str | None = None,
+        *,
+        config: SessionConfig | None = None,
+        listeners: Iterable[Listener] = (),
+    ) -> None:
+        """Take a *store*, or its URL; None keeps the sessions in memory.
+
+        Raises:
+            ConfigError: no store has this URL.
+            ValueError: one of *listeners* is no listener.
+        """
+        self.config = SessionConfig() if config is None else config
+        #: The registered listeners, sorted.
+        self.listeners = Listeners(listeners)
+        self._store = open_store(store or "memory://") if store is None or isinstance(store, str) else store
+        #: The requests under way, and the accesses of those that have ended.
+        self.accesses = Accesses()
+        self._store.in_use = self.accesses.in_use
+        self._sweeper = Sweeper(self, self.config.sweep_interval)
+        self._making_room = threading.Lock()
+        self._counting = threading.Lock()
+        self._counts = dict.fromkeys(("created", "expired", "invalidated", "evicted", "rejected"), 0)
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
+    ) -> None:
+        self.close()
+
+    def sweep(self, now: float | None = None) -> int:
+        """End all sessions that are over by *now*, in seconds since the epoch; return how many there were.
+
+        The background thread does this every ``sweep_interval`` seconds. What listeners raise is logged.
+        """
+        self.tell_store()
+        now = time.time() if now is None else now
+        total = 0
+        while True:
+            expired = self._store.expire(now, BATCH)
+            for stored in expired:
+                self._end_quietly(stored, "expired")
+            total += len(expired)
+            if len(expired) < BATCH:
+                return total
+
+    def stats(self) -> SessionStats:
+        """Return how many sessions there are and what became of the others."""
+        with self._counting:
+            return SessionStats(active=len(self._store), **self._counts)
+
+    def sessions_of(self, principal: str) -> tuple[SessionInfo, ...]:
+        """Return the sessions in which *principal* is logged in, the oldest first."""
+        self.tell_store()
+        now = time.time()
+        alive = [record for record in self._store.of(principal) if record.due() > now]
+        return tuple(record.info() for record in sorted(alive, key=lambda record: record.creation_time))
+
+    def invalidate(self, handle: str) -> bool:
+        """End the session that has this handle (:attr:`SessionInfo.handle`); False if there is none."""
+        try:
+            key = bytes.fromhex(handle)
+        except ValueError:
+            return False
+        return self._end_by_key(key)
+
+    def invalidate_all(self, principal: str, *, except_: HttpSession | None = None) -> int:
+        """End the sessions in which *principal* is logged in, all but the one given; return how many there were."""
+        spared = None if except_ is None else except_.id
+        return sum(self._end_by_key(record.key) for record in self._store.of(principal) if record.id != spared)
+
+    def close(self) -> None:
+        """Stop the background thread and end the sessions, which are lost with the process (Servlet 6.1, 11.3.4)."""
+        self._sweeper.stop()
+        for stored in self._store:
+            claimed = self._store.remove(stored.record.key)
+            if claimed is not None:
+                self._end_quietly(claimed, "invalidated")
+
+    def create(self) -> HttpSession:
+        """Make a session and tell the listeners; what they raise goes to the caller, and the session is ended.
+
+        Raises:
+            TooManySessionsError: there are ``max_sessions`` already, and none of them can be given up.
+        """
+        if self.config.max_sessions is None:
+            session = self._create()
+        else:
+            with self._making_room:
+                self._make_room(self.config.max_sessions)
+                session = self._create()
+        self._count("created")
+        try:
+            self.listeners.session_created(session)
+        except BaseException:
+            self.end(session)
+            raise
+        return session
+
+    def find(self, session_id: str, arrived: float) -> HttpSession | None:
+        """Return the session with this id for a request that *arrived* then, and note the access.
+
+        If the session was over by then it is ended here and now: the listeners are told, and what they raise goes to
+        the caller (S52).
+        """
+        if self.accesses.ended:
+            self.tell_store()
+        stored = self._store.load(key_of(session_id), arrived)
+        if stored is None:
+            return None
+        session = HttpSession(self, self.listeners, stored.record, stored.attributes)
+        if stored.record.removed:
+            self._destroy(session, stored.attributes, "expired")
+            return None
+        return session
+
+    def change_session_id(self, session: HttpSession) -> Rotation:
+        """Give the session a new id, by which the old one is dead, and return what that replaced.
+
+        The listeners are the caller's to tell, when it has noted the new id.
+
+        Raises:
+            InvalidSessionError: the session is over.
+        """
+        record = session.record
+        before = Rotation(record.id, record.principal, record.max_inactive_interval)
+        self._save(session, Changes(new_id=self._draw_id()))
+        session.keep_journal()
+        return before
+
+    def take_back(self, session: HttpSession, rotation: Rotation) -> None:
+        """Undo a change of the id, and what was set since in the same request: its client will not hear of it."""
+        new_id = session.id
+        try:
+            session.take_back()
+            self._save(
+                session,
+                Changes(
+                    new_id=(rotation.id, key_of(rotation.id)),
+                    principal=rotation.principal,
+                    max_inactive_interval=rotation.max_inactive_interval,
+                ),
+            )
+        except InvalidSessionError:
+            return  # another request has ended the session, and so the new id with it
+        self.listeners.session_id_changed(session, new_id)
+
+    def bind_principal(self, session: HttpSession, principal: str) -> None:
+        """Note that *principal* is logged in.
+
+        Raises:
+            InvalidSessionError: the session is over.
+        """
+        self._save(session, Changes(principal=principal))
+
+    def change_interval(self, session: HttpSession, seconds: int) -> None:
+        """Change the interval of *session*; of one that is over, too, where it has no effect (S28)."""
+        if not self._store.save(session.record.key, Changes(max_inactive_interval=seconds)):
+            session.record.max_inactive_interval = seconds
+
+    def end(self, session: HttpSession) -> None:
+        """End the session, unless somebody else is at it: first the registered listeners hear while the attributes can
+        still be read, then the session is invalid, then the attributes are unbound (S57). All of it happens whatever
+        listeners raise; the first exception goes to the caller."""
+        stored = self._store.remove(session.record.key)
+        if stored is not None:
+            self._destroy(session, stored.attributes, "invalidated")
+
+    def release(self, session: HttpSession) -> None:
+        """Note that a request has done with the session: from now on it idles."""
+        session.record.used = time.time()
+
+    def tell_store(self) -> None:
+        """Tell the store of the requests that ended without asking for their session."""
+        self.accesses.tell(self._store.touch)
+
+    def start(self) -> None:
+        """Start the background thread, if it does not run yet."""
+        self._sweeper.start()
+
+    @property
+    def is_shared(self) -> bool:
+        """Whether other processes see the sessions."""
+        return self._store.is_shared
+
+    def _create(self) -> HttpSession:
+        config = self.config
+        now = time.time()
+        attributes = Attributes()
+        while True:
+            session_id, key = self._draw_id()
+            record = SessionRecord.created(session_id, key, now, config.max_inactive_interval, config.max_lifetime)
+            if self._store.create(Stored(record, attributes)):
+                return HttpSession(self, self.listeners, record, attributes)
+
+    def _draw_id(self) -> tuple[str, bytes]:
+        session_id = new_id(self.config.id_bytes)
+        return session_id, key_of(session_id)
+
+    def _make_room(self, max_sessions: int) -> None:
+        """Give up sessions until there is room for one: those that are over, then those whose client never came back.
+
+        Raises:
+            TooManySessionsError: that is not enough.
+        """
+        if len(self._store) >= max_sessions:
+            self.sweep()
+        while len(self._store) >= max_sessions:
+            stored = self._store.abandoned()
+            if stored is None:
+                self._count("rejected")
+                raise TooManySessionsError(f"there are {max_sessions} sessions, which is SessionConfig.max_sessions")
+            self._end_quietly(stored, "evicted")
+
+    def _save(self, session: HttpSession, changes: Changes) -> None:
+        if not self._store.save(session.record.key, changes):
+            raise InvalidSessionError("the session was invalidated or has timed out")
+
+    def _end_by_key(self, key: bytes) -> bool:
+        stored = self._store.remove(key)
+        if stored is None:
+            return False
+        session = HttpSession(self, self.listeners, stored.record, stored.attributes)
+        self._destroy(session, stored.attributes, "invalidated")
+        return True
+
+    def _end_quietly(self, stored: Stored, how: str) -> None:
+        """Finish off a session outside the request that it belongs to: what listeners raise is logged."""
+        session = HttpSession(self, self.listeners, stored.record, stored.attributes)
+        try:
+            self._destroy(session, stored.attributes, how)
+        except Exception:
+            _log.exception("A listener failed when the session %r ended.", session)
+
+    def _destroy(self, session: HttpSession, attributes: Attributes, how: str) -> None:
+        """Tell the listeners and unbind the attributes of a session that is out of its store."""
+        self._count(how)
+        errors: list[BaseException] = []
+        self._attempt(errors, lambda: self.listeners.session_destroyed(session))
+        for name, value in attributes.close().items():
+            self._attempt(errors, lambda name=name, value=value: session.tell_unbound(name, value))  # type: ignore[misc]
+        if errors:
+            raise errors[0]
+
+    @staticmethod
+    def _attempt(errors: list[BaseException], call: Callable[[], None]) -> None:
+        try:
+            call()
+        except BaseException as error:
+            errors.append(error)
+
+    def _count(self, what: str) -> None:
+        with self._counting:
+            self._counts[what] += 1

@@ -1,0 +1,163 @@
+"""SessionMiddleware: WSGI in, WSGI out, and when the headers go out."""
+
+from __future__ import annotations
+
+import warnings
+from collections.abc import Callable, Iterable, Iterator
+from types import TracebackType
+from typing import TYPE_CHECKING
+
+from .manager import SessionManager
+from .request import ENVIRON_KEY, RequestSession
+from .tracking import Tracking
+
+if TYPE_CHECKING:
+    from _typeshed.wsgi import StartResponse, WSGIApplication, WSGIEnvironment
+
+    _ExcInfo = tuple[type[BaseException], BaseException, TracebackType] | tuple[None, None, None]
+
+#: Bodies that are complete when the application returns them.
+_COMPLETE = (list, tuple)
+
+
+class SessionMiddleware:
+    """Gives a WSGI application sessions: inside it ``get_session(environ)`` works.
+
+    The headers of a response are held back until its first chunk that is not empty, the first ``write()``, or its end,
+    so that a session can be made until then (Servlet 6.1, 9.3).
+    """
+
+    def __init__(self, app: WSGIApplication, manager: SessionManager | None = None) -> None:
+        """Wrap *app*; without a *manager* its sessions are kept in memory, with the default configuration.
+
+        Raises:
+            TypeError: *app* is no WSGI application.
+        """
+        if not callable(app):
+            raise TypeError(f"a WSGI application can be called, {app!r} cannot")
+        self.app = app
+        #: The sessions of the application.
+        self.manager = SessionManager() if manager is None else manager
+        self._tracking = Tracking(self.manager.config)
+        self._is_started = False
+
+    def __call__(self, environ: WSGIEnvironment, start_response: StartResponse) -> Iterable[bytes]:
+        """Answer a request."""
+        if ENVIRON_KEY in environ:
+            if environ[ENVIRON_KEY].servlet_context is self.manager:
+                return self.app(environ, start_response)
+            environ = environ.copy()  # the outer application keeps its own sessions (S19)
+        if not self._is_started:
+            self._start(environ)
+        session = environ[ENVIRON_KEY] = RequestSession(self.manager, self._tracking, environ)
+        response = _Response(session, start_response)
+        try:
+            body = self.app(environ, response.start)
+            if type(body) not in _COMPLETE and not _is_file(body, environ):
+                return _Body(body, response)
+            response.send()
+        except BaseException:
+            response.close()
+            raise
+        if session.arrived:
+            session.end()
+        return body
+
+    def _start(self, environ: WSGIEnvironment) -> None:
+        """Do what the first request of a process is the right time for."""
+        self._is_started = True
+        self.manager.start()
+        if environ.get("wsgi.multiprocess") and not self.manager.is_shared:
+            warnings.warn(
+                "the sessions are kept in the memory of one process, but the server runs several: a client whose next "
+                "request another one answers has lost its session there; run one process, or use a shared store",
+                RuntimeWarning,
+                stacklevel=3,
+            )
+
+
+class _Response:
+    """The response on its way out: it holds the headers back until the session is committed."""
+
+    __slots__ = ("_exc_info", "_headers", "_start_response", "_status", "_write", "session")
+
+    def __init__(self, session: RequestSession, start_response: StartResponse) -> None:
+        self.session = session
+        self._start_response = start_response
+        self._status: str | None = None
+
+    def start(
+        self, status: str, headers: list[tuple[str, str]], exc_info: _ExcInfo | None = None
+    ) -> Callable[[bytes], object]:
+        """Be the application's ``start_response``."""
+        if exc_info is not None and self.session.is_committed:
+            return self._start_response(status, headers, exc_info)  # which raises it
+        if exc_info is None and self._status is not None:
+            raise AssertionError("start_response() was called a second time, without exc_info")
+        self._status = status
+        self._headers = headers
+        self._exc_info = exc_info
+        return self.write
+
+    def write(self, data: bytes) -> object:
+        """Be the ``write()`` that the application got from ``start_response``."""
+        if not self.session.is_committed:
+            self.send()
+        return self._write(data)
+
+    def send(self) -> None:
+        """Commit the session and let the headers go out, with the session cookie if one is due."""
+        if self._status is None:
+            raise AssertionError("the application sends a body, but has not called start_response()")
+        session, headers = self.session, self._headers
+        cookie = session.commit() if session.has_looked else None
+        if cookie is not None:
+            headers = [*(header for header in headers if not session.is_own_cookie(header)), ("Set-Cookie", cookie)]
+        if self._exc_info is None:
+            self._write = self._start_response(self._status, headers)
+        else:
+            self._write = self._start_response(self._status, headers, self._exc_info)
+            self._exc_info = None
+        session.is_committed = True
+
+    def close(self) -> None:
+        """Be done: what could not go out is taken back."""
+        if not self.session.is_committed:
+            self.session.abandon()
+        if self.session.arrived:
+            self.session.end()
+
+
+class _Body:
+    """A body that is made while it is sent, as part of the request: the session is in use until :meth:`close`."""
+
+    __slots__ = ("_body", "_response")
+
+    def __init__(self, body: Iterable[bytes], response: _Response) -> None:
+        self._body = body
+        self._response = response
+
+    def __iter__(self) -> Iterator[bytes]:
+        response = self._response
+        for chunk in self._body:
+            if not response.session.is_committed:
+                if not chunk:
+                    continue
+                response.send()
+            yield chunk
+        if not response.session.is_committed:
+            response.send()
+
+    def close(self) -> None:
+        """Close the application's body; what that does to the session is part of the request, too."""
+        try:
+            if hasattr(self._body, "close"):
+                self._body.close()
+        finally:
+            self._response.close()
+
+
+def _is_file(body: Iterable[bytes], environ: WSGIEnvironment) -> bool:
+    """Return whether the server made *body* to send a file by its own means, which it knows by the type."""
+    wrapper = environ.get("wsgi.file_wrapper")
+    return isinstance(wrapper, type) and isinstance(body, wrapper)

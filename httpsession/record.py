@@ -1,0 +1,79 @@
+"""The small record of one session: its times, whose it is, and when it is over."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from math import inf
+
+
+@dataclass(slots=True, eq=False)
+class SessionRecord:
+    """What is known of a session beside its attributes. Times are seconds since the epoch."""
+
+    id: str
+    #: Under which a store knows the session (:func:`httpsession.ids.key_of`).
+    key: bytes
+    creation_time: float
+    #: Seconds without a request after which the session is over; zero or less: never.
+    max_inactive_interval: int
+    #: When the session is over whatever happens.
+    deadline: float
+    #: When the latest request of the session arrived.
+    accessed: float
+    #: When the request before that one arrived: what applications see (Servlet 6.1, 7.6).
+    last_accessed_time: float
+    #: When the latest request of the session ended.
+    used: float
+    #: The user that was bound by a login.
+    principal: str | None = None
+    #: Whether the client has yet to come back with the id (Servlet 6.1, 7.2).
+    is_new: bool = True
+    #: Whether the session has been taken out of its store, by an invalidation or by its end.
+    removed: bool = False
+
+    @classmethod
+    def created(cls, session_id: str, key: bytes, now: float, interval: int, lifetime: float | None) -> SessionRecord:
+        """Return the record of a session that begins *now*."""
+        deadline = inf if lifetime is None else now + lifetime
+        return cls(session_id, key, now, interval, deadline, accessed=now, last_accessed_time=now, used=now)
+
+    def due(self) -> float:
+        """Return the time at which the session is over if no further request comes; infinite for never."""
+        interval = self.max_inactive_interval
+        if interval <= 0:
+            return self.deadline
+        used = self.used
+        if self.accessed > used:
+            used = self.accessed
+        idle = used + interval
+        return idle if idle < self.deadline else self.deadline
+
+    def access(self, arrived: float) -> None:
+        """Note the arrival of a request; one that is noted late does not turn the times back."""
+        if arrived >= self.accessed:
+            self.last_accessed_time = self.accessed
+            self.accessed = arrived
+
+    def info(self) -> SessionInfo:
+        """Return what may be shown of the session."""
+        return SessionInfo(
+            handle=self.key.hex(),
+            principal=self.principal,
+            creation_time=self.creation_time,
+            last_accessed_time=self.accessed,
+            max_inactive_interval=self.max_inactive_interval,
+        )
+
+
+@dataclass(frozen=True, slots=True)
+class SessionInfo:
+    """A session as a list of sessions shows it: nothing here opens the session. Times are seconds since the epoch."""
+
+    #: A name for the session that is not its id: what :meth:`SessionManager.invalidate` takes.
+    handle: str
+    principal: str | None
+    creation_time: float
+    #: When the latest request of the session arrived.
+    last_accessed_time: float
+    #: Seconds; zero or less: the session does not time out.
+    max_inactive_interval: int

@@ -1,0 +1,338 @@
+"""The session half of one request."""
+
+from __future__ import annotations
+
+import logging
+import time
+from collections.abc import Iterable, Sequence
+from typing import TYPE_CHECKING, Literal, overload
+
+from werkzeug.wsgi import get_host
+
+from .errors import IllegalStateError, ResponseCommittedError
+from .ids import key_of
+from .manager import Rotation, SessionManager
+from .session import HttpSession
+from .tracking import Tracking
+from .urls import RequestUrl, is_relative
+
+if TYPE_CHECKING:
+    from _typeshed.wsgi import WSGIEnvironment
+
+_log = logging.getLogger("httpsession")
+
+#: Where a request's :class:`RequestSession` is in its environ.
+ENVIRON_KEY = "httpsession"
+#: How many ids of one request are looked up.
+MAX_LOOKUPS = 4
+
+
+class RequestSession:
+    """What a request knows of sessions (Servlet 6.1, the session methods of ``HttpServletRequest`` and ``-Response``).
+
+    It is in the environ as one object, so that copies of the environ share it (S18). It does not hold the environ,
+    which would make every request a reference cycle, and looks for no session before it is asked.
+    """
+
+    #: When the request arrived; zero while it has nothing to do with any session.
+    arrived = 0.0
+    #: Whether the headers of the response have gone out.
+    is_committed = False
+    #: The well-formed ids that the client sent, those in cookies first.
+    _ids: Sequence[str] = ()
+    _cookies = ""
+    _url_values: Sequence[str] = ()
+    _host = ""
+    #: Whether the session that the client asked for has been looked for.
+    has_looked = False
+    #: The session that the client asked for, and the id by which it did.
+    _joined: HttpSession | None = None
+    _joined_id: str | None = None
+    #: The session that the request uses.
+    _session: HttpSession | None = None
+    #: Whether this request made it, the id that this request gave it, and what that replaced.
+    _has_created = False
+    _issued_id: str | None = None
+    _rotation: Rotation | None = None
+
+    def __init__(self, manager: SessionManager, tracking: Tracking, environ: WSGIEnvironment) -> None:
+        """Made by :class:`SessionMiddleware`: take from *environ* what will be needed, before anybody changes it."""
+        self._manager = manager
+        self._tracking = tracking
+        if tracking.url.enabled:
+            self._url_values = tracking.url.read(environ)
+            self._host = get_host(environ)
+        self._scheme = environ["wsgi.url_scheme"]
+        self._script_name = environ["SCRIPT_NAME"] if "SCRIPT_NAME" in environ else ""  # noqa: SIM401 (no call)
+        self._path_info = environ["PATH_INFO"] if "PATH_INFO" in environ else ""  # noqa: SIM401 (no call)
+        if "HTTP_COOKIE" in environ and tracking.cookie.enabled:
+            self._cookies = environ["HTTP_COOKIE"]
+            if tracking.cookie.name in self._cookies:
+                self._ids = tracking.cookie.find_ids(self._cookies)
+        if self._url_values:
+            self._ids = [*self._ids, *filter(tracking.url.is_well_formed, self._url_values)]
+        if self._ids:
+            self.arrived = time.time()
+            manager.accesses.under_way[self] = None
+
+    @overload
+    def get_session(self, create: Literal[True] = True) -> HttpSession: ...
+
+    @overload
+    def get_session(self, create: bool) -> HttpSession | None: ...
+
+    def get_session(self, create: bool = True) -> HttpSession | None:
+        """Return the session of this request. If there is none, make one, or return None if *create* is false.
+
+        Raises:
+            ResponseCommittedError: a session would have to be made, but the cookie cannot be sent any more (S5).
+            TooManySessionsError: there are ``SessionConfig.max_sessions`` already.
+        """
+        if not self.has_looked:
+            session = self._look_up()
+        else:
+            session = self._session
+            if session is not None and not session.is_valid:
+                session = None
+        if session is None and create:
+            return self._create()
+        return session
+
+    def change_session_id(self) -> str:
+        """Give the session of this request a new id and return it; the old one is dead at once.
+
+        Raises:
+            IllegalStateError: there is no session.
+            ResponseCommittedError: the client could not be told.
+        """
+        session = self.get_session(create=False)
+        if session is None:
+            raise IllegalStateError("the request has no session whose id could be changed")
+        self._check_not_committed("the id of the session can be changed")
+        rotation = self._manager.change_session_id(session)
+        if not self._has_created and self._rotation is None:
+            self._rotation = rotation
+        self._issued_id = session.id
+        self._manager.listeners.session_id_changed(session, rotation.id)
+        return session.id
+
+    def login(self, principal: str) -> HttpSession:
+        """Bind *principal*, the name of a user, to the session of this request, which is made if there is none.
+
+        The id is changed, unless this request gave it out, so that an id planted before the login opens nothing (R7).
+        If another user was bound the session starts empty (R9).
+
+        Raises:
+            ValueError: *principal* is no string or empty.
+            ResponseCommittedError: the client could not be told of the new id.
+        """
+        if not isinstance(principal, str) or not principal:
+            raise ValueError(f"a principal is a string and not empty, not {principal!r}")
+        self._check_not_committed("somebody can log in")
+        session = self.get_session()
+        if not self._has_created:
+            self.change_session_id()
+        if session.principal not in (None, principal):
+            session.clear()
+        self._manager.bind_principal(session, principal)
+        return session
+
+    def logout(self) -> None:
+        """Invalidate the session of this request, if there is one."""
+        session = self.get_session(create=False)
+        if session is not None:
+            session.invalidate()
+
+    @property
+    def servlet_context(self) -> SessionManager:
+        """The manager of the application that the request went to."""
+        return self._manager
+
+    @property
+    def requested_session_id(self) -> str | None:
+        """The id that the client sent, verbatim, whether there is such a session or not; None if it sent none.
+
+        If it sent several it is the first of a valid session, the first of all if there is none.
+        """
+        return self._requested()[0]
+
+    @property
+    def is_requested_session_id_valid(self) -> bool:
+        """Whether the id that the client sent is that of a session that is alive, and still its id."""
+        if not self.has_looked:
+            self._look_up()
+        joined = self._joined
+        return joined is not None and joined.is_valid and joined.id == self._joined_id
+
+    @property
+    def is_requested_session_id_from_cookie(self) -> bool:
+        """Whether the client sent the id in a cookie."""
+        return self._requested()[1] == "cookie"
+
+    @property
+    def is_requested_session_id_from_url(self) -> bool:
+        """Whether the client sent the id in the URL."""
+        return self._requested()[1] == "url"
+
+    def encode_url(self, url: str) -> str:
+        """Return *url* with the session id in it, for a link or a form, if the client needs it there.
+
+        That is so when there is a session, ids travel in URLs, the client did not send its id in a cookie, and the URL
+        leads to this application; otherwise *url* comes back unchanged (Servlet 6.1, ``HttpServletResponse``).
+        """
+        session = self._session_for_urls()
+        if session is None or not url or not self._url().is_same_application(url):
+            return url
+        return self._tracking.url.add(url, session.id)
+
+    def encode_redirect_url(self, url: str) -> str:
+        """Return *url* with the session id in it, for a redirect, if the client needs it there.
+
+        Raises:
+            ValueError: *url* is relative and leads above the root.
+        """
+        if url and is_relative(url):
+            self._url().absolute_path(url)
+        return self.encode_url(url)
+
+    def store_keys(self) -> Iterable[bytes]:
+        """Return the keys of the sessions that the request may be using: see :class:`httpsession.accesses.Access`."""
+        if self.has_looked:
+            return () if self._session is None else (self._session.record.key,)
+        return map(key_of, self._ids)
+
+    def commit(self) -> str | None:
+        """Return the value of the Set-Cookie header that is due when the headers go out, if one is.
+
+        An id that another request has changed meanwhile is not sent.
+        """
+        session, cookie = self._session, self._tracking.cookie
+        if session is None or not cookie.enabled:
+            return None
+        if session.is_valid:
+            session_id = session.record.id
+            if session_id != self._issued_id:
+                return None
+            return cookie.cookie(session_id, self._script_name, self._scheme == "https")
+        joined = self._joined
+        if joined is None or not joined.invalidated_here or not self.is_requested_session_id_from_cookie:
+            return None
+        if not self._manager.config.expire_cookie:
+            return None
+        return cookie.expired_cookie(self._script_name, self._scheme == "https")
+
+    def is_own_cookie(self, header: tuple[str, str]) -> bool:
+        """Return whether a header of the response sets the session cookie."""
+        return self._tracking.cookie.is_own(header)
+
+    def abandon(self) -> None:
+        """Take back what cannot take effect, since the request failed and the client will not hear of its id."""
+        session = self._session
+        if session is None or not session.is_valid:
+            return
+        try:
+            if self._has_created:
+                self._manager.end(session)
+            elif self._rotation is not None:
+                self._manager.take_back(session, self._rotation)
+        except Exception:
+            _log.exception("A listener failed when a failed request was taken back.")
+
+    def end(self) -> None:
+        """Note that the response has gone: the idle time of the session begins."""
+        if self._session is not None:
+            self._manager.release(self._session)
+        elif not self.has_looked:
+            self._manager.accesses.ended.append((self._ids, self.arrived, time.time()))
+        del self._manager.accesses.under_way[self]
+        self.arrived = 0.0
+
+    def _look_up(self) -> HttpSession | None:
+        """Find the session that the client asked for: the first that is alive."""
+        self.has_looked = True
+        for session_id in self._ids[:MAX_LOOKUPS]:
+            session = self._manager.find(session_id, self.arrived)
+            if session is not None:
+                self._joined = self._session = session
+                self._joined_id = session_id
+                return session
+        return None
+
+    def _create(self) -> HttpSession:
+        if self._tracking.cookie.enabled:
+            self._check_not_committed("a session can be made")
+        session = self._manager.create()
+        self._session = session
+        self._has_created = True
+        self._issued_id = session.id
+        self._rotation = None
+        if not self.arrived:
+            self.arrived = session.creation_time
+            self._manager.accesses.under_way[self] = None
+        return session
+
+    def _requested(self) -> tuple[str | None, str | None]:
+        """Return the id that the client sent and where it was."""
+        in_cookies = self._tracking.cookie.sent(self._cookies)
+        if len(in_cookies) + len(self._url_values) > 1 and not self.has_looked:
+            self._look_up()
+        requested = self._joined_id
+        if requested is not None:
+            return requested, "cookie" if requested in self._tracking.cookie.find_ids(self._cookies) else "url"
+        if in_cookies:
+            return in_cookies[0], "cookie"
+        if self._url_values:
+            return self._url_values[0], "url"
+        return None, None
+
+    def _session_for_urls(self) -> HttpSession | None:
+        """Return the session if its id has to be in URLs."""
+        if not self._tracking.url.enabled:
+            return None
+        session = self.get_session(create=False)
+        return None if session is None or self.is_requested_session_id_from_cookie else session
+
+    def _url(self) -> RequestUrl:
+        return RequestUrl(self._scheme, self._host, self._script_name, self._path_info)
+
+    def _check_not_committed(self, what: str) -> None:
+        if self.is_committed:
+            raise ResponseCommittedError(f"the headers of the response have gone out; {what} only before")
+
+
+def request_session(environ: WSGIEnvironment) -> RequestSession:
+    """Return the session half of the request.
+
+    Raises:
+        IllegalStateError: no :class:`SessionMiddleware` is around the application.
+    """
+    try:
+        session: RequestSession = environ[ENVIRON_KEY]
+    except KeyError:
+        raise IllegalStateError(
+            "the request has not come through httpsession.SessionMiddleware: wrap the application in it"
+        ) from None
+    return session
+
+
+@overload
+def get_session(environ: WSGIEnvironment, create: Literal[True] = True) -> HttpSession: ...
+
+
+@overload
+def get_session(environ: WSGIEnvironment, create: bool) -> HttpSession | None: ...
+
+
+def get_session(environ: WSGIEnvironment, create: bool = True) -> HttpSession | None:
+    """Return the session of the request (Servlet 6.1, ``HttpServletRequest.getSession``).
+
+    Args:
+        environ: the WSGI environ, or a copy of it.
+        create: whether to make a session if there is none; otherwise the answer is None.
+
+    Raises:
+        IllegalStateError: no :class:`SessionMiddleware` is around the application.
+        ResponseCommittedError: a session would have to be made, but the cookie cannot be sent any more.
+        TooManySessionsError: there are ``SessionConfig.max_sessions`` already.
+    """
+    return request_session(environ).get_session(create)

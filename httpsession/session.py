@@ -1,0 +1,303 @@
+"""HttpSession: what an application holds."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, ItemsView, Iterator, MutableMapping, ValuesView
+from typing import TYPE_CHECKING, Any
+
+from .attributes import ABSENT, Attributes
+from .errors import InvalidSessionError
+from .events import HttpSessionBindingEvent, HttpSessionBindingListener, Listeners
+from .record import SessionRecord
+
+if TYPE_CHECKING:
+    from .manager import SessionManager
+
+
+class HttpSession(MutableMapping[str, Any]):
+    """One client's session, as one request sees it (Servlet 6.1, 7; ``jakarta.servlet.http.HttpSession``).
+
+    The methods are the Servlet's: ``set_attribute(name, None)`` removes. The mapping is Python's: ``session[name] =
+    None`` stores None, ``session[name]`` raises KeyError. Two handles of one session are equal. Everything but
+    :attr:`id`, :attr:`servlet_context` and :attr:`max_inactive_interval` raises :class:`InvalidSessionError` once the
+    session was invalidated or has timed out.
+    """
+
+    __slots__ = ("_attributes", "_journal", "_listeners", "_servlet_context", "invalidated_here", "record")
+
+    def __init__(
+        self, context: SessionManager, listeners: Listeners, record: SessionRecord, attributes: Attributes
+    ) -> None:
+        """Made by a :class:`SessionManager`; applications call ``get_session``."""
+        self._servlet_context = context
+        self._listeners = listeners
+        #: For the manager: the record that this is a handle of.
+        self.record = record
+        self._attributes = attributes
+        #: What a failing request would have to take back, oldest first: name, value before, value after.
+        self._journal: list[tuple[str, Any, Any]] | None = None
+        #: Whether it was through this handle that the session was invalidated.
+        self.invalidated_here = False
+
+    @property
+    def id(self) -> str:
+        """The id; it can be read even when the session is over."""
+        return self.record.id
+
+    @property
+    def creation_time(self) -> float:
+        """When the session was created, in seconds since the epoch."""
+        self._attributes.check_open()
+        return self.record.creation_time
+
+    @property
+    def last_accessed_time(self) -> float:
+        """When the previous request of this session arrived, in seconds since the epoch.
+
+        In the request that creates the session it is the creation time (Servlet 6.1, 7.6).
+        """
+        self._attributes.check_open()
+        return self.record.last_accessed_time
+
+    @property
+    def max_inactive_interval(self) -> int:
+        """Seconds between two requests after which the session is over; zero or less: never (Servlet 6.1, 7.5)."""
+        return self.record.max_inactive_interval
+
+    @max_inactive_interval.setter
+    def max_inactive_interval(self, seconds: int) -> None:
+        if not isinstance(seconds, int) or isinstance(seconds, bool):
+            raise ValueError(f"max_inactive_interval is a whole number of seconds, not {seconds!r}")
+        self._servlet_context.change_interval(self, seconds)
+
+    @property
+    def is_new(self) -> bool:
+        """Whether the client has yet to come back with the id (Servlet 6.1, 7.2)."""
+        self._attributes.check_open()
+        return self.record.is_new
+
+    @property
+    def is_valid(self) -> bool:
+        """Whether the session can be used: it was not invalidated and has not timed out."""
+        return not self._attributes.closed
+
+    @property
+    def principal(self) -> str | None:
+        """The user bound by ``login``, if any."""
+        self._attributes.check_open()
+        return self.record.principal
+
+    @property
+    def attribute_names(self) -> tuple[str, ...]:
+        """The names of the attributes as they are now."""
+        return tuple(self._attributes.snapshot())
+
+    @property
+    def servlet_context(self) -> SessionManager:
+        """The manager of the application that the session belongs to; it can be read even when the session is over."""
+        return self._servlet_context
+
+    def get_attribute(self, name: str | None) -> Any:
+        """Return the value of the attribute *name*, None if there is none."""
+        value = self._attributes.get(name)
+        return None if value is ABSENT else value
+
+    def set_attribute(self, name: str, value: Any) -> None:
+        """Bind *value* to *name*; None removes.
+
+        A value that is an :class:`HttpSessionBindingListener` hears of it before it can be read, the value that it
+        replaces afterwards, the registered listeners last.
+
+        Raises:
+            ValueError: *name* is no string.
+        """
+        if not isinstance(name, str):
+            raise ValueError(f"the name of an attribute is a string, not {name!r}")
+        if value is None:
+            self.remove_attribute(name)
+        else:
+            self._bind(name, value)
+
+    def remove_attribute(self, name: str | None) -> None:
+        """Remove the attribute *name*; nothing happens if there is none."""
+        self._unbind(name)
+
+    def update_attribute(self, name: str, function: Callable[[Any], Any]) -> Any:
+        """Replace the value of *name* by what *function* makes of it, atomically and at once.
+
+        *function* gets the present value, None if there is none, and may be called more than once; if it returns None
+        the attribute is removed.
+
+        Returns:
+            The new value.
+
+        Raises:
+            ValueError: *name* is no string.
+        """
+        if not isinstance(name, str):
+            raise ValueError(f"the name of an attribute is a string, not {name!r}")
+        while True:
+            old = self._attributes.get(name)
+            new = function(None if old is ABSENT else old)
+            if new is None:
+                if old is ABSENT or self._take(name, old):
+                    return None
+                continue
+            announced = self._announce(name, old, new)
+            if self._put(name, old, new, announced):
+                return new
+            if announced:
+                new.value_unbound(HttpSessionBindingEvent(self, name, new))
+
+    def invalidate(self) -> None:
+        """End the session: it is taken away from everybody, then its attributes are unbound (Servlet 6.1, 7.5).
+
+        Raises:
+            InvalidSessionError: it is over already.
+        """
+        self._attributes.check_open()
+        self.invalidated_here = True
+        self._servlet_context.end(self)
+
+    def __getitem__(self, name: str) -> Any:
+        value = self._attributes.get(name)
+        if value is ABSENT:
+            raise KeyError(name)
+        return value
+
+    def __setitem__(self, name: str, value: Any) -> None:
+        if not isinstance(name, str):
+            raise ValueError(f"the name of an attribute is a string, not {name!r}")
+        self._bind(name, value)
+
+    def __delitem__(self, name: str) -> None:
+        if self._unbind(name) is ABSENT:
+            raise KeyError(name)
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(self._attributes.snapshot())
+
+    def __len__(self) -> int:
+        return len(self._attributes.snapshot())
+
+    def __contains__(self, name: object) -> bool:
+        return self._attributes.get(name) is not ABSENT
+
+    def __bool__(self) -> bool:
+        """Return True: a session without attributes is a session."""
+        return True
+
+    def __eq__(self, other: object) -> bool:
+        return isinstance(other, HttpSession) and self._attributes is other._attributes
+
+    def __hash__(self) -> int:
+        return hash(self._attributes)
+
+    def __repr__(self) -> str:
+        """Return a text that names the session without giving away its id."""
+        state = "over" if self._attributes.closed else f"{len(self)} attributes"
+        return f"<HttpSession {self.record.key.hex()[:8]}: {state}>"
+
+    def get(self, name: str, default: Any = None) -> Any:
+        """Return the value of *name*, or *default*."""
+        value = self._attributes.get(name)
+        return default if value is ABSENT else value
+
+    def items(self) -> ItemsView[str, Any]:
+        """Return names and values as they are now."""
+        return self._attributes.snapshot().items()
+
+    def values(self) -> ValuesView[Any]:
+        """Return the values as they are now."""
+        return self._attributes.snapshot().values()
+
+    def pop(self, name: str, default: Any = ABSENT) -> Any:
+        """Remove *name* and return its value, or *default* if it is given and there is no such attribute."""
+        value = self._unbind(name)
+        if value is ABSENT:
+            value = default
+        if value is ABSENT:
+            raise KeyError(name)
+        return value
+
+    def popitem(self) -> tuple[str, Any]:
+        """Remove some attribute and return its name and value."""
+        for name in self:
+            value = self._unbind(name)
+            if value is not ABSENT:
+                return name, value
+        raise KeyError("the session has no attributes")
+
+    def clear(self) -> None:
+        """Remove all attributes."""
+        for name in self:
+            self._unbind(name)
+
+    def keep_journal(self) -> None:
+        """Write down from now on what :meth:`take_back` would have to take back."""
+        self._journal = []
+
+    def take_back(self) -> None:
+        """Give the attributes the values they had before :meth:`keep_journal`, but for what others changed since."""
+        journal, self._journal = self._journal or [], None
+        for name, before, after in reversed(journal):
+            if before is ABSENT:
+                self._take(name, after)
+            else:
+                self._put(name, after, before, self._announce(name, after, before))
+
+    def _bind(self, name: str, value: Any) -> None:
+        announced = False
+        while True:
+            old = self._attributes.get(name)
+            announced = announced or self._announce(name, old, value)
+            if self._put(name, old, value, announced):
+                return
+
+    def _unbind(self, name: Any) -> Any:
+        while True:
+            old = self._attributes.get(name)
+            if old is ABSENT or self._take(name, old):
+                return old
+
+    def _announce(self, name: str, old: Any, value: Any) -> bool:
+        """Tell *value* that it is about to be bound, if it wants to hear and is not bound already."""
+        if old is value or not isinstance(value, HttpSessionBindingListener):
+            return False
+        value.value_bound(HttpSessionBindingEvent(self, name, value))
+        return True
+
+    def _put(self, name: str, old: Any, value: Any, announced: bool) -> bool:
+        """Replace *old* by *value* and tell everybody; False if *old* is not the value any more."""
+        try:
+            if not self._attributes.swap(name, old, value):
+                return False
+        except InvalidSessionError:
+            if announced:
+                value.value_unbound(HttpSessionBindingEvent(self, name, value))
+            raise
+        if self._journal is not None:
+            self._journal.append((name, old, value))
+        if old is ABSENT:
+            self._listeners.attribute_added(self, name, value)
+            return True
+        # An object that was announced while another thread bound it is bound twice, so one of the two ends here.
+        if (announced or old is not value) and isinstance(old, HttpSessionBindingListener):
+            old.value_unbound(HttpSessionBindingEvent(self, name, old))
+        self._listeners.attribute_replaced(self, name, old)
+        return True
+
+    def _take(self, name: str, old: Any) -> bool:
+        """Remove *old* and tell everybody; False if it is not the value any more."""
+        if not self._attributes.swap(name, old, ABSENT):
+            return False
+        if self._journal is not None:
+            self._journal.append((name, old, ABSENT))
+        self.tell_unbound(name, old)
+        return True
+
+    def tell_unbound(self, name: str, value: Any) -> None:
+        """Tell *value*, then the attribute listeners, that it is no attribute any more."""
+        if isinstance(value, HttpSessionBindingListener):
+            value.value_unbound(HttpSessionBindingEvent(self, name, value))
+        self._listeners.attribute_removed(self, name, value)

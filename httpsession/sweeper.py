@@ -1,0 +1,76 @@
+"""The background thread of a manager: it tells the store of accesses, and looks for sessions that are over."""
+
+from __future__ import annotations
+
+import logging
+import os
+import random
+import threading
+import weakref
+from typing import Protocol
+
+_log = logging.getLogger("httpsession")
+
+#: Seconds: so late, at most, a store is told of an access.
+TELL_INTERVAL = 1.0
+
+
+class Swept(Protocol):
+    """What a sweeper works for."""
+
+    def tell_store(self) -> None:
+        """Tell the store what has been accessed."""
+
+    def sweep(self) -> int:
+        """End the sessions that are over."""
+
+
+class Sweeper:
+    """Works for a manager until the manager is closed or nobody holds it any more. A fork's child makes its own."""
+
+    def __init__(self, manager: Swept, sweep_interval: float | None) -> None:
+        self._manager = weakref.ref(manager)
+        self._sweep_interval = sweep_interval
+        self._stopped = threading.Event()
+        self._starting = threading.Lock()
+        self._thread: threading.Thread | None = None
+        #: The process in which the thread runs: a thread does not live on in the child of a fork.
+        self._process: int | None = None
+
+    def start(self) -> None:
+        """Start the thread, unless it runs already or has been stopped."""
+        with self._starting:
+            if self._process == os.getpid() or self._stopped.is_set():
+                return
+            self._process = os.getpid()
+            self._thread = threading.Thread(target=self._run, name="httpsession-sweeper", daemon=True)
+            self._thread.start()
+
+    def stop(self) -> None:
+        """Stop the thread and wait until it is done with what it is doing."""
+        self._stopped.set()
+        thread = self._thread
+        if thread is not None and self._process == os.getpid() and thread is not threading.current_thread():
+            thread.join()
+
+    def _run(self) -> None:
+        ticks_to_sweep = self._ticks_to_sweep()
+        while not self._stopped.wait(TELL_INTERVAL):
+            manager = self._manager()
+            if manager is None:
+                return
+            ticks_to_sweep -= 1
+            try:
+                manager.tell_store()
+                if ticks_to_sweep <= 0:
+                    ticks_to_sweep = self._ticks_to_sweep()
+                    manager.sweep()
+            except Exception:
+                _log.exception("The background sweep failed; it goes on with the next one.")
+            del manager
+
+    def _ticks_to_sweep(self) -> float:
+        """Return how many ticks to wait: the interval, give or take a tenth so that workers do not sweep in step."""
+        if self._sweep_interval is None:
+            return float("inf")
+        return self._sweep_interval / TELL_INTERVAL * random.uniform(0.9, 1.1)  # noqa: S311 (no secret)

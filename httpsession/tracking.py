@@ -1,0 +1,78 @@
+"""The id in HTTP: how it comes with a request, and the cookie that gives it to the client or takes it back."""
+
+from __future__ import annotations
+
+import re
+from functools import lru_cache
+
+from werkzeug.http import dump_cookie
+
+from .config import SessionConfig, SessionTrackingMode
+from .ids import DIGITS
+from .urls import UrlTracking
+
+#: Stands for the id while a cookie is rendered.
+_ID = "SESSION-ID"
+
+
+class CookieTracking:
+    """The session cookie of one application."""
+
+    def __init__(self, config: SessionConfig) -> None:
+        self._config = config.cookie
+        #: Whether cookies are read and written at all.
+        self.enabled = config.tracks(SessionTrackingMode.COOKIE)
+        #: What a Cookie header must contain for a closer look to be worth while.
+        self.name = config.cookie.name
+        name, digits = re.escape(self.name), f"{DIGITS}{{{2 * config.id_bytes}}}"
+        #: Returns the well-formed ids in a Cookie header, in order. What is quoted or in lower case is none; only
+        #: blanks and tabs are trimmed, since browsers know no others (R31).
+        self.find_ids = re.compile(rf"(?:^|;)[ \t]*{name}[ \t]*=[ \t]*({digits})[ \t]*(?=;|\Z)").findall
+        self._render = lru_cache(maxsize=64)(self._render_template)
+
+    def sent(self, cookies: str) -> list[str]:
+        """Return the values of the session cookie in a Cookie header, verbatim and in order, whatever they are."""
+        pairs = (pair.strip(" \t").partition("=") for pair in cookies.split(";"))
+        return [value.lstrip(" \t") for name, _, value in pairs if name.rstrip(" \t") == self.name]
+
+    def cookie(self, session_id: str, script_name: str, https: bool) -> str:
+        """Return the value of the Set-Cookie header that gives the client the id."""
+        if self._config.max_age >= 0:  # its Expires depends on the time
+            return self._render_template(script_name, https).replace(_ID, session_id)
+        return self._render(script_name, https).replace(_ID, session_id)
+
+    def expired_cookie(self, script_name: str, https: bool) -> str:
+        """Return the value of the Set-Cookie header that makes the client forget the cookie."""
+        return self._dump("", 0, script_name, https)
+
+    def is_own(self, header: tuple[str, str]) -> bool:
+        """Return whether a response header sets the session cookie."""
+        return header[0].lower() == "set-cookie" and header[1].startswith(f"{self.name}=")
+
+    def _render_template(self, script_name: str, https: bool) -> str:
+        max_age = self._config.max_age
+        return self._dump(_ID, None if max_age < 0 else max_age, script_name, https)
+
+    def _dump(self, value: str, max_age: int | None, script_name: str, https: bool) -> str:
+        config = self._config
+        header = dump_cookie(
+            config.name,
+            value,
+            max_age=max_age,
+            path=config.path or script_name.encode("latin-1").decode("utf-8", "replace") or "/",
+            domain=config.domain,
+            secure=https if config.secure == "auto" else config.secure,
+            httponly=config.http_only,
+            samesite=config.same_site,
+            partitioned=config.partitioned,
+        )
+        further = (f"; {name}={value}" if value else f"; {name}" for name, value in config.attributes.items())
+        return header + "".join(further)
+
+
+class Tracking:
+    """How the ids of one application travel."""
+
+    def __init__(self, config: SessionConfig) -> None:
+        self.cookie = CookieTracking(config)
+        self.url = UrlTracking(config)

@@ -1,0 +1,91 @@
+"""``@session_attribute``: hands a view the value of a session attribute."""
+
+from __future__ import annotations
+
+import functools
+from collections.abc import Callable, Iterable, Mapping
+from importlib import import_module
+from typing import Any, TypeVar, cast
+
+from werkzeug.exceptions import BadRequest
+
+from .request import ENVIRON_KEY, get_session
+
+_View = TypeVar("_View", bound=Callable[..., Any])
+
+
+def session_attribute(name: str, *, required: bool = False, as_: str | None = None) -> Callable[[_View], _View]:
+    """Hand a view the value of the session attribute *name* as a keyword argument of that name.
+
+    The view is a function or method that takes a WSGI environ, or a request with ``.environ`` (Werkzeug, Flask,
+    Pyramid, Bottle) or ``.META`` (Django). No session is made; where there is none, or no such attribute, the value
+    is None.
+
+    Args:
+        name: the attribute.
+        required: whether the view is not called without it; the answer is then 400, as the framework gives it.
+        as_: the keyword argument, if it is not *name*.
+    """
+    keyword = name if as_ is None else as_
+
+    def decorate(view: _View) -> _View:
+        @functools.wraps(view)
+        def with_attribute(*args: Any, **kwargs: Any) -> Any:
+            request, environ = _request_in((*args, *kwargs.values()), view)
+            session = get_session(environ, create=False)
+            value = None if session is None else session.get_attribute(name)
+            if value is None and required:
+                return _refuse(request, f"This page needs the session attribute {name!r}, which is not set.", args)
+            return view(*args, **kwargs, **{keyword: value})
+
+        return cast(_View, with_attribute)
+
+    return decorate
+
+
+def _request_in(arguments: Iterable[Any], view: Callable[..., Any]) -> tuple[Any, dict[str, Any]]:
+    """Return the argument that is a request, and its environ."""
+    for argument in arguments:
+        environ = argument if isinstance(argument, dict) else _attribute(argument, "environ", "META")
+        if isinstance(environ, dict) and ("wsgi.version" in environ or ENVIRON_KEY in environ):
+            return argument, environ
+    raise TypeError(
+        f"@session_attribute finds no request among the arguments of {view!r}: one of them must be a WSGI environ, "
+        "or have it as .environ or .META"
+    )
+
+
+def _attribute(argument: Any, *names: str) -> Any:
+    return next((getattr(argument, name) for name in names if hasattr(argument, name)), None)
+
+
+def _refuse(request: Any, message: str, args: tuple[Any, ...]) -> Any:
+    """Answer 400 in the way of the framework that *request* is of; a WSGI application answers itself."""
+    if isinstance(request, dict):
+        return BadRequest(message)(request, args[-1])
+    frameworks = {cls.__module__.partition(".")[0] for cls in type(request).__mro__}
+    for framework, refuse in _REFUSALS.items():
+        if framework in frameworks:
+            return refuse(message)
+    raise BadRequest(message)
+
+
+def _refuse_in_django(message: str) -> Any:
+    http = import_module("django.http")
+    return http.HttpResponseBadRequest(message, content_type="text/plain; charset=utf-8")
+
+
+def _refuse_in_pyramid(message: str) -> Any:
+    return import_module("pyramid.httpexceptions").HTTPBadRequest(message)
+
+
+def _refuse_in_bottle(message: str) -> Any:
+    return import_module("bottle").HTTPError(400, message)
+
+
+#: How a framework answers 400, by the package that its requests come from; Werkzeug's exception does for the others.
+_REFUSALS: Mapping[str, Callable[[str], Any]] = {
+    "django": _refuse_in_django,
+    "pyramid": _refuse_in_pyramid,
+    "bottle": _refuse_in_bottle,
+}
