@@ -117,7 +117,7 @@ class SessionManager:
         """Return the sessions in which *principal* is logged in, the oldest first."""
         self.tell_store()
         now = time.time()
-        alive = [record for record in self._store.of(principal) if record.due() > now]
+        alive = [record for record in self._store.of(principal) if not record.is_due(now)]
         return tuple(record.info() for record in sorted(alive, key=lambda record: record.creation_time))
 
     def invalidate(self, handle: str) -> bool:
@@ -254,7 +254,7 @@ class SessionManager:
         while True:
             session_id, key = self._draw_id()
             record = SessionRecord.created(session_id, key, now, config.max_inactive_interval, config.max_lifetime)
-            if self._store.create(Stored(record, attributes)):
+            if self._store.create(record, attributes):
                 return HttpSession(self, self.listeners, record, attributes)
 
     def _draw_id(self) -> tuple[str, bytes]:

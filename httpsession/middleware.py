@@ -110,9 +110,8 @@ class _Response:
         if self._status is None:
             raise AssertionError("the application sends a body, but has not called start_response()")
         session, headers = self.session, self._headers
-        cookie = session.commit() if session.has_looked else None
-        if cookie is not None:
-            headers = [*(header for header in headers if not session.is_own_cookie(header)), ("Set-Cookie", cookie)]
+        if session.has_looked:
+            headers = session.commit(headers)
         if self._exc_info is None:
             self._write = self._start_response(self._status, headers)
         else:

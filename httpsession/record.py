@@ -35,18 +35,20 @@ class SessionRecord:
     def created(cls, session_id: str, key: bytes, now: float, interval: int, lifetime: float | None) -> SessionRecord:
         """Return the record of a session that begins *now*."""
         deadline = inf if lifetime is None else now + lifetime
-        return cls(session_id, key, now, interval, deadline, accessed=now, last_accessed_time=now, used=now)
+        return cls(session_id, key, now, interval, deadline, now, now, now)
 
     def due(self) -> float:
         """Return the time at which the session is over if no further request comes; infinite for never."""
-        interval = self.max_inactive_interval
-        if interval <= 0:
+        if self.max_inactive_interval <= 0:
             return self.deadline
-        used = self.used
-        if self.accessed > used:
-            used = self.accessed
-        idle = used + interval
-        return idle if idle < self.deadline else self.deadline
+        return min(max(self.accessed, self.used) + self.max_inactive_interval, self.deadline)
+
+    def is_due(self, now: float) -> bool:
+        """Return whether the session is over *now*: idle for just its interval is over (S51)."""
+        interval = self.max_inactive_interval
+        if interval > 0 and self.accessed + interval <= now and self.used + interval <= now:
+            return True
+        return self.deadline <= now
 
     def access(self, arrived: float) -> None:
         """Note the arrival of a request; one that is noted late does not turn the times back."""

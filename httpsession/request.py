@@ -68,7 +68,8 @@ class RequestSession:
         if "HTTP_COOKIE" in environ and tracking.cookie.enabled:
             self._cookies = environ["HTTP_COOKIE"]
             if tracking.cookie.name in self._cookies:
-                self._ids = tracking.cookie.find_ids(self._cookies)
+                is_plain = "  " not in self._cookies and "\t" not in self._cookies
+                self._ids = (tracking.cookie.find_ids_plainly if is_plain else tracking.cookie.find_ids)(self._cookies)
         if self._url_values:
             self._ids = [*self._ids, *filter(tracking.url.is_well_formed, self._url_values)]
         if self._ids:
@@ -201,29 +202,29 @@ class RequestSession:
             return () if self._session is None else (self._session.record.key,)
         return map(key_of, self._ids)
 
-    def commit(self) -> str | None:
-        """Return the value of the Set-Cookie header that is due when the headers go out, if one is.
+    def commit(self, headers: list[tuple[str, str]]) -> list[tuple[str, str]]:
+        """Return the headers of the response that are to go out now: those given, and the session cookie if it is due.
 
         An id that another request has changed meanwhile is not sent.
         """
-        session, cookie = self._session, self._tracking.cookie
-        if session is None or not cookie.enabled:
+        session = self._session
+        if session is None or (session.is_valid and session.record.id != self._issued_id):
+            return headers
+        cookie = self._cookie_due(session)
+        return headers if cookie is None else self._tracking.cookie.add(headers, cookie)
+
+    def _cookie_due(self, session: HttpSession) -> str | None:
+        cookie = self._tracking.cookie
+        if not cookie.enabled:
             return None
         if session.is_valid:
-            session_id = session.record.id
-            if session_id != self._issued_id:
-                return None
-            return cookie.cookie(session_id, self._script_name, self._scheme == "https")
+            return cookie.cookie(session.record.id, self._script_name, self._scheme == "https")
         joined = self._joined
         if joined is None or not joined.invalidated_here or not self.is_requested_session_id_from_cookie:
             return None
         if not self._manager.config.expire_cookie:
             return None
         return cookie.expired_cookie(self._script_name, self._scheme == "https")
-
-    def is_own_cookie(self, header: tuple[str, str]) -> bool:
-        """Return whether a header of the response sets the session cookie."""
-        return self._tracking.cookie.is_own(header)
 
     def abandon(self) -> None:
         """Take back what cannot take effect, since the request failed and the client will not hear of its id."""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Iterable
 from functools import lru_cache
 
 from werkzeug.http import dump_cookie
@@ -22,12 +23,18 @@ class CookieTracking:
         self._config = config.cookie
         #: Whether cookies are read and written at all.
         self.enabled = config.tracks(SessionTrackingMode.COOKIE)
-        #: What a Cookie header must contain for a closer look to be worth while.
+        #: The name of the cookie: what a Cookie header must contain for a closer look to be worth while.
         self.name = config.cookie.name
-        name, digits = re.escape(self.name), f"{DIGITS}{{{2 * config.id_bytes}}}"
+        name = re.escape(self.name)
+        value = rf"[ \t]*=[ \t]*({DIGITS}{{{2 * config.id_bytes}}})[ \t]*(?=;|\Z)"
         #: Returns the well-formed ids in a Cookie header, in order. What is quoted or in lower case is none; only
         #: blanks and tabs are trimmed, since browsers know no others (R31).
-        self.find_ids = re.compile(rf"(?:^|;)[ \t]*{name}[ \t]*=[ \t]*({digits})[ \t]*(?=;|\Z)").findall
+        self.find_ids = re.compile(rf"(?:\A|;)[ \t]*{name}{value}").findall
+        #: The same for a header without tabs and double blanks, which is what browsers send. It takes a fifth of the
+        #: time on a long header, since the search is for the name.
+        self.find_ids_plainly = re.compile(
+            rf"{name}(?:(?<=\A{name})|(?<=;{name})|(?<=; {name})|(?<=\A {name})){value}"
+        ).findall
         self._render = lru_cache(maxsize=64)(self._render_template)
 
     def sent(self, cookies: str) -> list[str]:
@@ -45,9 +52,12 @@ class CookieTracking:
         """Return the value of the Set-Cookie header that makes the client forget the cookie."""
         return self._dump("", 0, script_name, https)
 
-    def is_own(self, header: tuple[str, str]) -> bool:
-        """Return whether a response header sets the session cookie."""
-        return header[0].lower() == "set-cookie" and header[1].startswith(f"{self.name}=")
+    def add(self, headers: Iterable[tuple[str, str]], cookie: str) -> list[tuple[str, str]]:
+        """Return *headers* with the cookie, in place of any of its name that the application may have set itself."""
+        own = f"{self.name}="
+        kept = [header for header in headers if not (header[1].startswith(own) and header[0].lower() == "set-cookie")]
+        kept.append(("Set-Cookie", cookie))
+        return kept
 
     def _render_template(self, script_name: str, https: bool) -> str:
         max_age = self._config.max_age

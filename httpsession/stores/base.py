@@ -11,14 +11,11 @@ from ..attributes import Attributes
 from ..record import SessionRecord
 
 
-class Stored:
+class Stored(Protocol):
     """What a store keeps of a session."""
 
-    __slots__ = ("attributes", "record")
-
-    def __init__(self, record: SessionRecord, attributes: Attributes) -> None:
-        self.record = record
-        self.attributes = attributes
+    record: SessionRecord
+    attributes: Attributes
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -46,7 +43,7 @@ class SessionStore(Protocol):
     #: not time out (S54). The manager of the sessions puts its own function here.
     in_use: Callable[[], Mapping[bytes, float]]
 
-    def create(self, stored: Stored) -> bool:
+    def create(self, record: SessionRecord, attributes: Attributes) -> bool:
         """Keep a new session under the key of its record; False if that key is taken."""
 
     def load(self, key: bytes, arrived: float) -> Stored | None:

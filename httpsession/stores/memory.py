@@ -5,73 +5,126 @@ from __future__ import annotations
 import threading
 from collections import OrderedDict
 from collections.abc import Callable, Iterator, Mapping
-from heapq import heapify, heappop, heappush
-from itertools import count
+from itertools import islice
 from math import inf
 
 from ..attributes import Attributes
 from ..record import SessionRecord
 from .base import Changes, Stored
 
-#: How many sessions are looked at in one go: so long, some 50 microseconds, a request may have to wait for a sweep.
+#: How many sessions are claimed in one go: so long, some 100 microseconds, a request may have to wait for a sweep.
 SLICE = 100
 
 
-class _Entry(Stored):
-    """A session and the time for which it is in the agenda."""
+class _Link:
+    """A place in a ring."""
 
-    __slots__ = ("appointment",)
+    __slots__ = ("after", "before")
+
+    before: _Link
+    after: _Link
+
+
+class _Entry(_Link):
+    """A session, and the queue in which it waits to become due."""
+
+    __slots__ = ("attributes", "queue", "record")
 
     def __init__(self, record: SessionRecord, attributes: Attributes) -> None:
-        super().__init__(record, attributes)
-        self.appointment = inf
+        self.record = record
+        self.attributes = attributes
+        self.queue: _Queue | None = None
+
+
+class _Queue(_Link):
+    """Entries in an order that is cheap to change.
+
+    With a million sessions an access costs a quarter of what it would with an OrderedDict, which has tables to look up.
+    """
+
+    __slots__ = ()
+
+    def __init__(self) -> None:
+        self.before = self.after = self
+
+    def append(self, entry: _Entry) -> None:
+        entry.queue = self
+        last = self.before
+        entry.before, entry.after = last, self
+        last.after = self.before = entry
+
+    def remove(self, entry: _Entry) -> None:
+        entry.queue = None
+        before, after = entry.before, entry.after
+        before.after, after.before = after, before
+        del entry.before, entry.after
+
+    def move_to_end(self, entry: _Entry) -> None:
+        before, after = entry.before, entry.after
+        before.after, after.before = after, before
+        last = self.before
+        entry.before, entry.after = last, self
+        last.after = self.before = entry
+
+    def __iter__(self) -> Iterator[_Entry]:
+        link = self.after
+        while isinstance(link, _Entry):
+            yield link
+            link = link.after
 
 
 class _Agenda:
-    """When to look at which session again, so that a sweep looks at what may be due and not at what is alive.
+    """Who becomes due in which order, so that a sweep looks at what is due and not at what is alive.
 
-    A session that is used becomes due later than the agenda says; it is not moved then, which would cost every request,
-    but when its time comes. What it becomes due earlier for, or what is removed, leaves a dead item behind.
+    Sessions with the same interval become due in the order of their latest accesses, so each interval has a queue, in
+    which an access sends a session to the end. Lifetimes are all the same and end in the order in which they began.
     """
 
     def __init__(self) -> None:
-        self._items: list[tuple[float, int, _Entry]] = []
-        self._number = count()
-        self._dead = 0
+        self._idle: dict[int, _Queue] = {}
+        self._mortal: OrderedDict[_Entry, None] = OrderedDict()
 
     def enter(self, entry: _Entry) -> None:
-        """Put *entry* down for when it is due, if it is not down for an earlier time."""
-        due = entry.record.due()
-        if due >= entry.appointment:
-            return
-        if entry.appointment != inf:
-            self._bury()
-        entry.appointment = due
-        heappush(self._items, (due, next(self._number), entry))
+        """Let a new session wait."""
+        self.requeue(entry)
+        if entry.record.deadline != inf:
+            self._mortal[entry] = None
+
+    def requeue(self, entry: _Entry) -> None:
+        """Let a session wait in the queue of its interval."""
+        self._leave_queue(entry)
+        interval = entry.record.max_inactive_interval
+        if interval > 0:
+            queue = self._idle.get(interval)
+            if queue is None:
+                queue = self._idle[interval] = _Queue()
+            queue.append(entry)
 
     def strike(self, entry: _Entry) -> None:
-        """Take *entry* out."""
-        if entry.appointment != inf:
-            entry.appointment = inf
-            self._bury()
+        """Let a session wait no longer."""
+        self._leave_queue(entry)
+        self._mortal.pop(entry, None)
 
-    def next_due(self, now: float) -> _Entry | None:
-        """Take out the next entry whose time has come; whether it is due still has to be seen."""
-        while self._items and self._items[0][0] <= now:
-            time, _, entry = heappop(self._items)
-            if entry.appointment == time:
-                entry.appointment = inf
-                return entry
-            self._dead -= 1
-        return None
+    def due(self, now: float) -> Iterator[_Entry]:
+        """Go through the sessions that are due. The few that are not but stand before such a one, since their latest
+        request took long, are passed over."""
+        for interval, queue in self._idle.items():
+            for entry in queue:
+                if entry.record.accessed + interval > now:
+                    break
+                if entry.record.is_due(now):
+                    yield entry
+        for entry in self._mortal:
+            if entry.record.deadline > now:
+                break
+            yield entry
 
-    def _bury(self) -> None:
-        """Count a dead item, and sweep them out when they are the greater part: so they cost no lasting memory."""
-        self._dead += 1
-        if self._dead > SLICE and self._dead * 2 > len(self._items):
-            self._items = [item for item in self._items if item[2].appointment == item[0]]
-            heapify(self._items)
-            self._dead = 0
+    def _leave_queue(self, entry: _Entry) -> None:
+        queue = entry.queue
+        if queue is not None:
+            queue.remove(entry)
+            if queue.after is queue:
+                self._idle = {interval: other for interval, other in self._idle.items() if other is not queue}
 
 
 class MemoryStore:
@@ -92,13 +145,13 @@ class MemoryStore:
         self._newcomers: OrderedDict[_Entry, None] = OrderedDict()
         self._by_principal: dict[str, dict[_Entry, None]] = {}
 
-    def create(self, stored: Stored) -> bool:
+    def create(self, record: SessionRecord, attributes: Attributes) -> bool:
         """Keep a new session."""
-        entry = _Entry(stored.record, stored.attributes)
+        entry = _Entry(record, attributes)
         with self._lock:
-            if entry.record.key in self._sessions:
+            if record.key in self._sessions:
                 return False
-            self._sessions[entry.record.key] = entry
+            self._sessions[record.key] = entry
             self._newcomers[entry] = None
             self._agenda.enter(entry)
         return True
@@ -110,12 +163,14 @@ class MemoryStore:
             if entry is None:
                 return None
             record = entry.record
-            if record.due() <= arrived and not self._spare(entry, arrived, self.in_use()):
+            if record.is_due(arrived) and not self._spare(entry, arrived, self.in_use()):
                 self._take_out(entry)
                 return entry
             if record.is_new:
                 self._join(entry)
             record.access(arrived)
+            if entry.queue is not None:
+                entry.queue.move_to_end(entry)
         return entry
 
     def save(self, key: bytes, changes: Changes) -> bool:
@@ -127,7 +182,7 @@ class MemoryStore:
             record = entry.record
             if changes.max_inactive_interval is not None:
                 record.max_inactive_interval = changes.max_inactive_interval
-                self._agenda.enter(entry)
+                self._agenda.requeue(entry)
             if changes.principal is not ...:
                 self._unbind(entry)
                 record.principal = changes.principal
@@ -151,23 +206,20 @@ class MemoryStore:
         claimed: list[Stored] = []
         while len(claimed) < limit:
             with self._lock:
-                if not self._expire_some(now, claimed, min(SLICE, limit - len(claimed))):
-                    break
+                some = self._expire_some(now, min(SLICE, limit - len(claimed)))
+            if not some:
+                break
+            claimed += some
         return claimed
 
-    def _expire_some(self, now: float, claimed: list[Stored], limit: int) -> bool:
-        """Look at up to *limit* sessions whose time has come; False if there were fewer."""
+    def _expire_some(self, now: float, limit: int) -> list[_Entry]:
         in_use = self.in_use()
-        for _ in range(limit):
-            entry = self._agenda.next_due(now)
-            if entry is None:
-                return False
-            if entry.record.due() > now or self._spare(entry, now, in_use):
-                self._agenda.enter(entry)
-            else:
-                self._take_out(entry)
-                claimed.append(entry)
-        return True
+        due = (entry for entry in self._agenda.due(now) if not self._spare(entry, now, in_use))
+        # Both ways of being due may find the same session.
+        claimed = list(dict.fromkeys(islice(due, limit)))
+        for entry in claimed:
+            self._take_out(entry)
+        return claimed
 
     def abandoned(self) -> Stored | None:
         """Remove the oldest session whose client never came back."""
@@ -184,11 +236,13 @@ class MemoryStore:
         for key, (arrived, ended) in accesses.items():
             with self._lock:
                 entry = self._sessions.get(key)
-                if entry is None or entry.record.due() <= arrived:
+                if entry is None or entry.record.is_due(arrived):
                     continue
                 if entry.record.is_new:
                     self._join(entry)
                 entry.record.access(arrived)
+                if entry.queue is not None:
+                    entry.queue.move_to_end(entry)
                 entry.record.used = max(entry.record.used, ended)
 
     def of(self, principal: str) -> list[SessionRecord]:
