@@ -1,0 +1,112 @@
+"""The programs in README.md and docs/ do what the pages say."""
+
+import re
+import socket
+import subprocess
+import sys
+import time
+from contextlib import contextmanager
+from http.cookiejar import CookieJar
+from importlib.util import find_spec
+from pathlib import Path
+from urllib.error import URLError
+from urllib.request import HTTPCookieProcessor, build_opener
+
+import pytest
+
+ROOT = Path(__file__).parents[2]
+BLOCK = re.compile(r"`([\w.]+\.py)`:\n\n```python\n(.*?)^```$", re.DOTALL | re.MULTILINE)
+VISIT_TWICE = """
+from app import application
+from werkzeug.test import Client
+
+client = Client(application)
+print(client.get("/").text, client.get("/").text, sep=", ")
+"""
+
+
+def read(page):
+    return (ROOT / page).read_text()
+
+
+def write_programs(text, folder):
+    """Write the Python files that *text* shows; blocks of one file are its parts."""
+    for name, code in BLOCK.findall(text):
+        with (folder / name).open("a") as file:
+            file.write(code)
+
+
+def python(*arguments, folder):
+    """Run Python in *folder* and return the process, which has ended."""
+    return subprocess.run([sys.executable, *arguments], cwd=folder, capture_output=True, text=True, timeout=60)
+
+
+def free_port():
+    with socket.create_server(("127.0.0.1", 0)) as server:
+        return server.getsockname()[1]
+
+
+@contextmanager
+def serving(*arguments, folder):
+    """Run a server with Python in *folder*; what it says is in ``server.log`` there."""
+    with (folder / "server.log").open("w") as log:
+        process = subprocess.Popen([sys.executable, *arguments], cwd=folder, stdout=log, stderr=log)
+        try:
+            yield
+        finally:
+            process.terminate()
+            process.wait(timeout=30)
+
+
+def visit(port, visits=2):
+    """Ask for the page so many times, with cookies, and return the texts."""
+    browser = build_opener(HTTPCookieProcessor(CookieJar()))
+    deadline = time.monotonic() + 30
+    texts = []
+    while len(texts) < visits:
+        try:
+            with browser.open(f"http://127.0.0.1:{port}/", timeout=30) as response:
+                texts.append(response.read().decode())
+        except URLError:
+            if time.monotonic() > deadline:
+                raise
+            time.sleep(0.05)  # the server has not started yet
+    return texts
+
+
+def test_readme(tmp_path):
+    port = free_port()
+    program = BLOCK.search(read("README.md"))[2]
+    (tmp_path / "hello.py").write_text(program.replace("8000", str(port)))
+    with serving("hello.py", folder=tmp_path):
+        assert visit(port) == re.findall(r"^visit number \d\n", read("README.md"), re.MULTILINE)
+
+
+def test_tutorial(tmp_path):
+    write_programs(read("docs/tutorial.md"), tmp_path)
+    result = python("-m", "pytest", "-q", "test_app.py", folder=tmp_path)
+    assert "9 passed" in result.stdout, result.stdout + result.stderr
+
+
+@pytest.mark.parametrize("framework", ["Plain WSGI", "Werkzeug", "Flask", "Django", "Pyramid", "Bottle", "Falcon"])
+def test_framework(framework, tmp_path):
+    if framework != "Plain WSGI" and find_spec(framework.lower()) is None:
+        pytest.skip(f"{framework} is not installed")
+    _, section = read("docs/howto/frameworks.md").split(f"\n## {framework}\n")
+    write_programs(section.partition("\n## ")[0], tmp_path)
+    result = python("-c", VISIT_TWICE, folder=tmp_path)
+    assert result.stdout == "visit number 1, visit number 2\n", result.stderr
+
+
+@pytest.mark.parametrize(("workers", "is_warned"), [(1, False), (2, True)])
+def test_gunicorn(workers, is_warned, tmp_path):
+    port = free_port()
+    page = read("docs/howto/gunicorn.md")
+    write_programs(page, tmp_path)
+    command = f"-m gunicorn app:application --no-control-socket --bind 127.0.0.1:{port} --workers {workers}"
+    with serving(*command.split(), folder=tmp_path):
+        assert visit(port, 1) == ["visit number 1\n"]
+    log = (tmp_path / "server.log").read_text()
+    warning = re.search(r"^RuntimeWarning: .+?(?=\n```)", page, re.DOTALL | re.MULTILINE)[0].replace("\n", " ")
+    assert (warning in log) == is_warned
+    assert "Traceback" not in log
