@@ -1,0 +1,87 @@
+"""A login with a bare cookie. Wrong: the cookie says who somebody is, and whoever sends it decides what it says."""
+
+from __future__ import annotations
+
+from markupsafe import Markup
+from werkzeug.utils import redirect
+from werkzeug.wrappers import Request, Response
+
+from . import members
+from .pages import failed_login_page, greeting, login_page, page
+from .web import Application, get, post
+
+COOKIE = "member"
+
+
+def home(request: Request) -> Response:
+    """Greet the member whom the cookie names. Nothing here can tell whether that is true."""
+    root = request.script_root
+    sent = request.cookies.get(COOKIE)
+    return page(
+        request,
+        greeting(members.find(sent), login=f"{root}/login", logout=f"{root}/logout"),
+        NOTHING_SENT if sent is None else SENT.format(f"{COOKIE}={sent}"),
+        FORGERY.format(f"{root}/forge"),
+    )
+
+
+def login(request: Request) -> Response:
+    """Show the form."""
+    return login_page(request, f"{request.script_root}/login")
+
+
+def log_in(request: Request) -> Response:
+    """Check the password once, and from then on believe the browser."""
+    member = members.authenticate(request.form.get("name", ""), request.form.get("password", ""))
+    if member is None:
+        return failed_login_page(request, f"{request.script_root}/login")
+    return give_cookie(request, member.name)
+
+
+def forge(request: Request) -> Response:
+    """Give the visitor any cookie, as the tools of a browser could: no password is asked for."""
+    return give_cookie(request, request.form.get("name", ""))
+
+
+def log_out(request: Request) -> Response:
+    """Ask the browser to forget the cookie. A copy of it works for ever."""
+    response = redirect(f"{request.script_root}/", 303)
+    response.delete_cookie(COOKIE, path=request.script_root)
+    return response
+
+
+def give_cookie(request: Request, name: str) -> Response:
+    """Redirect to the home page, with the cookie."""
+    response = redirect(f"{request.script_root}/", 303)
+    response.set_cookie(COOKIE, name, path=request.script_root, httponly=True, samesite="Lax")
+    return response
+
+
+NOTHING_SENT = Markup("""\
+<h2>Why this is wrong</h2>
+<p>Your browser has sent no cookie. If it sends <code>member=otto</code>, you are Otto: the server believes it.</p>
+""")
+
+SENT = Markup("""\
+<h2>Why this is wrong</h2>
+<p>Your browser has sent <code>{}</code>, and the server believes it.</p>
+""")
+
+FORGERY = Markup("""\
+<p>A cookie is the visitor&rsquo;s to change, in the tools of any browser. Try it, without a password:</p>
+<form class="card row" method="post" action="{}">
+<label>Send the cookie <code>member=</code> <input name="name" value="otto" autocapitalize="none"></label>
+<button>Forge it</button>
+</form>
+<ul>
+<li>Whoever guesses a name is that member. Names are easy to guess.</li>
+<li>Whoever sees the cookie once has it for ever: logging out ends nothing on the server.</li>
+<li>What is in the cookie is told to everybody who sees it.</li>
+</ul>
+<p>So the cookie must hold something that nobody can guess and that means nothing by itself, and the server must
+know what belongs to it.</p>
+""")
+
+application = Application(
+    get("/", home), get("/login", login), post("/login", log_in), post("/forge", forge), post("/logout", log_out)
+)

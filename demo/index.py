@@ -1,0 +1,40 @@
+"""The first page: the steps in order."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from markupsafe import Markup
+from werkzeug.wrappers import Request, Response
+
+from .pages import page
+from .steps import STEPS
+from .web import Application, get
+
+_STYLESHEET = Path(__file__).with_name("style.css").read_text(encoding="utf-8")
+
+_INTRODUCTION = Markup("""\
+<p class="lead">HTTP forgets: each request arrives as if it were the first. These steps show how a server remembers who
+it is talking to, from the idea that does not work to the session that does.</p>
+<ol class="steps">
+{}
+</ol>
+<p>Each step is an application of its own, with cookies of its own, and shows its code at the foot of the page. Keep
+the cookies of your browser&rsquo;s developer tools open beside it.</p>
+""")
+
+_STEP = Markup('<li><a href="{path}/">{title}</a><p>{summary}</p></li>')
+
+
+def home(request: Request) -> Response:
+    """Link to the steps."""
+    steps = (_STEP.format(path=step.path, title=step.title, summary=step.summary) for step in STEPS)
+    return page(request, _INTRODUCTION.format(Markup("\n").join(steps)))
+
+
+def stylesheet(request: Request) -> Response:
+    """Send the one stylesheet."""
+    return Response(_STYLESHEET, mimetype="text/css", headers={"Cache-Control": "max-age=60"})
+
+
+application = Application(get("/", home), get("/style.css", stylesheet))

@@ -1,0 +1,219 @@
+"""Everything that a session knows of itself, and forms to change it."""
+
+from __future__ import annotations
+
+import time
+from typing import Any
+
+from markupsafe import Markup
+from werkzeug.exceptions import BadRequest
+from werkzeug.wrappers import Response
+
+from httpsession import HttpSession, SessionConfig, SessionManager, SessionMiddleware
+from httpsession.werkzeug import Request
+
+from . import members
+from .pages import failed_login_page, login_page, page
+from .session_const import SessionConst
+from .web import Application, get, link, post, see_other
+
+LONGEST_TIMEOUT = 86_400
+LONGEST_TEXT = 200
+MOST_ATTRIBUTES = 20
+
+
+def home(request: Request) -> Response:
+    """Show the session. To look is an access: whoever looks again in time keeps it alive."""
+    session = request.get_session(create=False)
+    if session is None:
+        return page(request, NO_SESSION.format(create=link(request, "/create")))
+    return page(request, description(session), attributes(request, session), controls(request, session), LESSON)
+
+
+def create(request: Request) -> Response:
+    """Make a session, if there is none. It is new until the browser comes back with its id."""
+    session = request.get_session()
+    session[SessionConst.WAS_NEW] = session.is_new
+    return see_other(request, "/")
+
+
+def set_attribute(request: Request) -> Response:
+    """Set an attribute; one of the same name is replaced."""
+    session = request.get_session(create=False)
+    if session is not None:
+        name, value = text(request, "name"), text(request, "value")
+        if name not in session and len(session) >= MOST_ATTRIBUTES:
+            raise BadRequest(f"The demo keeps at most {MOST_ATTRIBUTES} attributes in a session.")
+        session.set_attribute(name, value)
+    return see_other(request, "/")
+
+
+def remove_attribute(request: Request) -> Response:
+    """Remove an attribute."""
+    session = request.get_session(create=False)
+    if session is not None:
+        session.remove_attribute(text(request, "name"))
+    return see_other(request, "/")
+
+
+def change_timeout(request: Request) -> Response:
+    """Change the timeout of this session and no other."""
+    seconds = request.form.get("seconds", type=int)
+    if seconds is None or seconds > LONGEST_TIMEOUT:
+        raise BadRequest(f"The timeout is a whole number of seconds, at most {LONGEST_TIMEOUT}.")
+    session = request.get_session(create=False)
+    if session is not None:
+        session.max_inactive_interval = seconds
+    return see_other(request, "/")
+
+
+def invalidate(request: Request) -> Response:
+    """End the session."""
+    session = request.get_session(create=False)
+    if session is not None:
+        session.invalidate()
+    return see_other(request, "/")
+
+
+def login(request: Request) -> Response:
+    """Show the form."""
+    return login_page(request, link(request, "/login"))
+
+
+def log_in(request: Request) -> Response:
+    """Bind a member to the session: watch the id change, and the principal."""
+    member = members.authenticate(request.form.get("name", ""), request.form.get("password", ""))
+    if member is None:
+        return failed_login_page(request, link(request, "/login"))
+    request.login(member.name)
+    return see_other(request, "/")
+
+
+def text(request: Request, field: str) -> str:
+    """Return what was typed into *field*."""
+    typed = request.form.get(field, "")
+    if len(typed) > LONGEST_TEXT:
+        raise BadRequest(f"The demo takes at most {LONGEST_TEXT} characters.")
+    return typed
+
+
+def description(session: HttpSession) -> Markup:
+    """Return the properties of the session."""
+    seconds = session.max_inactive_interval
+    return SESSION.format(
+        id=session.id,
+        interval=f"{seconds} seconds" if seconds > 0 else f"{seconds}: never",
+        created=clock(session.creation_time),
+        accessed=clock(session.last_accessed_time),
+        is_new=session.is_new,
+        principal=session.principal,
+        hint=f"expires at {clock(time.time() + seconds)}, unless a request comes before" if seconds > 0 else "stays",
+        now=clock(time.time()),
+    )
+
+
+def attributes(request: Request, session: HttpSession) -> Markup:
+    """Return the attributes of the session, each with a button to remove it."""
+    action = link(request, "/remove")
+    rows = [ATTRIBUTE.format(name=name, value=shown(value), action=action) for name, value in session.items()]
+    return ATTRIBUTES.format(Markup("").join(rows) or NO_ATTRIBUTE)
+
+
+def controls(request: Request, session: HttpSession) -> Markup:
+    """Return the forms that change the session."""
+    return CONTROLS.format(
+        set=link(request, "/set"),
+        timeout=link(request, "/timeout"),
+        seconds=session.max_inactive_interval,
+        login=link(request, "/login"),
+        invalidate=link(request, "/invalidate"),
+    )
+
+
+def clock(seconds: float) -> str:
+    """Return a time as people read it."""
+    return time.strftime("%H:%M:%S UTC", time.gmtime(seconds))
+
+
+def shown(value: Any) -> str:
+    """Return the value of an attribute as people read it."""
+    return value if isinstance(value, str) else repr(value)
+
+
+NO_SESSION = Markup("""\
+<section class="card">
+<p>You have no session: none was made yet, or yours was invalidated, or it has timed out.</p>
+<form method="post" action="{create}"><button>Make a session</button></form>
+</section>
+""")
+
+SESSION = Markup("""\
+<dl>
+<dt>id</dt><dd><code>{id}</code></dd>
+<dt>max_inactive_interval</dt><dd>{interval}</dd>
+<dt>creation_time</dt><dd>{created}</dd>
+<dt>last_accessed_time</dt><dd>{accessed} <small>when your browser was here before</small></dd>
+<dt>is_new</dt><dd>{is_new}</dd>
+<dt>principal</dt><dd>{principal}</dd>
+</dl>
+<p class="hint">It is {now}. The session {hint}.</p>
+""")
+
+ATTRIBUTES = Markup("""\
+<h2>Attributes</h2>
+<table>
+<thead><tr><th>Name</th><th>Value</th><th></th></tr></thead>
+<tbody>
+{}</tbody>
+</table>
+""")
+
+ATTRIBUTE = Markup("""\
+<tr><td><code>{name}</code></td><td>{value}</td><td>
+<form method="post" action="{action}"><button name="name" value="{name}">Remove</button></form>
+</td></tr>
+""")
+
+NO_ATTRIBUTE = Markup('<tr><td colspan="3">none</td></tr>\n')
+
+CONTROLS = Markup("""\
+<form class="card row" method="post" action="{set}">
+<label>Name <input name="name" value="color" maxlength="200"></label>
+<label>Value <input name="value" value="green" maxlength="200"></label>
+<button>Set the attribute</button>
+</form>
+<h2>The session</h2>
+<form class="card row" method="post" action="{timeout}">
+<label>Seconds without a request <input name="seconds" type="number" value="{seconds}" max="86400" required></label>
+<button>Change the timeout</button>
+</form>
+<form class="card row" method="post" action="{invalidate}">
+<a class="button" href="{login}">Log in</a>
+<button>Invalidate</button>
+</form>
+""")
+
+LESSON = Markup("""\
+<h2>Things to try</h2>
+<ul>
+<li>Set the timeout to 5 seconds and reload at once, again and again: every request moves the end away, and the session
+stays. Then wait for 5 seconds and reload.</li>
+<li><code>is_new</code> was true in the request that made the session, which the attribute <code>was_new</code>
+remembers. Your browser has come back with the id since, so it is false.</li>
+<li>Log in: the id changes, the attributes stay. Log in as another member: the attributes are gone.</li>
+</ul>
+""")
+
+application = SessionMiddleware(
+    Application(
+        get("/", home),
+        post("/create", create),
+        post("/set", set_attribute),
+        post("/remove", remove_attribute),
+        post("/timeout", change_timeout),
+        post("/invalidate", invalidate),
+        get("/login", login),
+        post("/login", log_in),
+    ),
+    SessionManager(config=SessionConfig(max_inactive_interval=60)),
+)

@@ -1,0 +1,61 @@
+"""The same login on HttpSession."""
+
+from __future__ import annotations
+
+from markupsafe import Markup
+from werkzeug.wrappers import Response
+
+from httpsession import SessionMiddleware
+from httpsession.werkzeug import Request
+
+from . import members
+from .pages import failed_login_page, greeting, login_page, page
+from .session_const import SessionConst
+from .web import Application, get, link, post, see_other
+
+
+def home(request: Request) -> Response:
+    """Greet the member of the session. Looking makes no session: a stranger gets no cookie."""
+    session = request.get_session(create=False)
+    name = None if session is None else session.get_attribute(SessionConst.LOGIN_MEMBER)
+    hello = greeting(members.find(name), login=link(request, "/login"), logout=link(request, "/logout"))
+    return page(request, hello, LESSON)
+
+
+def login(request: Request) -> Response:
+    """Show the form."""
+    return login_page(request, link(request, "/login"))
+
+
+def log_in(request: Request) -> Response:
+    """Make a session, or give the one that is there a new id, and note who it is."""
+    member = members.authenticate(request.form.get("name", ""), request.form.get("password", ""))
+    if member is None:
+        return failed_login_page(request, link(request, "/login"))
+    session = request.login(member.name)
+    session.set_attribute(SessionConst.LOGIN_MEMBER, member.name)
+    return see_other(request, "/")
+
+
+def log_out(request: Request) -> Response:
+    """Invalidate the session; the response also tells the browser to forget the cookie."""
+    request.logout()
+    return see_other(request, "/")
+
+
+LESSON = Markup("""\
+<h2>What happens here</h2>
+<ul>
+<li>This page asks with <code>get_session(create=False)</code>. Without a session there is nothing to greet, and no
+cookie is set.</li>
+<li>Logging in calls <code>login(principal)</code>. It makes a session or, if there is one, changes its id, so that an
+id that somebody planted in your browser before opens nothing.</li>
+<li>Who is logged in is an attribute. Its name is a constant, <code>SessionConst.LOGIN_MEMBER</code>.</li>
+<li>Logging out calls <code>logout()</code>, which invalidates the session with everything in it.</li>
+<li>The timeout slides with every request. Sessions that nobody comes back for are swept away.</li>
+</ul>
+""")
+
+application = SessionMiddleware(
+    Application(get("/", home), get("/login", login), post("/login", log_in), post("/logout", log_out))
+)

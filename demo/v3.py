@@ -1,0 +1,77 @@
+"""The same login once more: a decorator hands views what they need from the session."""
+
+from __future__ import annotations
+
+from markupsafe import Markup
+from werkzeug.wrappers import Response
+
+from httpsession import SessionMiddleware, session_attribute
+from httpsession.werkzeug import Request
+
+from . import members
+from .pages import failed_login_page, greeting, login_page, page
+from .session_const import SessionConst
+from .web import Application, get, link, post, see_other
+
+
+@session_attribute(SessionConst.LOGIN_MEMBER)
+def home(request: Request, login_member: str | None) -> Response:
+    """Greet the member. For a stranger the attribute is None, and no session is made."""
+    return page(request, hello(request, login_member), LESSON.format(account=link(request, "/account")))
+
+
+@session_attribute(SessionConst.LOGIN_MEMBER, required=True)
+def account(request: Request, login_member: str) -> Response:
+    """Show what is for members only. Without the attribute this is not called, and the answer is 400."""
+    return page(request, hello(request, login_member), ACCOUNT.format(name=login_member, home=link(request, "/")))
+
+
+def login(request: Request) -> Response:
+    """Show the form."""
+    return login_page(request, link(request, "/login"))
+
+
+def log_in(request: Request) -> Response:
+    """Make a session, or give the one that is there a new id, and note who it is."""
+    member = members.authenticate(request.form.get("name", ""), request.form.get("password", ""))
+    if member is None:
+        return failed_login_page(request, link(request, "/login"))
+    request.login(member.name).set_attribute(SessionConst.LOGIN_MEMBER, member.name)
+    return see_other(request, "/")
+
+
+def log_out(request: Request) -> Response:
+    """Invalidate the session."""
+    request.logout()
+    return see_other(request, "/")
+
+
+def hello(request: Request, name: str | None) -> Markup:
+    """Return the greeting of both pages."""
+    return greeting(members.find(name), login=link(request, "/login"), logout=link(request, "/logout"))
+
+
+LESSON = Markup("""\
+<h2>What happens here</h2>
+<p>The view of this page says what it needs from the session, and takes it as an argument:</p>
+<pre><code>@session_attribute(SessionConst.LOGIN_MEMBER)
+def home(request, login_member):</code></pre>
+<p>Another page <em>requires</em> the attribute: <a href="{account}">your account</a>. Open it as a stranger, too: the
+answer is 400 and says what is missing.</p>
+""")
+
+ACCOUNT = Markup("""\
+<h2>Your account</h2>
+<p>Only members see this. You are the one called <code>{name}</code>.</p>
+<p><a href="{home}">Back</a></p>
+""")
+
+application = SessionMiddleware(
+    Application(
+        get("/", home),
+        get("/account", account),
+        get("/login", login),
+        post("/login", log_in),
+        post("/logout", log_out),
+    )
+)

@@ -1,0 +1,95 @@
+"""From a request to the view that answers it, and what every response tells the browser."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable
+from typing import TYPE_CHECKING
+
+from markupsafe import Markup
+from werkzeug.exceptions import Forbidden, HTTPException
+from werkzeug.routing import Map, Rule
+from werkzeug.utils import redirect
+from werkzeug.wrappers import Response
+
+from httpsession.werkzeug import Request
+
+from .pages import layout
+
+if TYPE_CHECKING:
+    from _typeshed.wsgi import StartResponse, WSGIEnvironment
+
+    #: Takes the request.
+    View = Callable[..., Response]
+
+HEADERS = {
+    # Nothing but the stylesheet is loaded, nothing runs, no other site frames the page or is sent its forms.
+    "Content-Security-Policy": (
+        "default-src 'none'; style-src 'self'; form-action 'self'; frame-ancestors 'none'; base-uri 'none'"
+    ),
+    "X-Content-Type-Options": "nosniff",
+    # The URL of a page may hold a session id: other sites, caches and search engines must not get it.
+    "Referrer-Policy": "same-origin",
+    "Cache-Control": "no-store",
+    "X-Robots-Tag": "noindex",
+}
+
+
+ERROR = Markup('<p>{}</p>\n<p>Go back, or to <a href="/">the steps</a>.</p>')
+
+
+class Application:
+    """A WSGI application of a few routes; a path that is known, but not with this method, answers 405."""
+
+    def __init__(self, *routes: Rule) -> None:
+        self._routes = Map(routes, strict_slashes=False, merge_slashes=False)
+
+    def __call__(self, environ: WSGIEnvironment, start_response: StartResponse) -> Iterable[bytes]:
+        """Answer a request."""
+        response = self._answer(Request(environ))
+        for name, value in HEADERS.items():
+            response.headers.setdefault(name, value)
+        return response(environ, start_response)
+
+    def _answer(self, request: Request) -> Response:
+        try:
+            refuse_foreign_form(request)
+            view: View = self._routes.bind_to_environ(request.environ).match()[0]
+            return view(request)
+        except HTTPException as error:
+            response = error.get_response(request.environ)
+            response.set_data(layout(error.name, ERROR.format(error.description)))
+            return response
+
+
+def get(path: str, view: View) -> Rule:
+    """Return the route of a page: GET changes nothing."""
+    return Rule(path, endpoint=view, methods=["GET"])
+
+
+def post(path: str, view: View) -> Rule:
+    """Return the route of a form."""
+    return Rule(path, endpoint=view, methods=["POST"])
+
+
+def link(request: Request, path: str) -> str:
+    """Return the URL of *path* in the application of the request, with the session id if the browser needs it there."""
+    return request.encode_url(request.script_root + path)
+
+
+def see_other(request: Request, path: str) -> Response:
+    """Return the redirect to *path* that ends a form: reloading the page does not send the form again."""
+    return redirect(request.encode_redirect_url(request.script_root + path), 303)
+
+
+def refuse_foreign_form(request: Request) -> None:
+    """Raise :class:`Forbidden`, which is the answer 403, for a form that a page of another site has sent.
+
+    The cookies are SameSite=Lax, so that such a form comes without them; but it could still log the visitor in as
+    somebody else. Browsers say where a form comes from; a program that does not can send what it wants anyway.
+    """
+    if request.method != "POST":
+        return
+    site, origin = request.headers.get("Sec-Fetch-Site"), request.headers.get("Origin")
+    is_foreign = origin is not None and origin.partition("://")[2] != request.host
+    if site not in (None, "same-origin", "none") or is_foreign:
+        raise Forbidden("This form was sent by another site.")

@@ -1,0 +1,440 @@
+"""The steps of the demo, as a visitor goes through them."""
+
+from __future__ import annotations
+
+import re
+import time
+from collections.abc import Callable
+
+import pytest
+
+from demo.steps import STEPS
+from tests.demo.browser import Browser, Page
+
+OTTO = ("otto", "paper-boat")
+MINA = ("mina", "green-kettle")
+ZOE = ("zoe", "seven-lanterns")
+
+PAGES = ["/", *(f"{step.path}/" for step in STEPS), *(f"{step.path}/login" for step in STEPS)]
+FORMS = [
+    *(f"{step.path}/logout" for step in STEPS if step.path != "/info"),
+    "/cookie/forge",
+    *(f"/info/{name}" for name in ("create", "set", "remove", "timeout", "invalidate")),
+]
+TRACKED = [step.path for step in STEPS if step.path.startswith("/tracking/")]
+
+
+def session_id(page: Page) -> str:
+    """Return the id in the one cookie that a page sets."""
+    (cookie,) = page.cookies
+    match = re.match(r"JSESSIONID=([0-9A-F]{32});", cookie)
+    assert match is not None
+    return match[1]
+
+
+def shown(page: Page, name: str) -> str:
+    """Return what the info page says of the session."""
+    match = re.search(rf"<dt>{name}</dt><dd>(?:<code>)?([^<]*)", page.html)
+    assert match is not None
+    return match[1].strip()
+
+
+class TestAllPages:
+    """What holds for every page."""
+
+    @pytest.mark.parametrize("path", PAGES)
+    def test_a_stranger_gets_the_page_and_no_cookie(self, browser: Browser, path: str) -> None:
+        """Looking makes no session, neither at home nor at the login form."""
+        page = browser.get(path)
+
+        assert (page.status, page.cookies) == (200, [])
+
+    @pytest.mark.parametrize("path", [*PAGES, "/nowhere", "/v3/account"])
+    def test_the_browser_is_told_to_be_careful(self, browser: Browser, path: str) -> None:
+        """No scripts, no frames, no guessing of types, no ids in the Referer of other sites; of errors, too."""
+        headers = browser.get(path).headers
+
+        policy = headers["Content-Security-Policy"]
+        assert "default-src 'none'" in policy
+        assert "frame-ancestors 'none'" in policy
+        assert "unsafe" not in policy
+        assert headers["X-Content-Type-Options"] == "nosniff"
+        assert headers["Referrer-Policy"] == "same-origin"
+        assert headers["Cache-Control"] == "no-store"
+
+    @pytest.mark.parametrize("path", FORMS)
+    def test_what_changes_something_is_not_done_by_get(self, browser: Browser, path: str) -> None:
+        """A link or an image of another site can make a browser send a GET."""
+        page = browser.get(path)
+
+        assert (page.status, page.headers["Allow"]) == (405, "POST")
+
+    @pytest.mark.parametrize(
+        "headers",
+        [
+            pytest.param({"Origin": "https://elsewhere.example"}, id="origin"),
+            pytest.param({"Origin": "null"}, id="hidden-origin"),
+            pytest.param({"Origin": "http://[bad"}, id="no-origin-at-all"),
+            pytest.param({"Sec-Fetch-Site": "cross-site"}, id="fetch-metadata"),
+        ],
+    )
+    def test_a_form_of_another_site_is_refused(self, browser: Browser, headers: dict[str, str]) -> None:
+        """Another site cannot log a visitor in as somebody else."""
+        page = browser.post("/v2/login", {"name": OTTO[0], "password": OTTO[1]}, headers)
+
+        assert (page.status, page.cookies) == (403, [])
+
+    def test_a_form_of_this_site_is_taken(self, browser: Browser, demo_url: str) -> None:
+        """Browsers name the origin with every form, also with those of the site itself."""
+        headers = {"Origin": demo_url.rstrip("/"), "Sec-Fetch-Site": "same-origin"}
+
+        assert browser.post("/v2/login", {"name": OTTO[0], "password": OTTO[1]}, headers).status == 303
+
+    def test_the_index_links_to_the_steps_in_order(self, browser: Browser) -> None:
+        """Every step can be reached from the first page."""
+        links = list(browser.get("/").links.values())
+
+        assert [f"{step.path}/" for step in STEPS] == links[1:]
+
+    def test_each_step_leads_to_the_next(self, browser: Browser) -> None:
+        """Whoever follows the links at the foot of the pages sees all steps."""
+        visited = [STEPS[0].path + "/"]
+        while following := [url for text, url in browser.get(visited[-1]).links.items() if text.startswith("Next")]:
+            visited += following
+
+        assert [f"{step.path}/" for step in STEPS] == visited
+
+    @pytest.mark.parametrize("path", [step.path for step in STEPS])
+    def test_a_step_shows_its_code(self, browser: Browser, path: str) -> None:
+        """The code stands on the page, escaped."""
+        code = browser.get(f"{path}/").html.partition("<details>")[2]
+
+        assert "def home(request: Request" in code
+        assert "-&gt; Response:" in code
+
+    @pytest.mark.parametrize("path", [step.path for step in STEPS])
+    def test_a_mount_point_answers_without_its_slash(self, browser: Browser, path: str) -> None:
+        """``/v2`` is what people type."""
+        assert browser.get(path).status == 200
+
+    def test_the_cookies_of_the_steps_do_not_meet(self, browser: Browser) -> None:
+        """Each cookie has the path of its step, so that logging in to one is logging in to no other."""
+        for path, who in (("/cookie", OTTO), ("/v1", MINA), ("/v2", ZOE), ("/v3", OTTO), ("/tracking/cookie", MINA)):
+            browser.log_in(browser.get(f"{path}/"), *who)
+
+        assert {"/cookie", "/v1", "/v2", "/v3", "/tracking/cookie"} == {cookie.path for cookie in browser.jar}
+        assert "Otto Brandt" in browser.get("/cookie/").text
+        assert "Mina Park" in browser.get("/v1/").text
+        assert "Zoë O'Hara & Sons" in browser.get("/v2/").text
+        assert "Otto Brandt" in browser.get("/v3/").text
+        assert "Mina Park" in browser.get("/tracking/cookie/").text
+        assert "You have no session" in browser.get("/info/").text
+
+
+class TestLogin:
+    """The login form, which all steps share."""
+
+    @pytest.mark.parametrize("path", [step.path for step in STEPS])
+    def test_a_wrong_name_and_a_wrong_password_get_the_same_answer(self, browser: Browser, path: str) -> None:
+        """The answer does not tell which names there are, and makes no session."""
+        wrong_name = browser.post(f"{path}/login", {"name": f"nobody{path}", "password": "x"})
+        wrong_password = browser.post(f"{path}/login", {"name": "zoe", "password": "x"})
+
+        assert (wrong_name.status, wrong_name.cookies) == (422, [])
+        assert "The name or the password is wrong." in wrong_name.text
+        assert (wrong_name.status, wrong_name.html) == (wrong_password.status, wrong_password.html)
+
+    def test_a_form_without_fields_is_a_failed_login(self, browser: Browser) -> None:
+        """What a program leaves out is empty, and no error of the server."""
+        assert browser.post("/v2/login", {}).status == 422
+
+
+class TestBareCookie:
+    """The login that is wrong."""
+
+    def test_it_works(self, browser: Browser) -> None:
+        """Whoever logs in is greeted until the browser forgets the cookie."""
+        home = browser.follow(browser.log_in(browser.get("/cookie/"), *OTTO))
+        assert "Hello, Otto Brandt" in home.text
+
+        assert "Hello, stranger" in browser.follow(browser.submit(home.form("/logout"))).text
+
+    def test_the_page_lets_the_visitor_forge_it(self, browser: Browser) -> None:
+        """Without a password one is whoever one says, and the page shows the cookie that did it."""
+        home = browser.follow(browser.submit(browser.get("/cookie/").form("/forge"), name="mina"))
+
+        assert "Hello, Mina Park" in home.text
+        assert "Your browser has sent member=mina" in home.text
+
+    def test_a_copied_cookie_outlives_the_logout(self, browser: Browser) -> None:
+        """The server knows of no session that it could end."""
+        home = browser.follow(browser.log_in(browser.get("/cookie/"), *OTTO))
+        (copied,) = [f"{cookie.name}={cookie.value}" for cookie in browser.jar]
+        browser.submit(home.form("/logout"))
+
+        assert "Hello, Otto Brandt" in browser.get("/cookie/", headers={"Cookie": copied}).text
+
+    def test_a_forged_cookie_is_escaped(self, browser: Browser) -> None:
+        """The page shows what it was sent, as text."""
+        home = browser.follow(browser.submit(browser.get("/cookie/").form("/forge"), name="<script>é;\r\n"))
+
+        assert "<script>" not in home.html
+        assert "member=<script>é" in home.text
+
+
+class TestV1:
+    """The session made by hand."""
+
+    def test_login_and_logout(self, browser: Browser, new_browser: Callable[..., Browser]) -> None:
+        """The cookie is a UUID; after the logout a copy of it is nobody's."""
+        redirect = browser.log_in(browser.get("/v1/"), *MINA)
+        (cookie,) = redirect.cookies
+        match = re.match(r"my_session_id=([0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12});", cookie)
+        assert match is not None
+        copied = {"Cookie": f"my_session_id={match[1]}"}
+        home = browser.follow(redirect)
+        assert "Hello, Mina Park" in home.text
+        assert "Hello, Mina Park" in new_browser().get("/v1/", headers=copied).text
+
+        assert "Hello, stranger" in browser.follow(browser.submit(home.form("/logout"))).text
+        assert "Hello, stranger" in new_browser().get("/v1/", headers=copied).text
+
+    def test_a_forged_id_is_nobody(self, browser: Browser) -> None:
+        """An id cannot be guessed, and a name is no id."""
+        assert "Hello, stranger" in browser.get("/v1/", headers={"Cookie": "my_session_id=mina"}).text
+
+
+class TestV2:
+    """The login on HttpSession."""
+
+    def test_login_and_logout(self, browser: Browser, new_browser: Callable[..., Browser]) -> None:
+        """The whole way: nobody, one cookie, a greeting, nobody again, and the old cookie opens nothing."""
+        home = browser.get("/v2/")
+        assert ("Hello, stranger" in home.text, []) == (True, home.cookies)
+
+        redirect = browser.log_in(home, *OTTO)
+        assert redirect.status == 303
+        old = session_id(redirect)
+        assert f"JSESSIONID={old}; HttpOnly; Path=/v2; SameSite=Lax" == redirect.cookies[0]
+        home = browser.follow(redirect)
+        assert ("Hello, Otto Brandt" in home.text, []) == (True, home.cookies)
+
+        redirect = browser.submit(home.form("/logout"))
+        assert redirect.status == 303
+        assert "Max-Age=0" in redirect.cookies[0]
+        assert "Hello, stranger" in browser.follow(redirect).text
+        page = new_browser().get("/v2/", headers={"Cookie": f"JSESSIONID={old}"})
+        assert ("Hello, stranger" in page.text, []) == (True, page.cookies)
+
+    def test_a_second_login_changes_the_id(self, browser: Browser, new_browser: Callable[..., Browser]) -> None:
+        """An id from before a login opens nothing after it."""
+        old = session_id(browser.log_in(browser.get("/v2/"), *OTTO))
+        new = session_id(browser.post("/v2/login", {"name": MINA[0], "password": MINA[1]}))
+
+        assert old != new
+        assert "Hello, Mina Park" in browser.get("/v2/").text
+        assert "Hello, stranger" in new_browser().get("/v2/", headers={"Cookie": f"JSESSIONID={old}"}).text
+
+    def test_a_planted_id_is_not_adopted(self, browser: Browser) -> None:
+        """Whoever logs in with an id of somebody's making gets another."""
+        planted = "0" * 32
+        redirect = browser.post(
+            "/v2/login", {"name": MINA[0], "password": MINA[1]}, {"Cookie": f"JSESSIONID={planted}"}
+        )
+
+        assert planted != session_id(redirect)
+
+    def test_logging_out_as_a_stranger_changes_nothing(self, browser: Browser) -> None:
+        """A second click on the button is no error."""
+        redirect = browser.post("/v2/logout", {})
+
+        assert (redirect.status, redirect.cookies) == (303, [])
+
+
+class TestV3:
+    """The login with ``@session_attribute``."""
+
+    def test_the_view_gets_the_attribute(self, browser: Browser) -> None:
+        """Home greets the member, and a member has an account."""
+        home = browser.follow(browser.log_in(browser.get("/v3/"), *ZOE))
+        assert "Hello, Zoë O'Hara & Sons" in home.text
+        assert "Zoë O&#39;Hara &amp; Sons" in home.html
+
+        account = browser.get(home.links["your account"])
+        assert (account.status, "You are the one called zoe" in account.text) == (200, True)
+        assert "Hello, stranger" in browser.follow(browser.submit(account.form("/logout"))).text
+
+    def test_a_required_attribute_that_is_missing_is_a_bad_request(self, browser: Browser) -> None:
+        """The answer names the attribute, and no session is made."""
+        page = browser.get(browser.get("/v3/").links["your account"])
+
+        assert (page.status, page.cookies) == (400, [])
+        assert "the session attribute 'login_member', which is not set" in page.text
+
+
+class TestInfo:
+    """The page on which one can watch a session."""
+
+    @pytest.fixture
+    def home(self, browser: Browser) -> Page:
+        """Return the page of a session that was just made."""
+        return browser.follow(browser.submit(browser.get("/info/").form("/create")))
+
+    def test_what_a_session_knows(self, browser: Browser, home: Page) -> None:
+        """All properties are shown; ``is_new`` was true while nobody had come back."""
+        (cookie,) = browser.jar
+
+        assert cookie.value == shown(home, "id")
+        assert shown(home, "max_inactive_interval") == "60 seconds"
+        assert re.fullmatch(r"[0-9:]{8} UTC", shown(home, "creation_time"))
+        assert shown(home, "creation_time") <= shown(home, "last_accessed_time")
+        assert shown(home, "is_new") == "False"
+        assert shown(home, "principal") == "None"
+        assert "was_new True" in home.text
+        assert re.search(r"expires at [0-9:]{8} UTC", home.text)
+
+    def test_attributes_are_set_and_removed(self, browser: Browser, home: Page) -> None:
+        """Each form ends in a redirect to the page, which shows the change."""
+        home = browser.follow(browser.submit(home.form("/set"), name="color", value="green"))
+        assert "color green" in home.text
+        home = browser.follow(browser.submit(home.form("/set"), name="color", value="blue"))
+        assert "color blue" in home.text
+        assert "green" not in home.text.partition("Remove")[0]
+
+        removals = [form for form in home.forms if form.action.endswith("/remove")]
+        (remove,) = [form for form in removals if form.fields["name"] == "color"]
+        assert "color blue" not in browser.follow(browser.submit(remove)).text
+
+    def test_attributes_are_escaped(self, browser: Browser, home: Page) -> None:
+        """Names and values are text, in the table and in the form that removes them."""
+        name, value = '"><script>x', "<img src=x onerror=alert(1)>{0}"
+        home = browser.follow(browser.submit(home.form("/set"), name=name, value=value))
+
+        assert "<script>" not in home.html
+        assert "<img" not in home.html
+        assert f"{name} {value}" in home.text
+        assert name in [form.fields.get("name") for form in home.forms]
+
+    def test_too_much_is_refused(self, browser: Browser, home: Page) -> None:
+        """The demo keeps a few short attributes of each visitor."""
+        assert browser.submit(home.form("/set"), name="x" * 201).status == 400
+        pages = [browser.submit(home.form("/set"), name=f"name{number}") for number in range(20)]
+
+        assert [page.status for page in pages] == [303] * 19 + [400]
+
+    def test_a_session_expires(self, browser: Browser, home: Page) -> None:
+        """One second without a request, and it is gone; the server's own clock is at work here."""
+        home = browser.follow(browser.submit(home.form("/timeout"), seconds="1"))
+        assert shown(home, "max_inactive_interval") == "1 seconds"
+
+        time.sleep(1.2)
+        page = browser.get("/info/")
+        assert "You have no session" in page.text
+        assert browser.submit(home.form("/set"), name="too", value="late").status == 303
+        assert "You have no session" in browser.get("/info/").text
+
+    def test_a_session_slides(self, browser: Browser, home: Page) -> None:
+        """Requests keep it alive for longer than its timeout."""
+        home = browser.follow(browser.submit(home.form("/timeout"), seconds="2"))
+        for _ in range(3):
+            time.sleep(0.8)
+            assert shown(home, "id") == shown(browser.get("/info/"), "id")
+
+    def test_a_session_that_does_not_time_out(self, browser: Browser, home: Page) -> None:
+        """Zero and less mean never."""
+        home = browser.follow(browser.submit(home.form("/timeout"), seconds="0"))
+
+        assert shown(home, "max_inactive_interval") == "0: never"
+        assert "The session stays." in home.text
+
+    @pytest.mark.parametrize("seconds", ["", "soon", "1.5", "86401", "9" * 5000])
+    def test_a_timeout_is_a_number_of_seconds(self, browser: Browser, home: Page, seconds: str) -> None:
+        """Anything else is refused, and the session stays as it is."""
+        assert browser.submit(home.form("/timeout"), seconds=seconds).status == 400
+        assert shown(browser.get("/info/"), "max_inactive_interval") == "60 seconds"
+
+    def test_login_changes_the_id_and_the_principal(self, browser: Browser, home: Page) -> None:
+        """Attributes stay at the first login, and are gone when somebody else logs in."""
+        otto = browser.follow(browser.log_in(home, *OTTO))
+        assert (shown(otto, "principal"), "was_new True" in otto.text) == ("otto", True)
+        mina = browser.follow(browser.log_in(otto, *MINA))
+        assert (shown(mina, "principal"), "was_new True" in mina.text) == ("mina", False)
+        assert len({shown(page, "id") for page in (home, otto, mina)}) == 3
+
+    def test_invalidate(self, browser: Browser, home: Page) -> None:
+        """The session is over, and the browser told to forget its cookie."""
+        redirect = browser.submit(home.form("/invalidate"))
+
+        assert "Max-Age=0" in redirect.cookies[0]
+        assert "You have no session" in browser.follow(redirect).text
+        assert browser.submit(home.form("/invalidate")).status == 303
+
+
+class TestTracking:
+    """The same application, with ids in cookies, in URLs, and in both."""
+
+    @pytest.mark.parametrize("path", ["/tracking/url", "/tracking/both"])
+    def test_whoever_refuses_cookies_stays_logged_in_by_following_links(
+        self, new_browser: Callable[..., Browser], path: str
+    ) -> None:
+        """The id is in the redirect, in the links and in the forms, and in none of them after the logout."""
+        browser = new_browser(takes_cookies=False)
+        redirect = browser.log_in(browser.get(f"{path}/"), *OTTO)
+        assert redirect.status == 303
+        match = re.fullmatch(rf"{path}/;jsessionid=([0-9A-F]{{32}})", redirect.headers["Location"])
+        assert match is not None
+
+        home = browser.follow(redirect)
+        assert "Hello, Otto Brandt" in home.text
+        assert "is_requested_session_id_from_url True" in home.text
+        second = browser.get(home.links["the second page"])
+        assert ("Hello, Otto Brandt" in second.text, "this session: 2" in second.text) == (True, True)
+        home = browser.get(second.links["Back to the first"])
+        assert ("Hello, Otto Brandt" in home.text, "this session: 3" in home.text) == (True, True)
+
+        redirect = browser.submit(home.form("/logout"))
+        assert f"{path}/" == redirect.headers["Location"]
+        assert "Hello, stranger" in browser.follow(redirect).text
+        assert "Hello, stranger" in browser.get(second.url).text
+
+    def test_url_tracking_sets_no_cookie_and_reads_none(self, browser: Browser) -> None:
+        """The cookie's name means nothing to this application."""
+        redirect = browser.log_in(browser.get("/tracking/url/"), *OTTO)
+        assert redirect.cookies == []
+        session = redirect.headers["Location"].partition("=")[2]
+
+        page = browser.get("/tracking/url/", headers={"Cookie": f"JSESSIONID={session}"})
+        assert "Hello, stranger" in page.text
+
+    def test_cookie_tracking_writes_no_id_into_urls_and_reads_none(
+        self, browser: Browser, new_browser: Callable[..., Browser]
+    ) -> None:
+        """Whoever refuses cookies is a stranger here."""
+        redirect = browser.log_in(browser.get("/tracking/cookie/"), *OTTO)
+        session = session_id(redirect)
+        home = browser.follow(redirect)
+        assert redirect.headers["Location"] == "/tracking/cookie/"
+        assert "Hello, Otto Brandt" in home.text
+        assert "jsessionid" not in home.html.partition("<details>")[0]
+
+        page = new_browser().get(f"/tracking/cookie/second;jsessionid={session}")
+        assert "Hello, Otto Brandt" not in page.text
+
+    def test_with_both_the_id_leaves_the_urls_when_the_cookie_has_come_back(self, browser: Browser) -> None:
+        """The redirect of the login carries the id, since nobody knows yet; the page after it does not."""
+        redirect = browser.log_in(browser.get("/tracking/both/"), *OTTO)
+        assert f"/tracking/both/;jsessionid={session_id(redirect)}" == redirect.headers["Location"]
+
+        home = browser.follow(redirect)
+        assert "is_requested_session_id_from_cookie True" in home.text
+        assert home.links["the second page"] == "/tracking/both/second"
+
+    @pytest.mark.parametrize("path", TRACKED)
+    def test_the_sessions_of_the_mounts_are_apart(self, new_browser: Callable[..., Browser], path: str) -> None:
+        """An id of one application is worth nothing in another."""
+        redirect = new_browser().log_in(new_browser().get("/tracking/both/"), *OTTO)
+        session = session_id(redirect)
+        cookie = {"Cookie": f"JSESSIONID={session}"}
+        page = new_browser().get(f"{path}/;jsessionid={session}", headers=cookie)
+
+        assert ("Hello, Otto Brandt" in page.text) == (path == "/tracking/both")
