@@ -178,7 +178,7 @@ class SessionManager:
             return None
         return session
 
-    def change_session_id(self, session: HttpSession) -> Rotation:
+    def rotate(self, session: HttpSession) -> Rotation:
         """Give the session a new id, by which the old one is dead, and return what that replaced.
 
         The listeners are the caller's to tell, when it has noted the new id.

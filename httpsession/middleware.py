@@ -70,7 +70,7 @@ class SessionMiddleware:
         if environ.get("wsgi.multiprocess") and not self.manager.is_shared:
             warnings.warn(
                 "the sessions are kept in the memory of one process, but the server runs several: a client whose next "
-                "request another one answers has lost its session there; run one process, or use a shared store",
+                "request another process answers has no session there; run one process with threads",
                 RuntimeWarning,
                 stacklevel=3,
             )
@@ -154,6 +154,10 @@ class _Body:
                 self._body.close()
         finally:
             self._response.close()
+
+    def __del__(self) -> None:
+        """See to it that a body which nobody closes does not keep its session in use for ever."""
+        self._response.close()
 
 
 def _is_file(body: Iterable[bytes], environ: WSGIEnvironment) -> bool:

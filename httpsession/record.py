@@ -62,7 +62,7 @@ class SessionRecord:
             handle=self.key.hex(),
             principal=self.principal,
             creation_time=self.creation_time,
-            last_accessed_time=self.accessed,
+            last_seen=self.accessed,
             max_inactive_interval=self.max_inactive_interval,
         )
 
@@ -76,6 +76,6 @@ class SessionInfo:
     principal: str | None
     creation_time: float
     #: When the latest request of the session arrived.
-    last_accessed_time: float
+    last_seen: float
     #: Seconds; zero or less: the session does not time out.
     max_inactive_interval: int

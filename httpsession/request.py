@@ -110,7 +110,7 @@ class RequestSession:
         if session is None:
             raise IllegalStateError("the request has no session whose id could be changed")
         self._check_not_committed("the id of the session can be changed")
-        rotation = self._manager.change_session_id(session)
+        rotation = self._manager.rotate(session)
         if not self._has_created and self._rotation is None:
             self._rotation = rotation
         self._issued_id = session.id
@@ -235,7 +235,8 @@ class RequestSession:
             if self._has_created:
                 self._manager.end(session)
             elif self._rotation is not None:
-                self._manager.take_back(session, self._rotation)
+                rotation, self._rotation = self._rotation, None
+                self._manager.take_back(session, rotation)
         except Exception:
             _log.exception("A listener failed when a failed request was taken back.")
 

@@ -247,10 +247,11 @@ class HttpSession(MutableMapping[str, Any]):
                 self._put(name, after, before, self._announce(name, after, before))
 
     def _bind(self, name: str, value: Any) -> None:
-        announced = False
+        listens, announced = isinstance(value, HttpSessionBindingListener), False
         while True:
             old = self._attributes.get(name)
-            announced = announced or self._announce(name, old, value)
+            if listens and not announced:
+                announced = self._announce(name, old, value)
             if self._put(name, old, value, announced):
                 return
 

@@ -31,6 +31,7 @@ class Sweeper:
     def __init__(self, manager: Swept, sweep_interval: float | None) -> None:
         self._manager = weakref.ref(manager)
         self._sweep_interval = sweep_interval
+        self._tick = TELL_INTERVAL if sweep_interval is None else min(TELL_INTERVAL, sweep_interval)
         self._stopped = threading.Event()
         self._starting = threading.Lock()
         self._thread: threading.Thread | None = None
@@ -55,7 +56,7 @@ class Sweeper:
 
     def _run(self) -> None:
         ticks_to_sweep = self._ticks_to_sweep()
-        while not self._stopped.wait(TELL_INTERVAL):
+        while not self._stopped.wait(self._tick):
             manager = self._manager()
             if manager is None:
                 return
@@ -73,4 +74,4 @@ class Sweeper:
         """Return how many ticks to wait: the interval, give or take a tenth so that workers do not sweep in step."""
         if self._sweep_interval is None:
             return float("inf")
-        return self._sweep_interval / TELL_INTERVAL * random.uniform(0.9, 1.1)  # noqa: S311 (no secret)
+        return self._sweep_interval / self._tick * random.uniform(0.9, 1.1)  # noqa: S311 (no secret)

@@ -53,9 +53,12 @@ class CookieTracking:
         return self._dump("", 0, script_name, https)
 
     def add(self, headers: Iterable[tuple[str, str]], cookie: str) -> list[tuple[str, str]]:
-        """Return *headers* with the cookie, in place of any of its name that the application may have set itself."""
+        """Return *headers* with the cookie, in place of one that the application may have set itself.
+
+        That is one of the same name, path and domain; an application mounted below this one has its own (S134).
+        """
         own = f"{self.name}="
-        kept = [header for header in headers if not (header[1].startswith(own) and header[0].lower() == "set-cookie")]
+        kept = [header for header in headers if not (header[1].startswith(own) and _is_same_cookie(header, cookie))]
         kept.append(("Set-Cookie", cookie))
         return kept
 
@@ -78,6 +81,17 @@ class CookieTracking:
         )
         further = (f"; {name}={value}" if value else f"; {name}" for name, value in config.attributes.items())
         return header + "".join(further)
+
+
+def _is_same_cookie(header: tuple[str, str], cookie: str) -> bool:
+    """Return whether a response header sets the same cookie, given that it has the same name."""
+    return header[0].lower() == "set-cookie" and _scope(header[1]) == _scope(cookie)
+
+
+def _scope(cookie: str) -> set[str]:
+    """Return where a Set-Cookie header says that the cookie is valid."""
+    attributes = (attribute.strip() for attribute in cookie.split(";")[1:])
+    return {attribute for attribute in attributes if attribute.lower().startswith(("path=", "domain="))}
 
 
 class Tracking:

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import contextlib
 import functools
-from collections.abc import Callable, Iterable, Mapping
+import sys
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from importlib import import_module
 from typing import Any, TypeVar, cast
 
@@ -18,8 +20,8 @@ def session_attribute(name: str, *, required: bool = False, as_: str | None = No
     """Hand a view the value of the session attribute *name* as a keyword argument of that name.
 
     The view is a function or method that takes a WSGI environ, or a request with ``.environ`` (Werkzeug, Flask,
-    Pyramid, Bottle) or ``.META`` (Django). No session is made; where there is none, or no such attribute, the value
-    is None.
+    Pyramid, Bottle), ``.META`` (Django) or ``.env`` (Falcon); a view of Flask or Bottle need not take it. No session is
+    made; where there is none, or no such attribute, the value is None.
 
     Args:
         name: the attribute.
@@ -45,14 +47,25 @@ def session_attribute(name: str, *, required: bool = False, as_: str | None = No
 
 def _request_in(arguments: Iterable[Any], view: Callable[..., Any]) -> tuple[Any, dict[str, Any]]:
     """Return the argument that is a request, and its environ."""
-    for argument in arguments:
-        environ = argument if isinstance(argument, dict) else _attribute(argument, "environ", "META")
+    for argument in (*arguments, *_current_requests()):
+        environ = argument if isinstance(argument, dict) else _attribute(argument, "environ", "META", "env")
         if isinstance(environ, dict) and ("wsgi.version" in environ or ENVIRON_KEY in environ):
             return argument, environ
     raise TypeError(
         f"@session_attribute finds no request among the arguments of {view!r}: one of them must be a WSGI environ, "
-        "or have it as .environ or .META"
+        "or have it as .environ, .META or .env"
     )
+
+
+def _current_requests() -> Iterator[Any]:
+    """Go through the requests that frameworks hold for the current thread: their views take none."""
+    flask, bottle = sys.modules.get("flask"), sys.modules.get("bottle")
+    if flask is not None and flask.has_request_context():
+        yield flask.request
+    if bottle is not None:
+        with contextlib.suppress(RuntimeError):  # outside of a request
+            if bottle.request.environ:
+                yield bottle.request
 
 
 def _attribute(argument: Any, *names: str) -> Any:
@@ -83,9 +96,14 @@ def _refuse_in_bottle(message: str) -> Any:
     return import_module("bottle").HTTPError(400, message)
 
 
+def _refuse_in_falcon(message: str) -> Any:
+    raise import_module("falcon").HTTPBadRequest(description=message)
+
+
 #: How a framework answers 400, by the package that its requests come from; Werkzeug's exception does for the others.
 _REFUSALS: Mapping[str, Callable[[str], Any]] = {
     "django": _refuse_in_django,
     "pyramid": _refuse_in_pyramid,
     "bottle": _refuse_in_bottle,
+    "falcon": _refuse_in_falcon,
 }
