@@ -33,7 +33,6 @@ HEADERS = {
     "X-Robots-Tag": "noindex",
 }
 
-
 ERROR = Markup('<p>{}</p>\n<p>Go back, or to <a href="/">the steps</a>.</p>')
 
 
