@@ -1,0 +1,587 @@
+"""The memory store: the contract of a store, on live objects."""
+
+from __future__ import annotations
+
+import gc
+import time
+from itertools import count
+from threading import Barrier, Thread
+
+import pytest
+
+from httpsession import ConfigError, HttpSessionListener, SessionConfig, SessionManager, TooManySessionsError
+from httpsession.attributes import Attributes
+from httpsession.ids import key_of
+from httpsession.record import SessionRecord
+from httpsession.stores import MemoryStore, open_store
+from httpsession.stores.base import Changes
+from tests.clock import frozen_clock
+from tests.wsgi import Site
+
+INTERVAL = 60
+
+
+class Store(MemoryStore):
+    """A memory store into which a test puts sessions in a word."""
+
+    def __init__(self):
+        super().__init__()
+        self.users = {}
+        self.in_use = lambda: self.users
+        self._numbers = count(1)
+
+    def add(self, *, now=0.0, interval=INTERVAL, lifetime=None, joined=True):
+        """Keep a new session, whose client has come back if it is *joined*, and return its key."""
+        session_id = f"{next(self._numbers):032X}"
+        record = SessionRecord.created(session_id, key_of(session_id), now, interval, lifetime)
+        assert self.create(record, Attributes())
+        if joined:
+            self.load(record.key, now)
+        return record.key
+
+    def keys(self):
+        """Return the keys of the sessions that are there, without touching any."""
+        return {stored.record.key for stored in self}
+
+
+@pytest.fixture
+def store():
+    return Store()
+
+
+@pytest.fixture
+def clock():
+    with frozen_clock() as clock:
+        yield clock
+
+
+def keys_of(sessions):
+    return {stored.record.key for stored in sessions}
+
+
+class TestCreate:
+    """create: a new session, if its key is free."""
+
+    def test_keeps_the_very_objects(self, store):
+        """What is loaded is what was created: requests of a session share its record and attributes."""
+        record, attributes = SessionRecord.created("ID", b"key", 0.0, INTERVAL, None), Attributes()
+        assert store.create(record, attributes)
+
+        for _ in range(2):
+            stored = store.load(b"key", 1.0)
+            assert stored.record is record
+            assert stored.attributes is attributes
+        assert len(store) == 1
+        assert keys_of(store) == {b"key"}
+
+    def test_taken_key(self, store):
+        """A key that is taken is refused, and the session that has it stays."""
+        key = store.add()
+        first = store.load(key, 0.0)
+        other = SessionRecord.created("OTHER", key, 0.0, INTERVAL, None)
+
+        assert not store.create(other, Attributes())
+        assert store.load(key, 0.0).record is first.record
+        assert len(store) == 1
+
+    def test_principal_of_a_new_session(self, store):
+        """A session that is created with a principal is among the sessions of that principal, and can be removed."""
+        record = SessionRecord.created("ID", b"key", 0.0, INTERVAL, None)
+        record.principal = "anna"
+        store.create(record, Attributes())
+
+        assert store.of("anna") == [record]
+        store.remove(b"key")
+        assert store.of("anna") == []
+
+
+class TestLoad:
+    """load: the session and the access in one."""
+
+    def test_unknown(self, store):
+        """An unknown key finds nothing, and makes nothing."""
+        assert store.load(b"unknown", 0.0) is None
+        assert len(store) == 0
+
+    def test_notes_the_access(self, store):
+        """The arrival is noted, the one before is what applications see, and the client has joined."""
+        key = store.add(joined=False)
+        record = store.load(key, 10.0).record
+        assert (record.is_new, record.previous_access, record.accessed) == (False, 0.0, 10.0)
+        store.load(key, 25.0)
+        assert (record.previous_access, record.accessed) == (10.0, 25.0)
+
+    def test_slides(self, store):
+        """Each access moves the end."""
+        key = store.add()
+        assert not store.load(key, 50.0).record.removed
+        assert not store.load(key, 109.9).record.removed
+        assert store.expire(169.8, 10) == []
+        assert keys_of(store.expire(169.9, 10)) == {key}
+
+    def test_due_is_claimed_once(self, store):
+        """A session that is due is given back marked, to the first who asks, and then unknown."""
+        key = store.add()
+        stored = store.load(key, 60.0)
+
+        assert stored.record.removed
+        assert store.load(key, 60.0) is None
+        assert store.load(key, 0.0) is None, "whatever the clock does"
+        assert store.remove(key) is None
+        assert store.expire(1e9, 10) == []
+
+    def test_due_is_claimed_by_one_of_many_threads(self, store):
+        """Of threads that load a session that is due, or remove or sweep it, one gets it."""
+        for _ in range(50):
+            key = store.add()
+            claimed = race(
+                lambda key=key: [one for one in (store.load(key, 60.0),) if one is not None],
+                lambda: store.expire(60.0, 10),
+                lambda key=key: [one for one in (store.remove(key),) if one is not None],
+            )
+            assert len(claimed) == 1
+            assert claimed[0].record.removed
+
+
+def race(*actions, times=3):
+    """Run each action in several threads at once and return all that they return."""
+    barrier, results = Barrier(len(actions) * times), []
+
+    def run(action):
+        barrier.wait(10)
+        results.extend(action())
+
+    threads = [Thread(target=run, args=(action,)) for action in actions * times]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join(10)
+        assert not thread.is_alive()
+    return results
+
+
+class TestSave:
+    """save: all changes or none, and only to a session that is there."""
+
+    def test_unknown(self, store):
+        """Nothing is saved for a session that is not there, and it is not made."""
+        changes = Changes(principal="anna", max_inactive_interval=5, new_id=("NEW", b"new"))
+
+        assert not store.save(b"unknown", changes)
+        assert len(store) == 0
+        assert store.of("anna") == []
+
+    def test_interval(self, store):
+        """A new interval holds at once, whether longer, shorter, none or again one."""
+        key = store.add()
+        for interval, due in ((600, 600.0), (5, 5.0), (0, None), (-1, None), (30, 30.0)):
+            assert store.save(key, Changes(max_inactive_interval=interval))
+            assert store.expire(1e9 if due is None else due - 0.001, 10) == []
+        assert keys_of(store.expire(30.0, 10)) == {key}
+
+    def test_interval_alone(self, store):
+        """What is not among the changes stays."""
+        key = store.add()
+        store.save(key, Changes(principal="anna"))
+        store.save(key, Changes(max_inactive_interval=5))
+
+        record = store.load(key, 0.0).record
+        assert (record.principal, record.max_inactive_interval, record.key) == ("anna", 5, key)
+
+    def test_rename(self, store):
+        """The session goes on under the new key; the old one is dead in the same step."""
+        key = store.add()
+        stored = store.load(key, 1.0)
+        store.save(key, Changes(principal="anna"))
+        assert store.save(key, Changes(new_id=("NEW", b"new")))
+
+        assert store.load(key, 2.0) is None
+        assert store.load(b"new", 2.0).record is stored.record
+        assert (stored.record.id, stored.record.key) == ("NEW", b"new")
+        assert store.of("anna") == [stored.record]
+        assert len(store) == 1
+        assert keys_of(store.expire(62.0, 10)) == {b"new"}
+
+    def test_old_key_is_free(self, store):
+        """A rename can be taken back, and the old key can be anybody's."""
+        key = store.add()
+        store.save(key, Changes(new_id=("NEW", b"new")))
+        assert store.save(b"new", Changes(new_id=("OLD", key)))
+
+        assert store.load(key, 0.0).record.id == "OLD"
+        assert store.load(b"new", 0.0) is None
+
+
+class TestPrincipal:
+    """The sessions of a principal can be found, without looking at all."""
+
+    def test_index_follows(self, store):
+        """Binding, binding another, unbinding and removing keep it right."""
+        one, two, other = store.add(), store.add(), store.add()
+        for key, principal in ((one, "anna"), (two, "anna"), (other, "berta")):
+            store.save(key, Changes(principal=principal))
+        assert {record.key for record in store.of("anna")} == {one, two}
+        store.save(one, Changes(principal="berta"))
+        assert {record.key for record in store.of("berta")} == {one, other}
+        store.save(other, Changes(principal=None))
+        store.remove(two)
+
+        assert [record.key for record in store.of("berta")] == [one]
+        assert store.of("anna") == store.of("nobody") == []
+
+    @pytest.mark.parametrize(
+        "end",
+        [
+            lambda store, key: store.remove(key),
+            lambda store, key: store.expire(1e9, 10),
+            lambda store, key: store.load(key, 1e9),
+        ],
+        ids=["remove", "expire", "load"],
+    )
+    def test_ended_sessions_are_not_found(self, store, end):
+        """However a session ends it is its principal's no more."""
+        key = store.add()
+        store.save(key, Changes(principal="anna"))
+        end(store, key)
+
+        assert store.of("anna") == []
+
+
+class TestRemove:
+    """remove: to exactly one caller."""
+
+    def test_gives_back_once(self, store):
+        """The first gets the session, marked; it is gone for all others."""
+        key = store.add()
+        stored = store.remove(key)
+
+        assert stored.record.key == key
+        assert stored.record.removed
+        assert store.remove(key) is None
+        assert store.load(key, 0.0) is None
+        assert not store.save(key, Changes(principal="anna"))
+        assert len(store) == 0
+
+    def test_nothing_revives(self, store):
+        """A touch, which may come late, does not bring a removed session back."""
+        key = store.add()
+        store.remove(key)
+        store.touch({key: (1.0, 2.0)})
+
+        assert len(store) == 0
+        assert store.load(key, 3.0) is None
+
+
+class TestExpire:
+    """expire: what is due, and only that."""
+
+    def test_what_is_due(self, store):
+        """Idle for the interval, or at the end of the lifetime: due; everything else stays."""
+        gone = {store.add(), store.add(now=20.0, interval=40), store.add(interval=0, lifetime=60)}
+        stays = {
+            store.add(now=0.1),
+            store.add(interval=61),
+            store.add(interval=0),
+            store.add(interval=-1),
+            store.add(interval=0, lifetime=60.1),
+        }
+
+        assert keys_of(store.expire(60.0, 100)) == gone
+        assert store.keys() == stays
+
+    def test_found_by_idle_time_and_lifetime(self, store):
+        """A session that is due in both ways is claimed once."""
+        key = store.add(lifetime=60)
+        claimed = store.expire(60.0, 10)
+
+        assert [stored.record.key for stored in claimed] == [key]
+
+    def test_limit(self, store):
+        """No more than the limit are claimed at a time, and none is left if there were fewer."""
+        for _ in range(250):
+            store.add()
+        assert len(store.expire(60.0, 120)) == 120
+        assert len(store) == 130
+        assert len(store.expire(60.0, 1000)) == 130
+        assert len(store) == 0
+
+    def test_behind_sessions_that_are_not_due(self, store):
+        """Sessions that are due are found behind any number of older ones that are not."""
+        for _ in range(300):
+            store.touch({store.add(): (0.0, 1000.0)})
+        late = {store.add(now=5.0) for _ in range(3)}
+
+        assert keys_of(store.expire(65.0, 1000)) == late
+        assert len(store.expire(1060.0, 1000)) == 300
+
+    @pytest.mark.parametrize("joined", [True, False])
+    def test_order_of_use_does_not_matter(self, store, joined):
+        """Sessions used in another order than they were made in become due in the order of their use."""
+        keys = [store.add(joined=joined) for _ in range(5)]
+        for at, key in enumerate(reversed(keys), 1):
+            store.load(key, float(at))
+        for at, key in enumerate(reversed(keys), 1):
+            assert keys_of(store.expire(60.0 + at, 10)) == {key}
+
+    def test_clock_that_went_back(self, store):
+        """A session made after the clock was turned back is swept when its time has come, not when the others' has."""
+        store.add(now=1000.0)
+        key = store.add(now=0.0)
+
+        assert keys_of(store.expire(60.0, 10)) == {key}
+
+
+class TestInUse:
+    """A session that a request is using does not time out (S54)."""
+
+    @pytest.mark.parametrize("how", ["expire", "load"])
+    def test_spared(self, store, how):
+        """A request that came in time keeps its session; the idle time begins anew."""
+        key = store.add()
+        store.users = {key: 59.9}
+        if how == "expire":
+            assert store.expire(100.0, 10) == []
+        else:
+            assert not store.load(key, 100.0).record.removed
+        store.users = {}
+
+        assert store.expire(159.9, 10) == []
+        assert keys_of(store.expire(160.0, 10)) == {key}
+
+    def test_who_came_too_late(self, store):
+        """A request that arrived when the session was over does not keep it."""
+        key = store.add()
+        store.users = {key: 60.0}
+
+        assert keys_of(store.expire(60.0, 10)) == {key}
+
+    def test_lifetime_is_not_spared(self, store):
+        """The end of the lifetime is the end, used or not."""
+        key = store.add(lifetime=60)
+        store.users = {key: 0.0}
+
+        assert store.expire(59.9, 10) == []
+        assert keys_of(store.expire(60.0, 10)) == {key}
+
+    def test_spared_for_as_long_as_it_takes(self, store):
+        """Sweep after sweep, and beside any number of others that are over."""
+        key = store.add()
+        store.users = {key: 0.0}
+        for now in range(60, 600, 60):
+            others = {store.add() for _ in range(150)}
+            assert keys_of(store.expire(float(now), 1000)) == others
+        assert store.keys() == {key}
+
+
+class TestAbandoned:
+    """abandoned: the oldest session whose client never came back."""
+
+    def test_oldest_first(self, store):
+        """In the order in which they were made; those whose client came back are not given up."""
+        first, joined, second = store.add(joined=False), store.add(), store.add(joined=False)
+
+        assert store.abandoned().record.key == first
+        stored = store.abandoned()
+        assert stored.record.key == second
+        assert stored.record.removed
+        assert store.abandoned() is None
+        assert store.keys() == {joined}
+
+    def test_coming_back_counts_however(self, store):
+        """A client has come back when its session was loaded or touched."""
+        loaded, touched = store.add(joined=False), store.add(joined=False)
+        store.load(loaded, 1.0)
+        store.touch({touched: (1.0, 1.0)})
+
+        assert store.abandoned() is None
+
+    def test_in_use(self, store):
+        """A session that is being used is not given up, the next one is."""
+        used, idle = store.add(joined=False), store.add(joined=False)
+        store.users = {used: 0.0}
+
+        assert store.abandoned().record.key == idle
+        assert store.abandoned() is None
+
+
+class TestTouch:
+    """touch: many accesses at once."""
+
+    def test_notes_arrivals_and_ends(self, store):
+        """Each session gets its own; the idle time begins at the end; unknown keys are no matter."""
+        one, two = store.add(), store.add()
+        store.touch({one: (10.0, 30.0), b"unknown": (10.0, 10.0), two: (20.0, 20.5)})
+
+        assert keys_of(store.expire(80.5, 10)) == {two}
+        assert keys_of(store.expire(90.0, 10)) == {one}
+
+    def test_late_one_turns_nothing_back(self, store):
+        """A touch with earlier times than are known changes nothing."""
+        key = store.add()
+        store.touch({key: (30.0, 40.0)})
+        store.touch({key: (10.0, 20.0)})
+
+        record = next(iter(store)).record
+        assert (record.previous_access, record.accessed, record.used) == (0.0, 30.0, 40.0)
+
+    def test_never_revives(self, store):
+        """A request that arrived when the session was over does not extend it."""
+        key = store.add()
+        store.touch({key: (60.0, 61.0)})
+
+        assert keys_of(store.expire(60.0, 10)) == {key}
+
+    def test_request_that_began_in_time(self, store):
+        """A request that arrived in time and ended long after has used the session for all that time."""
+        key = store.add()
+        store.touch({key: (59.0, 500.0)})
+
+        assert store.expire(559.9, 10) == []
+        assert keys_of(store.expire(560.0, 10)) == {key}
+
+
+class TestSize:
+    """What the store holds is what is alive."""
+
+    @pytest.mark.parametrize("lifetime", [None, 1e6])
+    @pytest.mark.parametrize("interval", [60, 0])
+    def test_memory_does_not_grow(self, store, interval, lifetime):
+        """Sessions that come and go, in whatever way, leave nothing behind that grows with their number."""
+
+        def cycle():
+            keys = [store.add(now=0.0, interval=interval, lifetime=lifetime) for _ in range(4)]
+            store.save(keys[0], Changes(principal="anna", max_inactive_interval=5))
+            store.save(keys[0], Changes(new_id=("NEW", b"new")))
+            store.save(keys[1], Changes(max_inactive_interval=1000))
+            store.remove(b"new")
+            store.remove(keys[1])
+            store.remove(keys[2])
+            store.load(keys[3], 1e9) if interval else store.remove(keys[3])
+
+        def records():
+            gc.collect()
+            return sum(isinstance(one, SessionRecord) for one in gc.get_objects())
+
+        cycle()
+        before = records()
+        for _ in range(2000):
+            cycle()
+
+        assert len(store) == 0
+        assert records() - before < 500
+
+    def test_length_and_iteration(self, store):
+        """The length is the number of sessions, and one can go through them while they change."""
+        keys = {store.add() for _ in range(3)}
+        assert len(store) == 3
+        seen = set()
+        for stored in store:
+            seen.add(stored.record.key)
+            store.remove(stored.record.key)
+            store.add()
+
+        assert seen == keys
+        assert len(store) == 3
+
+
+class TestMaxSessions:
+    """max_sessions in memory: exact, with an order of sacrifice."""
+
+    @staticmethod
+    def manager(limit):
+        return SessionManager(config=SessionConfig(max_sessions=limit, sweep_interval=None))
+
+    def test_order_of_sacrifice(self, clock):
+        """First what is over, then whose client never came back, the oldest first; then no more are made."""
+        manager = self.manager(3)
+        expired, newcomer, joined = manager.create(), manager.create(), manager.create()
+        expired.max_inactive_interval = 5
+        for session in (expired, joined):
+            manager.find(session.id, time.time())
+        clock.tick(5)
+
+        second = manager.create()
+        assert not expired.is_valid
+        assert newcomer.is_valid
+        third = manager.create()
+        assert not newcomer.is_valid
+        for session in (second, third):
+            manager.find(session.id, time.time())
+        with pytest.raises(TooManySessionsError, match="max_sessions"):
+            manager.create()
+
+        assert all(session.is_valid for session in (joined, second, third))
+        stats = manager.stats()
+        assert (stats.active, stats.expired, stats.evicted, stats.rejected) == (3, 1, 1, 1)
+
+    def test_exact_under_many_threads(self):
+        """However many threads make sessions at once, there are never more than the limit."""
+        manager = self.manager(20)
+        sizes = []
+
+        def create():
+            made = []
+            for _ in range(50):
+                session = manager.create()
+                sizes.append(manager.stats().active)
+                made.append(session)
+            return made
+
+        made = race(create, times=16)
+
+        assert len(made) == 800
+        assert max(sizes) == 20
+        assert sum(session.is_valid for session in made) == manager.stats().active == 20
+
+    def test_refused_exactly_under_many_threads(self):
+        """When none can be given up, as many are made as fit, and the rest is refused; none that is used is lost."""
+        site = Site(self.manager(20))
+
+        def create():
+            requests = []
+            for _ in range(10):
+                request = site.request()
+                try:
+                    requests.append((request, request.session.get_session()))
+                except TooManySessionsError:
+                    requests.append((request, None))
+            return requests
+
+        made = [session for _, session in race(create, times=16) if session is not None]
+
+        assert all(session.is_valid for session in made)
+        assert len(made) == site.manager.stats().active == 20
+        assert site.manager.stats().rejected == 140
+
+    def test_listener_may_make_a_session(self):
+        """A listener that hears of a session that is given up may make one itself, without a deadlock."""
+        made = []
+
+        class Listener(HttpSessionListener):
+            def session_destroyed(self, event):
+                if not made:
+                    made.append(event.session.servlet_context.create())
+
+        manager = SessionManager(config=SessionConfig(max_sessions=2), listeners=[Listener()])
+        manager.create()
+        manager.create()
+        thread = Thread(target=manager.create, daemon=True)
+        thread.start()
+        thread.join(2)
+
+        assert not thread.is_alive()
+        assert manager.stats().active == 2
+
+
+@pytest.mark.parametrize("url", ["", "memory:", "memory://x", "redis://", "MEMORY://", "file.db"])
+def test_unknown_url(url):
+    """A URL that names no store is a wrong setting, and the message says what is allowed."""
+    with pytest.raises(ConfigError, match="memory://"):
+        open_store(url)
+
+
+def test_url():
+    """memory:// is a store of its own each time."""
+    assert isinstance(open_store("memory://"), MemoryStore)
+    assert open_store("memory://") is not open_store("memory://")
+    assert not open_store("memory://").is_shared

@@ -1,0 +1,100 @@
+"""The accesses of a process: what is under way, and what the store has yet to be told."""
+
+from __future__ import annotations
+
+from threading import Event, Thread
+
+import pytest
+
+from httpsession.accesses import Accesses
+from httpsession.ids import key_of
+
+ONE, TWO = "1" * 32, "2" * 32
+
+
+class UnderWay:
+    """A request under way."""
+
+    def __init__(self, arrived, *ids):
+        self.arrived = arrived
+        self.ids = ids
+
+    def store_keys(self):
+        return [key_of(one) for one in self.ids]
+
+
+def told(accesses):
+    """Return what the store is told."""
+    calls = []
+    accesses.tell(lambda latest: calls.append(dict(latest)))
+    return calls
+
+
+def test_in_use_since_the_first_arrival():
+    """A session has been in use since the first of its requests that are still under way arrived."""
+    accesses = Accesses()
+    for request in (UnderWay(20.0, ONE, TWO), UnderWay(10.0, ONE), UnderWay(30.0, ONE)):
+        accesses.under_way[request] = None
+
+    assert accesses.in_use() == {key_of(ONE): 10.0, key_of(TWO): 20.0}
+
+
+def test_nothing_to_tell():
+    """The store is not bothered when no request ended."""
+    assert told(Accesses()) == []
+
+
+def test_told_once():
+    """The store hears of each session when its latest request arrived and when its last one ended, and once."""
+    accesses = Accesses()
+    accesses.ended.extend([([ONE], 10.0, 40.0), ([ONE, TWO], 20.0, 21.0)])
+
+    assert told(accesses) == [{key_of(ONE): (20.0, 40.0), key_of(TWO): (20.0, 21.0)}]
+    assert told(accesses) == []
+    assert not accesses.ended
+
+
+def test_what_could_not_be_told_stays():
+    """When the store fails the accesses are told the next time."""
+    accesses = Accesses()
+    accesses.ended.append(([ONE], 10.0, 11.0))
+
+    def fail(latest):
+        raise OSError("the store is down")
+
+    with pytest.raises(OSError, match="the store is down"):
+        accesses.tell(fail)
+    assert told(accesses) == [{key_of(ONE): (10.0, 11.0)}]
+
+
+def test_what_comes_meanwhile_is_told_later():
+    """A request that ends while the store is being told is in the next batch."""
+    accesses = Accesses()
+    accesses.ended.append(([ONE], 10.0, 11.0))
+    accesses.tell(lambda latest: accesses.ended.append(([TWO], 12.0, 13.0)))
+
+    assert told(accesses) == [{key_of(TWO): (12.0, 13.0)}]
+
+
+def test_who_comes_while_the_store_is_told_waits():
+    """Who looks at sessions while another thread tells the store goes on when it has been told, and not before."""
+    accesses = Accesses()
+    accesses.ended.append(([ONE], 10.0, 11.0))
+    telling, go_on, order = Event(), Event(), []
+
+    def slowly(latest):
+        telling.set()
+        go_on.wait(10)
+        order.append("told")
+
+    first = Thread(target=accesses.tell, args=(slowly,))
+    first.start()
+    assert telling.wait(10)
+    assert accesses.ended, "who looked now would think that everything has been told"
+    second = Thread(target=lambda: (accesses.tell(slowly), order.append("second")))
+    second.start()
+    go_on.set()
+    for thread in (first, second):
+        thread.join(10)
+
+    assert order == ["told", "second"]

@@ -1,0 +1,526 @@
+"""The manager: how sessions begin, last and end, and who is told."""
+
+from __future__ import annotations
+
+import logging
+
+import pytest
+
+from httpsession import (
+    ConfigError,
+    HttpSessionAttributeListener,
+    HttpSessionListener,
+    SessionConfig,
+    SessionManager,
+)
+from httpsession.stores import MemoryStore
+from tests.clock import START, frozen_clock
+from tests.listeners import Bound, Recorder
+from tests.wsgi import Site
+
+
+@pytest.fixture
+def clock():
+    with frozen_clock() as clock:
+        yield clock
+
+
+@pytest.fixture
+def recorder():
+    return Recorder()
+
+
+def site_with(recorder=None, **config):
+    """Return a site, without a background thread, whose sessions idle for a minute if nothing else is said."""
+    config = {"max_inactive_interval": 60, "sweep_interval": None} | config
+    return Site(SessionManager(config=SessionConfig(**config), listeners=[] if recorder is None else [recorder]))
+
+
+@pytest.fixture
+def site(clock, recorder):
+    return site_with(recorder)
+
+
+class TestConstruction:
+    """What a manager is made of."""
+
+    def test_stores(self):
+        """A store, its URL, or nothing for memory."""
+        store = MemoryStore()
+        session = SessionManager(store).create()
+
+        assert len(store) == 1
+        assert SessionManager(store).find(session.id, 0.0) == session
+        assert SessionManager("memory://").create().is_valid
+        with pytest.raises(ConfigError, match="nowhere://"):
+            SessionManager("nowhere://")
+
+    def test_listeners(self):
+        """What is no listener that can be registered is refused."""
+        with pytest.raises(ValueError, match="no session listener"):
+            SessionManager(listeners=[Bound()])
+
+    def test_managers_share_nothing(self):
+        """An id of one application opens nothing in another (S134)."""
+        one, other = Site(SessionManager()), Site(SessionManager())
+
+        assert not other.has(one.new_session())
+
+    def test_defaults_of_a_session(self):
+        """A session takes its interval and its id's size from the configuration (S30)."""
+        session = SessionManager(config=SessionConfig(max_inactive_interval=7, id_bytes=24)).create()
+
+        assert session.max_inactive_interval == 7
+        assert len(session.id) == 48
+        assert session.is_new
+
+
+class TestSweep:
+    """sweep: everything that is due, and only that."""
+
+    def test_until_nothing_is_due(self, site, clock, recorder):
+        """However many are due, one sweep ends them all, and tells how many."""
+        for _ in range(2500):
+            site.manager.create()
+        clock.set(30)
+        stays = site.manager.create()
+        clock.set(60)
+
+        assert site.manager.sweep() == 2500
+        assert site.manager.sweep() == 0
+        assert len(recorder.of("destroyed")) == 2500
+        assert stays.is_valid
+        assert site.manager.stats().active == 1
+
+    def test_by_a_time(self, site, clock):
+        """The time can be given: then what is over by then ends."""
+        session = site.manager.create()
+
+        assert site.manager.sweep(START + 59.9) == 0
+        assert site.manager.sweep(START + 60) == 1
+        assert not session.is_valid
+
+    def test_order_of_events(self, site, clock, recorder):
+        """A timeout tells the same as an invalidation (S63)."""
+        session = site.manager.create()
+        value = Bound("value", recorder.log)
+        session["name"] = value
+        recorder.log.clear()
+        clock.set(60)
+        site.manager.sweep()
+
+        assert recorder.log == [
+            ("destroyed", session.id),
+            ("unbound", "name", value),
+            ("removed", "name", value),
+        ]
+
+    def test_listener_that_raises_is_logged(self, clock, recorder, caplog):
+        """One listener's failure ends neither the sweep nor the session half, and the log names the session."""
+        value = Bound()
+
+        class Angry(HttpSessionListener):
+            def session_destroyed(self, event):
+                raise LookupError("a listener fails")
+
+        manager = SessionManager(config=SessionConfig(max_inactive_interval=60), listeners=[recorder, Angry()])
+        for _ in range(3):
+            manager.create()["name"] = value
+        clock.set(60)
+        with caplog.at_level(logging.ERROR, "httpsession"):
+            assert manager.sweep() == 3
+
+        assert value.balance == 0
+        assert [record.exc_info[0] for record in caplog.records] == [LookupError] * 3
+        assert recorder.of("destroyed") == []
+
+
+class TestListenersThatRaise:
+    """What a listener raises goes to the application; further listeners of that event are not told."""
+
+    class Angry(HttpSessionListener, HttpSessionAttributeListener):
+        def fail(self, event):
+            raise LookupError("a listener fails")
+
+        attribute_added = attribute_removed = attribute_replaced = fail
+
+    def session(self, recorder):
+        """Return a session with one attribute, before whose last listener one fails."""
+        session = SessionManager(listeners=[self.Angry(), recorder]).create()
+        with pytest.raises(LookupError):
+            session["name"] = 1
+        recorder.log.clear()
+        return session
+
+    def test_attribute_listener(self, recorder):
+        """The change has been made; the later listener does not hear."""
+        session = self.session(recorder)
+        for change, result in (
+            (lambda: session.set_attribute("name", 2), {"name": 2}),
+            (lambda: session.set_attribute("other", 1), {"name": 2, "other": 1}),
+            (lambda: session.remove_attribute("name"), {"other": 1}),
+        ):
+            with pytest.raises(LookupError, match="a listener fails"):
+                change()
+            assert dict(session) == result
+        assert recorder.log == []
+
+    def test_session_created(self):
+        """A session whose beginning a listener objects to is ended, and its end is told."""
+        recorder = Recorder()
+
+        class Angry(HttpSessionListener):
+            def session_created(self, event):
+                raise LookupError("a listener fails")
+
+        site = Site(SessionManager(listeners=[recorder, Angry()]))
+        with pytest.raises(LookupError, match="a listener fails"):
+            site.request().session.get_session()
+        assert [event[0] for event in recorder.log] == ["created", "destroyed"]
+        assert site.manager.stats().active == 0
+
+    def test_invalidation_completes(self):
+        """All attributes are unbound, the session is over, and the first failure goes to the application."""
+        recorder, values = Recorder(), [Bound("one"), Bound("two")]
+
+        class Angry(HttpSessionListener, HttpSessionAttributeListener):
+            def session_destroyed(self, event):
+                raise LookupError("the first failure")
+
+            def attribute_removed(self, event):
+                raise LookupError("a later failure")
+
+        site = Site(SessionManager(listeners=[recorder, Angry()]))
+        request = site.request()
+        session = request.session.get_session()
+        session["a"], session["b"] = values
+        recorder.log.clear()
+        with pytest.raises(LookupError, match="the first failure"):
+            session.invalidate()
+
+        assert [value.balance for value in values] == [0, 0]
+        assert recorder.log == [("removed", "a", values[0]), ("removed", "b", values[1])]
+        assert not session.is_valid
+        assert site.manager.stats().active == 0
+
+    def test_lookup_of_a_session_that_is_over(self, clock):
+        """The request that finds out hears of it, and goes on without the session."""
+
+        class Angry(HttpSessionListener):
+            def session_destroyed(self, event):
+                raise LookupError("a listener fails")
+
+        site = site_with(Angry())
+        session_id = site.new_session()
+        clock.set(60)
+        request = site.request(session_id)
+
+        with pytest.raises(LookupError, match="a listener fails"):
+            request.session.get_session()
+        assert request.session.get_session(create=False) is None
+        assert site.manager.stats().active == 0
+
+    def test_listener_that_invalidates(self):
+        """A listener that invalidates what is being invalidated changes nothing (S60)."""
+
+        class Eager(Recorder):
+            def session_destroyed(self, event):
+                super().session_destroyed(event)
+                event.session.invalidate()
+
+        recorder = Eager()
+        session = SessionManager(listeners=[recorder]).create()
+        session.invalidate()
+
+        assert len(recorder.of("destroyed")) == 1
+        assert not session.is_valid
+
+
+class TestSessionsOf:
+    """The sessions of a user, and ending them."""
+
+    @pytest.fixture
+    def logins(self, site, clock):
+        """The ids of three sessions of anna, made one second after another, and of one of berta."""
+        ids = []
+        for at, user in enumerate(("anna", "anna", "berta", "anna")):
+            clock.set(at)
+            login = site.request()
+            login.session.login(user)
+            ids.append(login.finish().new_id)
+        return [ids[0], ids[1], ids[3]], ids[2]
+
+    def test_what_is_shown(self, site, clock, logins):
+        """Who, since when, last seen when; the oldest first; no id."""
+        clock.set(10)
+        site.visit(logins[0][0])
+        infos = site.manager.sessions_of("anna")
+
+        assert [info.creation_time - START for info in infos] == [0, 1, 3]
+        assert [info.last_seen - START for info in infos] == [10, 1, 3]
+        assert {info.principal for info in infos} == {"anna"}
+        assert {info.max_inactive_interval for info in infos} == {60}
+        assert not any(session_id in repr(infos) for session_id in logins[0])
+        assert site.manager.sessions_of("nobody") == ()
+
+    def test_who_is_over_is_not_shown(self, site, clock, logins):
+        """Sessions that are over but not swept yet are over."""
+        clock.set(61)
+
+        assert [info.creation_time - START for info in site.manager.sessions_of("anna")] == [3]
+
+    def test_invalidate(self, site, logins, recorder):
+        """A handle ends its session, once; other texts end nothing."""
+        handle = site.manager.sessions_of("anna")[1].handle
+
+        assert site.manager.invalidate(handle)
+        assert not site.manager.invalidate(handle)
+        assert recorder.of("destroyed") == [("destroyed", logins[0][1])]
+        assert [site.has(session_id) for session_id in logins[0]] == [True, False, True]
+        for text in ("", "no handle", "ab" * 32, logins[0][0], handle + "00"):
+            assert not site.manager.invalidate(text)
+
+    def test_invalidate_what_is_over(self, site, clock, logins):
+        """The handle of a session that is over names none any more."""
+        handle = site.manager.sessions_of("anna")[0].handle
+        clock.set(1000)
+
+        assert not site.manager.invalidate(handle)
+
+    def test_invalidate_all(self, site, logins, recorder):
+        """All of one user, and nobody else's."""
+        assert site.manager.invalidate_all("anna") == 3
+        assert site.manager.invalidate_all("anna") == 0
+        assert not any(site.has(session_id) for session_id in logins[0])
+        assert site.has(logins[1])
+        assert len(recorder.of("destroyed")) == 3
+
+    def test_invalidate_all_except_this_one(self, site, logins):
+        """Log out everywhere else."""
+        request = site.request(logins[0][1])
+        session = request.session.get_session()
+
+        assert site.manager.invalidate_all("anna", except_=session) == 2
+        assert session.is_valid
+        assert [site.has(session_id) for session_id in logins[0]] == [False, True, False]
+
+    def test_invalidate_all_counts_what_was_alive(self, site, clock, logins):
+        """A session that is over is none that could be ended."""
+        clock.set(61)
+
+        assert site.manager.invalidate_all("anna") == 1
+
+
+class TestLogin:
+    """login and logout."""
+
+    def test_new_id_and_principal(self, site, recorder):
+        """A login changes the id, keeps session and attributes, and binds the user."""
+        old_id = site.new_session()
+        before = site.request(old_id)
+        before.session.get_session()["cart"] = [1]
+        before.finish()
+        recorder.log.clear()
+        login = site.request(old_id)
+        session = login.session.login("anna")
+        new_id = login.finish().new_id
+
+        assert new_id == session.id != old_id
+        assert recorder.log == [("id changed", old_id, new_id)]
+        assert not site.has(old_id)
+        after = site.request(new_id).session.get_session()
+        assert (after.principal, after["cart"]) == ("anna", [1])
+
+    def test_without_a_session(self, site, recorder):
+        """A login makes a session; its id is fresh and need not be changed again."""
+        login = site.request()
+        login.session.login("anna")
+
+        assert site.has(login.finish().new_id)
+        assert [event[0] for event in recorder.log] == ["created"]
+
+    def test_of_the_same_user(self, site):
+        """The same user again has a new id, and keeps what there was."""
+        login = site.request()
+        login.session.login("anna")["cart"] = [1]
+        again = site.request(login.finish().new_id)
+        session = again.session.login("anna")
+
+        assert session["cart"] == [1]
+        assert again.finish().new_id != login.new_id
+
+    @pytest.mark.parametrize("in_one_request", [True, False])
+    def test_of_another_user(self, site, in_one_request):
+        """Another user starts empty: what anna had is unbound."""
+        value = Bound()
+        login = site.request()
+        login.session.login("anna")["cart"] = value
+        if not in_one_request:
+            login = site.request(login.finish().new_id)
+        session = login.session.login("berta")
+        login.finish()
+
+        assert dict(session) == {}
+        assert value.balance == 0
+        assert site.manager.sessions_of("anna") == ()
+        assert [info.principal for info in site.manager.sessions_of("berta")] == ["berta"]
+
+    @pytest.mark.parametrize("principal", ["", None, 7, b"anna"])
+    def test_of_nobody(self, site, principal):
+        """A principal is a string that is not empty; nothing happens otherwise."""
+        session_id = site.new_session()
+        request = site.request(session_id)
+        with pytest.raises(ValueError, match="principal"):
+            request.session.login(principal)
+        request.finish()
+        assert site.has(session_id)
+
+    def test_logout(self, site, recorder):
+        """A logout ends the session and has the client forget the cookie; without a session it does nothing."""
+        session_id = site.new_session()
+        request = site.request(session_id)
+        request.session.logout()
+        request.session.logout()
+        (cookie,) = request.finish().set_cookies
+
+        assert cookie.startswith("JSESSIONID=;")
+        assert "Max-Age=0" in cookie
+        assert not site.has(session_id)
+        assert len(recorder.of("destroyed")) == 1
+
+    def test_logout_and_login_in_one_request(self, site):
+        """The new session's cookie is the only one."""
+        session_id = site.new_session()
+        request = site.request(session_id)
+        request.session.logout()
+        session = request.session.login("anna")
+
+        assert request.finish().new_id == session.id != session_id
+
+
+class TestChangeSessionId:
+    """change_session_id, and requests beside it."""
+
+    def test_two_changes_at_once(self, site):
+        """Of two requests that change the id one's cookie is sent, that of the id that is alive; attributes follow."""
+        old_id = site.new_session()
+        one, other = site.request(old_id), site.request(old_id)
+        one.session.get_session()
+        other.session.get_session()
+        one.session.login("anna")["one"] = 1
+        other.session.change_session_id()
+        other.session.get_session()["other"] = 2
+        one.finish()
+        other.finish()
+
+        assert one.set_cookies == []
+        assert site.has(other.new_id)
+        assert dict(site.request(other.new_id).session.get_session()) == {"one": 1, "other": 2}
+
+    def test_cookie_of_an_id_that_was_changed_is_not_sent(self, site):
+        """A cookie that went out before the id was changed again is dead; the later one's is alive."""
+        old_id = site.new_session()
+        one, other = site.request(old_id), site.request(old_id)
+        other.session.get_session()
+        one.session.change_session_id()
+        one.finish()
+        other.session.change_session_id()
+        other.finish()
+
+        assert not site.has(one.new_id)
+        assert site.has(other.new_id)
+
+    def test_request_under_way_goes_on(self, site):
+        """A request that had the session before another changed the id keeps it: reads, writes and invalidates it."""
+        old_id = site.new_session()
+        slow, login = site.request(old_id), site.request(old_id)
+        session = slow.session.get_session()
+        login.session.login("anna")
+        new_id = login.finish().new_id
+        session["name"] = 1
+        session.max_inactive_interval = 7
+
+        assert session.id == new_id
+        assert not slow.session.is_requested_session_id_valid
+        assert site.request(new_id).session.get_session()["name"] == 1
+        session.invalidate()
+        assert slow.finish().set_cookies[0].startswith("JSESSIONID=;")
+        assert not site.has(new_id)
+
+    def test_listener_that_raises(self, site):
+        """The id has been changed when the listeners hear; what they raise goes to the application."""
+
+        class Angry(Recorder):
+            def session_id_changed(self, event, old_id):
+                raise LookupError("a listener fails")
+
+        site = site_with(Angry())
+        old_id = site.new_session()
+        request = site.request(old_id)
+        with pytest.raises(LookupError, match="a listener fails"):
+            request.session.change_session_id()
+        new_id = request.finish().new_id
+
+        assert site.has(new_id)
+        assert not site.has(old_id)
+
+
+class TestStats:
+    """stats: what became of the sessions."""
+
+    def test_counts(self, clock):
+        """Each session is counted once for its beginning and once for its end."""
+        site = site_with(max_sessions=3)
+        manager = site.manager
+        manager.create().invalidate()
+        site.new_session()
+        clock.set(60)
+        manager.create()
+        manager.sweep()
+        for _ in range(3):
+            manager.create()
+
+        stats = manager.stats()
+        assert (stats.active, stats.created, stats.invalidated, stats.expired) == (3, 6, 1, 1)
+        assert (stats.evicted, stats.rejected) == (1, 0)
+
+
+class TestClose:
+    """close: the end of the application."""
+
+    def test_ends_the_sessions(self, recorder):
+        """All sessions are lost with the process, and so they end, with everything that belongs to that."""
+        value = Bound()
+        with SessionManager(listeners=[recorder]) as manager:
+            sessions = [manager.create() for _ in range(3)]
+            sessions[0]["name"] = value
+            recorder.log.clear()
+
+        assert len(recorder.of("destroyed")) == 3
+        assert value.balance == 0
+        assert not any(session.is_valid for session in sessions)
+        assert manager.stats().active == 0
+        manager.close()
+        assert len(recorder.of("destroyed")) == 3
+
+    def test_listener_that_raises(self, recorder, caplog):
+        """A failing listener is logged and keeps no session from ending."""
+
+        class Angry(HttpSessionListener):
+            def session_destroyed(self, event):
+                raise LookupError("a listener fails")
+
+        manager = SessionManager(listeners=[Angry()])
+        sessions = [manager.create() for _ in range(2)]
+        manager.close()
+
+        assert not any(session.is_valid for session in sessions)
+        assert len(caplog.records) == 2
+
+    def test_leaves_by_an_exception(self):
+        """The with statement closes and does not swallow."""
+        manager = SessionManager()
+        session = manager.create()
+        with pytest.raises(LookupError), manager:
+            raise LookupError
+        assert not session.is_valid

@@ -1,0 +1,90 @@
+"""The record of a session: when it is over, and what an access does to it."""
+
+from __future__ import annotations
+
+from math import inf
+
+import pytest
+
+from httpsession.record import SessionRecord
+
+
+def record(interval=60, lifetime=None, now=1000.0):
+    return SessionRecord.created("ID", b"\xab" * 32, now, interval, lifetime)
+
+
+def test_times_of_a_new_session():
+    """At its creation all times are the same, and the client has yet to join (S23, S41)."""
+    new = record()
+
+    assert new.creation_time == new.previous_access == new.accessed == new.used == 1000
+    assert new.is_new
+    assert not new.removed
+    assert new.principal is None
+
+
+@pytest.mark.parametrize(
+    ("interval", "lifetime", "due"),
+    [(60, None, 1060), (0, None, inf), (-1, None, inf), (60, 30, 1030), (60, 90, 1060), (0, 90, 1090), (-1, 90, 1090)],
+)
+def test_due(interval, lifetime, due):
+    """A session is over after its interval or its lifetime, whichever ends first; zero or less is no interval (S29)."""
+    new = record(interval, lifetime)
+
+    assert new.due() == due
+    if due < inf:
+        assert not new.is_due(due - 0.001)
+        assert new.is_due(due)
+    else:
+        assert not new.is_due(1e300)
+
+
+def test_idle_from_the_later_of_arrival_and_end():
+    """The idle time begins with the latest arrival or end of a request, whichever is later."""
+    one = record()
+    one.access(1010)
+    assert one.due() == 1070
+    one.used = 1030.0
+    assert (one.due(), one.is_due(1089.9), one.is_due(1090)) == (1090, False, True)
+    one.access(1050)
+    assert (one.due(), one.is_due(1109.9), one.is_due(1110)) == (1110, False, True)
+
+
+def test_lifetime_is_not_extended():
+    """No access moves the end of a lifetime."""
+    one = record(60, 90)
+    one.access(1080)
+    one.used = 1089.0
+
+    assert one.due() == 1090
+
+
+def test_access_keeps_the_arrival_before():
+    """The arrival of the request before the latest one is what applications are told (S24)."""
+    one = record()
+    one.access(1010)
+    one.access(1020)
+
+    assert (one.previous_access, one.accessed) == (1010, 1020)
+
+
+def test_late_note_does_not_turn_time_back():
+    """An access that is noted after a later one changes neither time."""
+    one = record()
+    one.access(1020)
+    one.access(1010)
+
+    assert (one.previous_access, one.accessed) == (1000, 1020)
+
+
+def test_info_shows_no_id():
+    """What is shown of a session names it by its key, not by its id."""
+    one = record()
+    one.principal = "anna"
+    one.access(1010)
+    info = one.info()
+
+    assert info.handle == "ab" * 32
+    assert (info.principal, info.creation_time, info.last_seen) == ("anna", 1000, 1010)
+    assert info.max_inactive_interval == 60
+    assert "'ID'" not in repr(info)

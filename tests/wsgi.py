@@ -1,0 +1,129 @@
+"""Requests as a server makes them: all at once, or step by step where a test has to stand in the middle of one."""
+
+from __future__ import annotations
+
+import io
+import re
+from wsgiref.util import setup_testing_defaults
+
+from httpsession import SessionMiddleware, request_session
+
+COOKIE_ID = re.compile(r"JSESSIONID=([0-9A-F]{32});")
+TEXT = ("Content-Type", "text/plain")
+
+
+class Request:
+    """One request. It arrives when this is made; its body is read, and its headers go out, when it is told to."""
+
+    def __init__(self, app, session_id=None, **environ):
+        #: What was written to the error log of the server.
+        self.errors = io.StringIO()
+        self.environ = {"QUERY_STRING": "", "wsgi.errors": self.errors}
+        if session_id is not None:
+            self.environ["HTTP_COOKIE"] = f"JSESSIONID={session_id}"
+        self.environ.update(environ)
+        setup_testing_defaults(self.environ)
+        self.status = self.headers = None
+        self.starts = 0
+        self.chunks = []
+        self.body = app(self.environ, self._start_response)
+        self._chunks = iter(self.body)
+
+    def _start_response(self, status, headers, exc_info=None):
+        """Be strict, as PEP 3333 wants a server to be; for this one headers have gone as soon as there is a chunk."""
+        if exc_info is None:
+            assert self.status is None, "the headers are set already"
+        elif self.chunks:
+            raise exc_info[1]
+        self.status, self.headers = status, headers
+        self.starts += 1
+        return self._write
+
+    def _write(self, chunk):
+        assert self.status is not None, "a chunk before the headers"
+        self.chunks.append(chunk)
+
+    @property
+    def session(self):
+        """The session half of the request."""
+        return request_session(self.environ)
+
+    def read(self):
+        """Read one chunk."""
+        self._write(next(self._chunks))
+        return self
+
+    def close(self):
+        """Close the body, read or not, as when the client is gone."""
+        if hasattr(self.body, "close"):
+            self.body.close()
+        return self
+
+    def finish(self):
+        """Read what there is to read, and close."""
+        try:
+            for chunk in self._chunks:
+                self._write(chunk)
+            assert self.status is not None, "no headers"
+        finally:
+            self.close()
+        return self
+
+    @property
+    def text(self):
+        """The body as it arrived."""
+        return b"".join(self.chunks).decode()
+
+    @property
+    def set_cookies(self):
+        """The Set-Cookie headers of the response."""
+        return [value for name, value in self.headers if name.lower() == "set-cookie"]
+
+    @property
+    def new_id(self):
+        """The session id that the response gives the client; it must be there, once."""
+        (cookie,) = self.set_cookies
+        return COOKIE_ID.match(cookie)[1]
+
+
+def fetch(app, session_id=None, **environ):
+    """Make a whole request."""
+    return Request(app, session_id, **environ).finish()
+
+
+def streaming(environ, start_response):
+    """Be an application whose requests are under way until they are told to finish, and use what the test uses."""
+    start_response("200 OK", [TEXT])
+    return iter([b"first", b"second"])
+
+
+class Site:
+    """The streaming application with sessions: what tests of a manager talk to."""
+
+    def __init__(self, manager):
+        self.manager = manager
+        self.app = SessionMiddleware(streaming, manager)
+
+    def request(self, session_id=None):
+        """Have a request arrive; it is under way until it is finished or closed."""
+        return Request(self.app, session_id)
+
+    def visit(self, session_id=None):
+        """Make a whole request that does not ask for its session."""
+        self.request(session_id).finish()
+
+    def new_session(self, *, joined=True):
+        """Return the id of a new session, with which its client has come back if it is *joined*."""
+        request = self.request()
+        session_id = request.session.get_session().id
+        request.finish()
+        if joined:
+            assert self.has(session_id)
+        return session_id
+
+    def has(self, session_id):
+        """Make a whole request that asks for its session, and tell whether there is one."""
+        request = self.request(session_id)
+        session = request.session.get_session(create=False)
+        request.finish()
+        return session is not None
