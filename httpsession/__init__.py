@@ -13,6 +13,7 @@ A middleware gives any WSGI application what a servlet container gives a servlet
     application = SessionMiddleware(app)
 """
 
+from .accessor import Accessor
 from .config import SessionConfig, SessionCookieConfig, SessionTrackingMode
 from .errors import (
     ConfigError,
@@ -39,6 +40,7 @@ from .session import HttpSession
 from .views import session_attribute
 
 __all__ = [
+    "Accessor",
     "ConfigError",
     "HttpSession",
     "HttpSessionActivationListener",

@@ -14,6 +14,8 @@ _TOKEN = re.compile(r"[!#$%&'*+\-.^_`|~0-9A-Za-z]+")
 _PATH = re.compile(r"/[!-:<-~]*")
 _ATTRIBUTE_VALUE = re.compile(r"[ -:<-~]*")
 _DOMAIN = re.compile(r"\.?(?=.{1,253}$)(?:[A-Za-z0-9](?:[A-Za-z0-9-]{0,61}[A-Za-z0-9])?\.)+[A-Za-z][A-Za-z0-9-]*")
+#: The longest interval in seconds, as in Java: 68 years.
+MAX_INTERVAL: Final = 2**31 - 1
 #: The attributes of a cookie that have a setting of their own, and what they are called in the header.
 _TYPED: Final = {
     "domain": "Domain",
@@ -200,7 +202,8 @@ class SessionConfig:
             ConfigError: a setting is not what it must be.
         """
         interval = self.max_inactive_interval
-        _require(_is_whole(interval), self, "max_inactive_interval", "a whole number of seconds (zero or less: never)")
+        allowed = f"a whole number of seconds, at most {MAX_INTERVAL} (zero or less: never)"
+        _require(_is_whole(interval) and interval <= MAX_INTERVAL, self, "max_inactive_interval", allowed)
         fits = self.max_lifetime is None or _is_positive(self.max_lifetime)
         _require(fits, self, "max_lifetime", "None or a number of seconds above zero")
         object.__setattr__(self, "tracking_modes", self._modes())

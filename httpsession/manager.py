@@ -176,6 +176,7 @@ class SessionManager:
         if stored.record.removed:
             self._destroy(session, stored.attributes, "expired")
             return None
+        session.previous_access = stored.record.previous_access
         return session
 
     def rotate(self, session: HttpSession) -> Rotation:
@@ -231,8 +232,10 @@ class SessionManager:
             self._destroy(session, stored.attributes, "invalidated")
 
     def release(self, session: HttpSession) -> None:
-        """Note that a request has done with the session: from now on it idles."""
+        """Note that a request has done with the session: from now on it idles, and the client knows of it."""
         session.record.used = time.time()
+        session.record.is_new = False
+        session.previous_access = None
 
     def tell_store(self) -> None:
         """Tell the store of the requests that ended without asking for their session."""

@@ -20,13 +20,13 @@ class SessionRecord:
     deadline: float
     #: When the latest request of the session arrived.
     accessed: float
-    #: When the request before that one arrived: what applications see (Servlet 6.1, 7.6).
-    last_accessed_time: float
+    #: When the request before that one arrived.
+    previous_access: float
     #: When the latest request of the session ended.
     used: float
     #: The user that was bound by a login.
     principal: str | None = None
-    #: Whether the client has yet to come back with the id (Servlet 6.1, 7.2).
+    #: Whether the client does not know of the session yet (Servlet 6.1, 7.2).
     is_new: bool = True
     #: Whether the session has been taken out of its store, by an invalidation or by its end.
     removed: bool = False
@@ -53,7 +53,7 @@ class SessionRecord:
     def access(self, arrived: float) -> None:
         """Note the arrival of a request; one that is noted late does not turn the times back."""
         if arrived >= self.accessed:
-            self.last_accessed_time = self.accessed
+            self.previous_access = self.accessed
             self.accessed = arrived
 
     def info(self) -> SessionInfo:

@@ -5,7 +5,9 @@ from __future__ import annotations
 from collections.abc import Callable, ItemsView, Iterator, MutableMapping, ValuesView
 from typing import TYPE_CHECKING, Any
 
+from .accessor import Accessor
 from .attributes import ABSENT, Attributes
+from .config import MAX_INTERVAL
 from .errors import InvalidSessionError
 from .events import HttpSessionBindingEvent, HttpSessionBindingListener, Listeners
 from .record import SessionRecord
@@ -23,7 +25,15 @@ class HttpSession(MutableMapping[str, Any]):
     session was invalidated or has timed out.
     """
 
-    __slots__ = ("_attributes", "_journal", "_listeners", "_servlet_context", "invalidated_here", "record")
+    __slots__ = (
+        "_attributes",
+        "_journal",
+        "_listeners",
+        "_servlet_context",
+        "invalidated_here",
+        "previous_access",
+        "record",
+    )
 
     def __init__(
         self, context: SessionManager, listeners: Listeners, record: SessionRecord, attributes: Attributes
@@ -36,6 +46,8 @@ class HttpSession(MutableMapping[str, Any]):
         self._attributes = attributes
         #: What a failing request would have to take back, oldest first: name, value before, value after.
         self._journal: list[tuple[str, Any, Any]] | None = None
+        #: When the request before that of this handle arrived; None once the handle's own request is over.
+        self.previous_access: float | None = None
         #: Whether it was through this handle that the session was invalidated.
         self.invalidated_here = False
 
@@ -54,10 +66,11 @@ class HttpSession(MutableMapping[str, Any]):
     def last_accessed_time(self) -> float:
         """When the previous request of this session arrived, in seconds since the epoch.
 
-        In the request that creates the session it is the creation time (Servlet 6.1, 7.6).
+        In the request that creates the session it is the creation time; seen from outside of the session's requests it
+        is when the latest of them arrived (Servlet 6.1, 7.6).
         """
         self._attributes.check_open()
-        return self.record.last_accessed_time
+        return self.record.accessed if self.previous_access is None else self.previous_access
 
     @property
     def max_inactive_interval(self) -> int:
@@ -66,13 +79,15 @@ class HttpSession(MutableMapping[str, Any]):
 
     @max_inactive_interval.setter
     def max_inactive_interval(self, seconds: int) -> None:
-        if not isinstance(seconds, int) or isinstance(seconds, bool):
-            raise ValueError(f"max_inactive_interval is a whole number of seconds, not {seconds!r}")
+        if not isinstance(seconds, int) or isinstance(seconds, bool) or seconds > MAX_INTERVAL:
+            raise ValueError(
+                f"max_inactive_interval is a whole number of seconds up to {MAX_INTERVAL}, not {seconds!r}"
+            )
         self._servlet_context.change_interval(self, seconds)
 
     @property
     def is_new(self) -> bool:
-        """Whether the client has yet to come back with the id (Servlet 6.1, 7.2)."""
+        """Whether the client does not know of the session yet: in the request that made it (Servlet 6.1, 7.2)."""
         self._attributes.check_open()
         return self.record.is_new
 
@@ -96,6 +111,12 @@ class HttpSession(MutableMapping[str, Any]):
     def servlet_context(self) -> SessionManager:
         """The manager of the application that the session belongs to; it can be read even when the session is over."""
         return self._servlet_context
+
+    @property
+    def accessor(self) -> Accessor:
+        """What gives access to the session after this request (Servlet 6.1, ``getAccessor``)."""
+        self._attributes.check_open()
+        return Accessor(self._servlet_context, self)
 
     def get_attribute(self, name: str | None) -> Any:
         """Return the value of the attribute *name*, None if there is none."""

@@ -72,6 +72,7 @@ class CookieTracking:
             config.name,
             value,
             max_age=max_age,
+            expires=0 if max_age == 0 else None,
             path=config.path or script_name.encode("latin-1").decode("utf-8", "replace") or "/",
             domain=config.domain,
             secure=https if config.secure == "auto" else config.secure,

@@ -112,7 +112,7 @@ class RequestUrl:
             path = self.absolute_path(url)
         except ValueError:
             return False
-        return path == self._context_path or path.startswith(f"{self._context_path}/")
+        return path == self._context_path or path.startswith((f"{self._context_path}/", f"{self._context_path};"))
 
     def _is_same_origin(self, url: str) -> bool:
         if is_relative(url):

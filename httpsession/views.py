@@ -13,10 +13,12 @@ from werkzeug.exceptions import BadRequest
 
 from .request import ENVIRON_KEY, get_session
 
-_View = TypeVar("_View", bound=Callable[..., Any])
+_Response = TypeVar("_Response")
 
 
-def session_attribute(name: str, *, required: bool = False, as_: str | None = None) -> Callable[[_View], _View]:
+def session_attribute(
+    name: str, *, required: bool = False, as_: str | None = None
+) -> Callable[[Callable[..., _Response]], Callable[..., _Response]]:
     """Hand a view the value of the session attribute *name* as a keyword argument of that name.
 
     The view is a function or method that takes a WSGI environ, or a request with ``.environ`` (Werkzeug, Flask,
@@ -30,17 +32,18 @@ def session_attribute(name: str, *, required: bool = False, as_: str | None = No
     """
     keyword = name if as_ is None else as_
 
-    def decorate(view: _View) -> _View:
+    def decorate(view: Callable[..., _Response]) -> Callable[..., _Response]:
         @functools.wraps(view)
-        def with_attribute(*args: Any, **kwargs: Any) -> Any:
+        def with_attribute(*args: Any, **kwargs: Any) -> _Response:
             request, environ = _request_in((*args, *kwargs.values()), view)
             session = get_session(environ, create=False)
             value = None if session is None else session.get_attribute(name)
             if value is None and required:
-                return _refuse(request, f"This page needs the session attribute {name!r}, which is not set.", args)
+                message = f"This page needs the session attribute {name!r}, which is not set."
+                return cast(_Response, _refuse(request, message, args))
             return view(*args, **kwargs, **{keyword: value})
 
-        return cast(_View, with_attribute)
+        return with_attribute
 
     return decorate
 

@@ -28,12 +28,14 @@ class _Link:
 class _Entry(_Link):
     """A session, and the queue in which it waits to become due."""
 
-    __slots__ = ("attributes", "queue", "record")
+    __slots__ = ("attributes", "has_joined", "queue", "record")
 
     def __init__(self, record: SessionRecord, attributes: Attributes) -> None:
         self.record = record
         self.attributes = attributes
         self.queue: _Queue | None = None
+        #: Whether the client has come back.
+        self.has_joined = False
 
 
 class _Queue(_Link):
@@ -166,7 +168,7 @@ class MemoryStore:
             if record.is_due(arrived) and not self._spare(entry, arrived, self.in_use()):
                 self._take_out(entry)
                 return entry
-            if record.is_new:
+            if not entry.has_joined:
                 self._join(entry)
             record.access(arrived)
             if entry.queue is not None:
@@ -238,7 +240,7 @@ class MemoryStore:
                 entry = self._sessions.get(key)
                 if entry is None or entry.record.is_due(arrived):
                     continue
-                if entry.record.is_new:
+                if not entry.has_joined:
                     self._join(entry)
                 entry.record.access(arrived)
                 if entry.queue is not None:
@@ -266,6 +268,7 @@ class MemoryStore:
         return True
 
     def _join(self, entry: _Entry) -> None:
+        entry.has_joined = True
         entry.record.is_new = False
         self._newcomers.pop(entry, None)
 

@@ -23,7 +23,7 @@ def read_cost(app, cookies: list[str]) -> float:
     """Return the microseconds of a request above the bare application, the least of many rounds."""
     best = {app: float("inf"), untouched: float("inf")}
     for _ in range(ROUNDS):
-        chosen = random.choices(cookies, k=REQUESTS)  # noqa: S311
+        chosen = random.choices(cookies, k=REQUESTS)
         for measured in best:
             environs = [environ(cookie) for cookie in chosen]
             start = time.perf_counter()
