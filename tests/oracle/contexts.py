@@ -24,7 +24,7 @@ LEFT_OUT = {
 }
 
 #: Settings of Tomcat's that this package has, too.
-_COOKIE_SETTINGS: dict[str, dict[str, Any]] = {"samesite": {"same_site": "Lax"}, "slash": {"path": "/slash/"}}
+COOKIE_SETTINGS: dict[str, dict[str, Any]] = {"samesite": {"same_site": "Lax"}, "slash": {"path": "/slash/"}}
 
 
 def load_configs() -> dict[str, dict[str, Any]]:
@@ -53,7 +53,7 @@ def session_config(name: str, recorded: dict[str, Any]) -> SessionConfig:
     attributes = dict(recorded.get("cookieAttributes", {}))
     if "SameSite" in attributes:
         settings["same_site"] = attributes.pop("SameSite")
-    settings |= _COOKIE_SETTINGS.get(name, {})
+    settings |= COOKIE_SETTINGS.get(name, {})
     return SessionConfig(
         max_inactive_interval=recorded.get("sessionTimeout", 30) * 60,
         tracking_modes=recorded.get("trackingModes", ["COOKIE", "URL"]),

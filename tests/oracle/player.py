@@ -11,11 +11,9 @@ from urllib.parse import unquote_to_bytes
 
 from freezegun.api import FrozenDateTimeFactory
 
-from httpsession import SessionMiddleware
-
-from .contexts import context_path, make_manager
-from .events import Listener, in_order
-from .servlet import Native, Script, Stage
+from .contexts import context_path
+from .events import in_order
+from .servlet import Context, Native, Script, Stage
 
 #: Seconds that pass between two steps, and in each request.
 STEP, REQUEST = 0.2, 0.01
@@ -94,10 +92,10 @@ class Player:
         self._configs = configs
         self._clock = clock
         self._api = api
-        self._stage = Stage(clock)
+        self._stage = Stage(clock, api.BINDING)
         self._ids = Ids()
         self._jars: dict[str, Jar] = {}
-        self._contexts: dict[str, tuple[str, SessionMiddleware]] = {}
+        self._contexts: dict[str, tuple[str, Context]] = {}
         #: When each request began and ended.
         self.times: list[tuple[float, float]] = []
 
@@ -105,9 +103,9 @@ class Player:
         """Go through the requests of *scenario*: what was recorded of each, and what is observed now."""
         for name in scenario["configs"]:
             recorded = self._configs[name]
-            listeners = [Listener(self._stage.log, None), Listener(self._stage.log, "second")]
-            manager = make_manager(name, recorded, listeners[: recorded.get("listeners", 1)])
-            self._contexts[name] = context_path(name, recorded), SessionMiddleware(self._dispatch, manager)
+            listeners = [self._api.LISTENER(self._stage.log, None), self._api.LISTENER(self._stage.log, "second")]
+            context = self._api.context(self._dispatch, name, recorded, listeners[: recorded.get("listeners", 1)])
+            self._contexts[name] = context_path(name, recorded), context
         for step in scenario["steps"]:
             self._clock.tick(STEP)
             if "pause_ms" in step:
@@ -116,9 +114,9 @@ class Player:
                 yield step, self._reap(step["reap"])
             else:
                 yield from self._requests(step.get("parallel", [step]))
-        for _, middleware in self._contexts.values():
+        for _, context in self._contexts.values():
             self._stage.log.begin([])
-            middleware.manager.close()
+            context.manager.close()
 
     @staticmethod
     def _dispatch(environ: dict[str, Any], start_response: Any) -> Any:

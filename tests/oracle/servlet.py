@@ -5,13 +5,21 @@ from __future__ import annotations
 import threading
 import time
 from collections.abc import Callable, Iterator
-from typing import Any, ClassVar
+from typing import Any, ClassVar, Protocol
 
 from freezegun.api import FrozenDateTimeFactory
 
-from httpsession import HttpSession, IllegalStateError, RequestSession, request_session
+from httpsession import (
+    HttpSession,
+    IllegalStateError,
+    RequestSession,
+    SessionManager,
+    SessionMiddleware,
+    request_session,
+)
 
-from .events import Binding, Log, UnsupportedOperationError, shown
+from .contexts import make_manager
+from .events import Binding, Listener, Log, UnsupportedOperationError, shown
 
 #: Seconds: how long a request waits for another one at most.
 PATIENCE = 10
@@ -38,8 +46,9 @@ class Meeting:
 class Stage:
     """What the requests of a scenario share."""
 
-    def __init__(self, clock: FrozenDateTimeFactory) -> None:
+    def __init__(self, clock: FrozenDateTimeFactory, binding: type[Binding]) -> None:
         self.clock = clock
+        self._binding = binding
         self.log = Log()
         self.held: dict[str, Any] = {}
         self.meeting = Meeting()
@@ -53,7 +62,7 @@ class Stage:
             return given
         label = (config, given["binding"])
         if label not in self._bindings:
-            self._bindings[label] = Binding(self.log, given["binding"], given.get("key"), given.get("fail"))
+            self._bindings[label] = self._binding(self.log, given["binding"], given.get("key"), given.get("fail"))
         return self._bindings[label]
 
     def sleep(self, milliseconds: int) -> None:
@@ -62,8 +71,23 @@ class Stage:
         self.clock.tick(milliseconds / 1000)
 
 
+class Context(Protocol):
+    """A WSGI application with its sessions."""
+
+    @property
+    def manager(self) -> SessionManager: ...
+
+    def __call__(self, environ: Any, start_response: Any, /) -> Any: ...
+
+
 class Native:
     """The operations of the recordings, in this package's own names."""
+
+    #: The classes of listeners and of values that hear of being bound.
+    LISTENER: ClassVar[type[Listener]] = Listener
+    BINDING: ClassVar[type[Binding]] = Binding
+    #: Declared differences that this way to ask does not show.
+    NOT_SHOWN: ClassVar[frozenset[str]] = frozenset()
 
     REQUEST: ClassVar[dict[str, Callable[..., Any]]] = {
         "changeSessionId": RequestSession.change_session_id,
@@ -91,6 +115,11 @@ class Native:
 
     def __init__(self, environ: dict[str, Any]) -> None:
         self._request = request_session(environ)
+
+    @staticmethod
+    def context(application: Any, name: str, recorded: dict[str, Any], listeners: list[Any]) -> Context:
+        """Return *application* with sessions, configured as the container was."""
+        return SessionMiddleware(application, make_manager(name, recorded, listeners))
 
     def get_session(self, create: bool = True) -> Any:
         return self._request.get_session(create)

@@ -1,0 +1,141 @@
+"""ServletContext: a WSGI application with its sessions, set up step by step until its first request."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Iterable
+from dataclasses import replace
+from typing import TYPE_CHECKING
+from weakref import WeakValueDictionary
+
+from ..config import SessionConfig, SessionTrackingMode
+from ..events import Listener, Listeners
+from ..manager import SessionManager
+from ..middleware import SessionMiddleware
+from ..stores import SessionStore
+from .cookie import SessionCookieConfig
+from .errors import IllegalStateException, Translated, translated
+
+if TYPE_CHECKING:
+    from _typeshed.wsgi import StartResponse, WSGIApplication, WSGIEnvironment
+
+#: The contexts that are initialised, by the identity of their managers.
+_CONTEXTS: WeakValueDictionary[int, ServletContext] = WeakValueDictionary()
+_INITIALISING = threading.Lock()
+
+
+class ServletContext(Translated):
+    """A WSGI application around another one, which it gives sessions (Servlet 6.1, ``ServletContext`` and 7.3).
+
+    It is initialised with its first request; from then on all setters raise IllegalStateException. What the Servlet
+    API has no setter for is taken from *config*, which stands for the deployment descriptor.
+    """
+
+    def __init__(
+        self, app: WSGIApplication, store: SessionStore | str | None = None, *, config: SessionConfig | None = None
+    ) -> None:
+        """Wrap *app*; its sessions are kept in *store*, a store or its URL, or in memory if there is none."""
+        self._app = app
+        self._store = store
+        self._config = SessionConfig() if config is None else config
+        self._default_modes = self._config.tracking_modes
+        self._cookie = SessionCookieConfig(self._check_not_initialised, self._config.cookie)
+        self._listeners: list[Listener] = []
+        self._middleware: SessionMiddleware | None = None
+
+    @classmethod
+    def _of(cls, manager: SessionManager) -> ServletContext:
+        """Return the context whose sessions *manager* keeps; of one that was made without a context, a view."""
+        with _INITIALISING:
+            context = _CONTEXTS.get(id(manager))
+            if context is None:
+                context = cls(_no_application, config=manager.config)
+                context._begin(manager)
+            return context
+
+    def __call__(self, environ: WSGIEnvironment, start_response: StartResponse) -> Iterable[bytes]:
+        """Answer a request; the first one initialises the context."""
+        return self._initialised()(environ, start_response)
+
+    @property
+    def manager(self) -> SessionManager:
+        """The sessions, for what the Servlet API does not offer. Asking for it initialises the context."""
+        return self._initialised().manager
+
+    def close(self) -> None:
+        """Destroy the context, as a container does when it stops: the sessions in memory end (11.3.4)."""
+        if self._middleware is not None:
+            self._middleware.manager.close()
+
+    def getSessionCookieConfig(self) -> SessionCookieConfig:
+        """Return the configuration of the session cookie, always the same object."""
+        return self._cookie
+
+    def setSessionTrackingModes(self, modes: Iterable[SessionTrackingMode]) -> None:
+        """Set how clients carry the session id, in place of what was set before.
+
+        Raises:
+            IllegalArgumentException: there is none, or SSL, which WSGI does not offer.
+            IllegalStateException: the context is initialised.
+        """
+        self._check_not_initialised()
+        self._config = replace(self._config, tracking_modes=modes)
+
+    def getDefaultSessionTrackingModes(self) -> set[SessionTrackingMode]:
+        """Return how clients carry the id if nothing is set: COOKIE. The set is the caller's own."""
+        return {SessionTrackingMode(mode) for mode in self._default_modes}
+
+    def getEffectiveSessionTrackingModes(self) -> set[SessionTrackingMode]:
+        """Return how clients carry the id: as set, or the default. The set is the caller's own."""
+        return {SessionTrackingMode(mode) for mode in self._config.tracking_modes}
+
+    def getSessionTimeout(self) -> int:
+        """Return the timeout of new sessions in minutes, a begun one counted; zero or less: never."""
+        return -(-self._config.max_inactive_interval // 60)
+
+    def setSessionTimeout(self, minutes: int) -> None:
+        """Set the timeout of new sessions in minutes; zero or less: never.
+
+        Raises:
+            IllegalArgumentException: it is no whole number, or of more than 68 years.
+            IllegalStateException: the context is initialised.
+        """
+        self._check_not_initialised()
+        self._config = replace(self._config, max_inactive_interval=minutes * 60)
+
+    def addListener(self, listener: Listener | type[Listener]) -> None:
+        """Register a listener, or an instance of a class of listeners; those of the native kinds are taken, too.
+
+        Raises:
+            IllegalArgumentException: it is of none of the kinds that are registered.
+            IllegalStateException: the context is initialised.
+        """
+        self._check_not_initialised()
+        instance = listener() if isinstance(listener, type) else listener
+        Listeners([instance])  # which refuses what is none
+        self._listeners.append(instance)
+
+    def _check_not_initialised(self) -> None:
+        if self._middleware is not None:
+            raise IllegalStateException("the context is initialised; this could be set before its first request only")
+
+    def _initialised(self) -> SessionMiddleware:
+        return self._middleware or self._initialise()
+
+    @translated
+    def _initialise(self) -> SessionMiddleware:
+        with _INITIALISING:
+            if self._middleware is not None:
+                return self._middleware
+            config = replace(self._config, cookie=self._cookie._configured())
+            return self._begin(SessionManager(self._store, config=config, listeners=self._listeners))
+
+    def _begin(self, manager: SessionManager) -> SessionMiddleware:
+        self._middleware = SessionMiddleware(self._app, manager)
+        _CONTEXTS[id(manager)] = self
+        return self._middleware
+
+
+def _no_application(environ: WSGIEnvironment, start_response: StartResponse) -> Iterable[bytes]:
+    """Stand where a view of a manager has no application."""
+    raise IllegalStateException("this context is a view of a SessionManager; requests go to its SessionMiddleware")

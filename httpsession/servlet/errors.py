@@ -1,0 +1,66 @@
+"""Java's exceptions, and the one place in which they take the place of this package's."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from functools import wraps
+from inspect import isfunction
+from typing import Any, ParamSpec, TypeVar
+
+from ..errors import IllegalStateError, SessionError
+
+_Arguments = ParamSpec("_Arguments")
+_Result = TypeVar("_Result")
+
+_PACKAGE = __name__.partition(".")[0] + "."
+
+
+class IllegalStateException(IllegalStateError):
+    """The call does not fit the present state: the session is over, the response committed, the context initialised.
+
+    The exception that says which of them, :class:`httpsession.InvalidSessionError` say, is its ``__cause__``.
+    """
+
+
+class IllegalArgumentException(SessionError, ValueError):
+    """An argument is not what it must be; if it is a setting, the ``__cause__`` is a ConfigError."""
+
+
+def translated(call: Callable[_Arguments, _Result]) -> Callable[_Arguments, _Result]:
+    """Have *call* raise Java's exceptions in place of this package's.
+
+    What listeners and consumers raise passes unchanged: a ValueError is this package's if it was raised there.
+    """
+
+    @wraps(call)
+    def translating(*args: _Arguments.args, **kwargs: _Arguments.kwargs) -> _Result:
+        try:
+            return call(*args, **kwargs)
+        except (IllegalStateException, IllegalArgumentException):
+            raise
+        except IllegalStateError as error:
+            raise IllegalStateException(*error.args) from error
+        except ValueError as error:
+            if not _was_raised_here(error):
+                raise
+            raise IllegalArgumentException(*error.args) from error
+
+    return translating
+
+
+def _was_raised_here(error: BaseException) -> bool:
+    """Return whether it was this package that raised *error*."""
+    innermost = error.__traceback__
+    while innermost is not None and innermost.tb_next is not None:
+        innermost = innermost.tb_next
+    return innermost is not None and str(innermost.tb_frame.f_globals.get("__name__")).startswith(_PACKAGE)
+
+
+class Translated:
+    """A class whose public methods, and whose construction, raise Java's exceptions."""
+
+    def __init_subclass__(cls, **arguments: Any) -> None:
+        super().__init_subclass__(**arguments)
+        for name, member in list(vars(cls).items()):
+            if isfunction(member) and (name == "__init__" or not name.startswith("_")):
+                setattr(cls, name, translated(member))
