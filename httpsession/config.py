@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
+import os
 import re
 from collections.abc import Iterable, Iterator, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, fields
 from enum import Enum
-from typing import Any, Final, Literal
+from os import PathLike
+from typing import Any, Final, Literal, Self
 
 from .errors import ConfigError
+from .settings import Source, read_environ, read_mapping
+from .webxml import read_web_xml
 
 _TOKEN = re.compile(r"[!#$%&'*+\-.^_`|~0-9A-Za-z]+")
 _PATH = re.compile(r"/[!-:<-~]*")
@@ -226,3 +230,67 @@ class SessionConfig:
         names = {mode.name if isinstance(mode, SessionTrackingMode) else str(mode).upper() for mode in given}
         _require(bool(names) and names <= {"COOKIE", "URL"}, self, "tracking_modes", allowed)
         return frozenset(SessionTrackingMode[name] for name in names)
+
+    @classmethod
+    def from_web_xml(cls, path: str | PathLike[str]) -> Self:
+        """Return the configuration that the ``session-config`` of a ``web.xml`` describes (Servlet 6.1, 14.4).
+
+        Any version that has a schema will do, 2.4 to 6.x. ``session-timeout`` is in minutes, ``max-age`` in seconds;
+        ``comment`` is ignored. What is not in the file has the default of this package, not that of a container.
+
+        Raises:
+            ConfigError: the file cannot be read, is not well-formed or no ``web.xml``, has a DOCTYPE, or an element of
+                ``session-config`` is unknown, there twice or has a wrong value. The message names file, element and
+                value.
+        """
+        return cls._of(read_web_xml(path, cls._defaults()))
+
+    @classmethod
+    def from_mapping(cls, mapping: Mapping[str, object], *, source: str | None = None) -> Self:
+        """Return the configuration that a mapping describes; messages call it *source*, such as the name of a file.
+
+        Keys are the settings of this package (``"max_inactive_interval"``, ``"cookie.name"``) or their names in Spring
+        Boot (``"server.servlet.session.timeout"``), in any case, with hyphens or underscores; a mapping in the mapping
+        stands for the part of a name before a dot. Values have the types of the settings, or are texts:
+
+        - durations are seconds or have a unit: ``"1800"``, ``"1800s"``, ``"30m"``, ``"1h"``, ``"1d"``, ``"PT30M"``;
+        - ``"true"``, ``"on"``, ``"yes"`` and ``"1"`` are True, ``"false"``, ``"off"``, ``"no"`` and ``"0"`` are False;
+        - ``"cookie,url"`` are tracking modes, ``"Priority=High; Flag"`` are attributes of the cookie;
+        - ``"none"`` is None; for ``same_site`` it is ``"None"``, and ``"omitted"`` is None.
+
+        Raises:
+            ConfigError: a key is unknown, two keys are the same setting, or a value is not what it must be.
+        """
+        return cls._of(read_mapping(mapping, cls._defaults(), source))
+
+    @classmethod
+    def from_environ(cls, environ: Mapping[str, str] = os.environ) -> Self:
+        """Return the configuration that the environment describes: ``HTTPSESSION_MAX_INACTIVE_INTERVAL=30m``.
+
+        Names are those of the settings in capitals, those of the cookie as in ``HTTPSESSION_COOKIE_SAME_SITE``; values
+        are texts as for :meth:`from_mapping`. ``HTTPSESSION_STORE`` is left alone: it is for the URL of the store.
+
+        Raises:
+            ConfigError: a variable ``HTTPSESSION_*`` is unknown, two are the same setting, or a value is not what it
+                must be.
+        """
+        return cls._of(read_environ(environ, cls._defaults()))
+
+    @classmethod
+    def _defaults(cls) -> dict[str, object]:
+        config, cookie = cls(), SessionCookieConfig()
+        own = {one.name: getattr(config, one.name) for one in fields(cls)}
+        return own | {f"cookie.{one.name}": getattr(cookie, one.name) for one in fields(cookie)}
+
+    @classmethod
+    def _of(cls, source: Source) -> Self:
+        settings = dict(source.settings)
+        names = [name for name in settings if name.startswith("cookie.")]
+        try:
+            if names and "cookie" in settings:
+                raise ConfigError(f"cookie and {names[0]} are both given: give only one")
+            if names:
+                settings["cookie"] = SessionCookieConfig(**{name[7:]: settings.pop(name) for name in names})
+            return cls(**settings)
+        except ConfigError as error:
+            raise source.refusal(error) from None

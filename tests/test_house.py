@@ -13,7 +13,7 @@ import httpsession
 ROOT = Path(httpsession.__file__).parent
 #: From top to bottom. A module imports from the layers below its own, and not from its own.
 LAYERS = (
-    ("httpsession", "httpsession.werkzeug"),
+    ("httpsession", "httpsession.paste", "httpsession.werkzeug"),
     ("httpsession.views",),
     ("httpsession.middleware",),
     ("httpsession.request",),
@@ -23,6 +23,8 @@ LAYERS = (
     ("httpsession.stores.base",),
     ("httpsession.attributes", "httpsession.record"),
     ("httpsession.config", "httpsession.events", "httpsession.ids"),
+    ("httpsession.webxml",),
+    ("httpsession.settings",),
     ("httpsession.errors",),
 )
 FILES = sorted(ROOT.rglob("*.py"))

@@ -1,0 +1,300 @@
+"""Settings that stand somewhere else: in a mapping, with the names of Spring Boot or our own, and in the environment.
+
+This module only reads. Whether a value fits its setting is for the configuration to say; its refusal is put into the
+words of the source here.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Iterator, Mapping
+from datetime import timedelta
+from difflib import get_close_matches
+from fractions import Fraction
+from typing import Any, Final
+
+from .errors import ConfigError
+
+#: Settings by name, those of the cookie as in ``cookie.max_age``, and their defaults.
+Defaults = Mapping[str, object]
+#: Returns what a text means; the message of its ValueError says what the text must be.
+Reader = Callable[[str], object]
+
+#: The variable that is no setting: it has the URL of the store.
+STORE_VARIABLE: Final = "HTTPSESSION_STORE"
+_VARIABLES: Final = "HTTPSESSION_"
+_SPRING: Final = "server.servlet.session."
+_SPRING_NAMES: Final = {
+    f"{_SPRING}timeout": "max_inactive_interval",
+    f"{_SPRING}tracking-modes": "tracking_modes",
+    **{
+        f"{_SPRING}cookie.{name}": f"cookie.{name.replace('-', '_')}"
+        for name in ("name", "domain", "path", "http-only", "secure", "max-age", "same-site", "partitioned")
+    },
+}
+_BOOLEANS: Final = {
+    **dict.fromkeys(("true", "on", "yes", "1"), True),
+    **dict.fromkeys(("false", "off", "no", "0"), False),
+}
+_UNITS: Final[Mapping[str, int | Fraction]] = {"": 1, "ms": Fraction(1, 1000), "s": 1, "m": 60, "h": 3600, "d": 86400}
+# The digits are limited: Python takes longer, but cannot print them.
+_WHOLE: Final = re.compile(r"[+-]?[0-9]{1,18}")
+_SIMPLE: Final = re.compile(r"([+-]?[0-9]{1,18}(?:\.[0-9]{1,30})?(?:e[+-]?[0-9]{1,3})?)(|ms|[smhd])", re.IGNORECASE)
+#: What the configuration says of a setting: of what, which, its value with the reason.
+_REFUSAL: Final = re.compile(r"(\w+)\.(\w+) is (.*, but .*)", re.DOTALL)
+#: How a reason names another setting, which is one of the cookie.
+_OTHER_SETTING: Final = re.compile(r"\b([a-z_]+)=(?:'\w+'|True)|the (name) .+")
+_ISO: Final = re.compile(
+    r"([+-]?)P(?=[+\-0-9T])(?:([+-]?[0-9]{1,18})D)?"
+    r"(?:T(?=[+\-0-9])(?:([+-]?[0-9]{1,18})H)?(?:([+-]?[0-9]{1,18})M)?(?:([+-]?[0-9]{1,18}(?:\.[0-9]{1,9})?)S)?)?",
+    re.IGNORECASE,
+)
+
+
+class Source:
+    """What one source says: the settings, each with the key and the value that stand there."""
+
+    def __init__(self, defaults: Defaults, *, name: str | None, key_of: Callable[[str], str]) -> None:
+        self._defaults = defaults
+        self._prefix = "" if name is None else f"{name}: "
+        self._key_of = key_of
+        #: The settings by name, as for the constructors of the configuration.
+        self.settings: dict[str, Any] = {}
+        self._given: dict[str, tuple[str, object]] = {}
+
+    def read(self, setting: str, key: str, given: object, reader: Reader | None = None) -> None:
+        """Note what the source has *given* under *key*: what a text means to a *reader*, any other value as it is.
+
+        Raises:
+            ConfigError: the text means nothing to the reader, or the source has given this setting before.
+        """
+        value: Any = given
+        if isinstance(given, str) or (isinstance(given, timedelta) and setting in _DURATIONS):
+            value = self.meaning(key, given, reader or _reader_of(setting, self._defaults))
+        if setting in self._given:
+            raise self.error(f"{self._given[setting][0]} and {key} are the same setting: give only one")
+        self._given[setting] = key, given
+        self.settings[setting] = value
+
+    def meaning(self, key: str, given: str | timedelta, reader: Reader) -> object:
+        """Return what a text or a duration means to a *reader*.
+
+        Raises:
+            ConfigError: nothing.
+        """
+        try:
+            return reader(given.strip() if isinstance(given, str) else str(given.total_seconds()))
+        except ValueError as error:
+            raise self.wrong(key, given, str(error)) from None
+
+    def error(self, what: str) -> ConfigError:
+        """Return an error that names the source."""
+        return ConfigError(self._prefix + what)
+
+    def wrong(self, key: str, given: object, allowed: str) -> ConfigError:
+        """Return the error for a value that is not what is *allowed*."""
+        return self.error(f"{key} is {given!r}, but must be {allowed}")
+
+    def unknown(self, key: str, known: Mapping[str, str]) -> ConfigError:
+        """Return the error for a *key* that resembles one of those *known*, and means the one this stands for."""
+        plain = {_plain(one): one for one in known}
+        (nearest,) = get_close_matches(_plain(key), plain, n=1, cutoff=0)
+        return self.error(f"{key} is unknown; the nearest known name is {known[plain[nearest]]}")
+
+    def refusal(self, error: ConfigError) -> ConfigError:
+        """Return what the configuration says of a setting, in the words of this source."""
+        parts = _REFUSAL.fullmatch(str(error))
+        if parts is None:
+            return self.error(str(error))
+        owner, setting, rest = parts.groups()
+        setting = f"cookie.{setting}" if owner == "SessionCookieConfig" else setting
+        value = self.settings.get(setting, self._defaults.get(setting))
+        reason = rest.removeprefix(repr(value)).partition(", but ")[2]
+        key, given = self._where(setting)
+        means = f" ({value} seconds)" if setting in self._given.keys() & _DURATIONS and str(value) != str(given) else ""
+        return self.error(f"{key} is {given!r}{means}, but {_OTHER_SETTING.sub(self._say, reason)}")
+
+    def _where(self, setting: str) -> tuple[str, object]:
+        """Return the key and the value under which the source has *setting*, be it as a part of another."""
+        if setting in self._given:
+            return self._given[setting]
+        if "cookie" in self.settings:
+            return setting, getattr(self.settings["cookie"], setting.removeprefix("cookie."))
+        attributes = self.settings.get("cookie.attributes", {})
+        for name in attributes if isinstance(attributes, Mapping) else ():
+            if f"cookie{_plain(name)}" == _plain(setting):
+                return f"{self._given['cookie.attributes'][0]} {name}", attributes[name]
+        return self._key_of(setting), self._defaults.get(setting)
+
+    def _say(self, match: re.Match[str]) -> str:
+        key, given = self._where(f"cookie.{match[1] or match[2]}")
+        return f"{key}={given!r}"
+
+
+def read_mapping(mapping: Mapping[str, object], defaults: Defaults, name: str | None = None) -> Source:
+    """Read settings under their own names or those of Spring Boot; a mapping in a mapping is a name before a dot.
+
+    Raises:
+        ConfigError: a key is unknown, or two are the same setting; a text says nothing that the setting could be.
+    """
+    source = Source(defaults, name=name, key_of=str)
+    names = {**{setting: setting for setting in defaults}, **_SPRING_NAMES}
+    known = {_relaxed(form): names[one] for one in names for form in (one, one.replace(".", "_"))}
+
+    def flat(mapping: Mapping[str, object], prefix: str) -> Iterator[tuple[str, object]]:
+        for key, value in mapping.items():
+            if not isinstance(key, str):
+                raise source.error(f"{key!r} is no name of a setting")
+            setting = known.get(_relaxed(prefix + key))
+            if isinstance(value, Mapping) and not isinstance(defaults.get(setting or ""), Mapping):
+                yield from flat(value, f"{prefix}{key}.")
+            else:
+                yield prefix + key, value
+
+    texts = {one: one for one in names if _reader_of(names[one], defaults) is not _no_text}
+    for key, value in flat(mapping, ""):
+        if _relaxed(key) not in known:
+            raise source.unknown(key, {**texts, "timeout": "max_inactive_interval"})
+        source.read(known[_relaxed(key)], key, value)
+    return source
+
+
+def read_environ(environ: Mapping[str, str], defaults: Defaults) -> Source:
+    """Read the variables ``HTTPSESSION_*``, all but the one that names the store.
+
+    Raises:
+        ConfigError: as for :func:`read_mapping`.
+    """
+    source = Source(defaults, name=None, key_of=_variable)
+    texts = [setting for setting in defaults if _reader_of(setting, defaults) is not _no_text]
+    known = {_relaxed(_variable(setting)): setting for setting in texts}
+    for variable, text in environ.items():
+        if not variable.startswith(_VARIABLES) or variable == STORE_VARIABLE:
+            continue
+        if _relaxed(variable) not in known:
+            names = {_variable(setting): _variable(setting) for setting in texts}
+            also = {_variable("timeout"): _variable("max_inactive_interval"), STORE_VARIABLE: STORE_VARIABLE}
+            raise source.unknown(variable, {**names, **also})
+        source.read(known[_relaxed(variable)], variable, text)
+    return source
+
+
+def _plain(name: str) -> str:
+    """Return what is left of a name without case and punctuation."""
+    return re.sub("[-_.]", "", name).lower()
+
+
+def _variable(setting: str) -> str:
+    return _VARIABLES + setting.replace(".", "_").upper()
+
+
+def _relaxed(name: str) -> str:
+    """Return a name as Spring's relaxed binding compares it: without regard to case, hyphens and underscores."""
+    return re.sub("[-_]", "", name).lower()
+
+
+def _boolean(text: str) -> bool:
+    if text.lower() not in _BOOLEANS:
+        raise ValueError("true or false")
+    return _BOOLEANS[text.lower()]
+
+
+def whole(text: str) -> int:
+    """Read a whole number."""
+    if not _WHOLE.fullmatch(text):
+        raise ValueError("a whole number")
+    return int(text)
+
+
+def _seconds(text: str) -> int | float:
+    """Return the seconds that a duration has: ``90``, ``1.5m``, ``500ms``, ``PT1H30M``."""
+    if simple := _SIMPLE.fullmatch(text):
+        seconds = Fraction(simple[1]) * _UNITS[simple[2].lower()]
+    elif iso := _ISO.fullmatch(text):
+        parts = [Fraction(part or 0) for part in iso.groups()[1:]]
+        seconds = sum(part * unit for part, unit in zip(parts, (86400, 3600, 60, 1), strict=True)) + Fraction(0)
+        seconds *= -1 if iso[1] == "-" else 1
+    else:
+        raise ValueError(f"a duration: {_DURATIONS_LOOK}")
+    return int(seconds) if seconds.denominator == 1 else float(seconds)
+
+
+def _whole_seconds(text: str) -> int:
+    seconds = _seconds(text)
+    if not isinstance(seconds, int):
+        raise ValueError(f"a duration in whole seconds: {_DURATIONS_LOOK}")
+    return seconds
+
+
+def _modes(text: str) -> list[str]:
+    return [mode.strip() for mode in text.split(",")]
+
+
+def _secure(text: str) -> bool | str:
+    if text.lower() == "auto":
+        return "auto"
+    if text.lower() not in _BOOLEANS:
+        raise ValueError("true, false or auto")
+    return _boolean(text)
+
+
+def same_site(text: str) -> str | None:
+    """Read what SameSite is to be."""
+    if text.lower() not in ("none", "lax", "strict", "omitted"):
+        raise ValueError("none, lax, strict or omitted")
+    return None if text.lower() == "omitted" else text.capitalize()
+
+
+def _attributes(text: str) -> dict[str, str]:
+    """Return the attributes that stand in a text as in a header: ``Priority=High; Flag``."""
+    attributes: dict[str, str] = {}
+    for part in filter(None, (part.strip() for part in text.split(";"))):
+        name, _, value = part.partition("=")
+        if name.strip() in attributes:
+            raise ValueError(f"without {name.strip()} twice")
+        attributes[name.strip()] = value.strip()
+    return attributes
+
+
+def _optional(reader: Reader) -> Reader:
+    """Return a reader for which ``none`` is None."""
+
+    def read(text: str) -> object:
+        if text.lower() == "none":
+            return None
+        try:
+            return reader(text)
+        except ValueError as error:
+            raise ValueError(f"none or {error}") from None
+
+    return read
+
+
+def _no_text(text: str) -> object:
+    raise ValueError("given in Python, not as a text")
+
+
+_DURATIONS_LOOK: Final = "1800, 1800s, 30m, 1h, 1d or PT30M"
+#: The settings that are durations, and how they are read.
+_DURATIONS: Final[Mapping[str, Reader]] = {
+    "max_inactive_interval": _whole_seconds,
+    "max_lifetime": _optional(_seconds),
+    "sweep_interval": _optional(_seconds),
+    "cookie.max_age": _whole_seconds,
+}
+#: How settings are read whose default does not say it.
+_READERS: Final[Mapping[str, Reader]] = {
+    **_DURATIONS,
+    "tracking_modes": _modes,
+    "max_sessions": _optional(whole),
+    "cookie.domain": _optional(str),
+    "cookie.path": _optional(str),
+    "cookie.secure": _secure,
+    "cookie.same_site": same_site,
+    "cookie.attributes": _attributes,
+}
+_READERS_BY_TYPE: Final[Mapping[type, Reader]] = {bool: _boolean, int: whole, str: str}
+
+
+def _reader_of(setting: str, defaults: Defaults) -> Reader:
+    return _READERS.get(setting) or _READERS_BY_TYPE.get(type(defaults.get(setting)), _no_text)
