@@ -15,7 +15,9 @@ A middleware gives any WSGI application what a servlet container gives a servlet
 
 from .accessor import Accessor
 from .config import SessionConfig, SessionCookieConfig, SessionTrackingMode
+from .environ import get_session, request_session
 from .errors import (
+    CodecError,
     ConfigError,
     IllegalStateError,
     InvalidSessionError,
@@ -35,12 +37,13 @@ from .events import (
 from .manager import SessionManager, SessionStats
 from .middleware import SessionMiddleware
 from .record import SessionInfo
-from .request import RequestSession, get_session, request_session
+from .request import RequestSession
 from .session import HttpSession
 from .views import session_attribute
 
 __all__ = [
     "Accessor",
+    "CodecError",
     "ConfigError",
     "HttpSession",
     "HttpSessionActivationListener",

@@ -4,10 +4,13 @@ from __future__ import annotations
 
 import threading
 from collections import deque
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Sequence
 from typing import Protocol
 
 from .ids import key_of
+
+#: A request that ended without asking for its session: the ids it carried, when it arrived, when it ended.
+Note = tuple[Sequence[str], float, float]
 
 
 class Access(Protocol):
@@ -24,14 +27,18 @@ class Accesses:
     """The accesses of one process.
 
     A request that never asks for its session writes itself down here, and that is all it costs; whoever looks at
-    sessions next has the store told first. Requests use both containers by single atomic operations, without a lock.
+    sessions next has the store told first. Requests use all containers by single atomic operations, without a lock.
     """
 
     def __init__(self) -> None:
         #: The requests under way: each enters itself, and takes itself out when its response has gone.
         self.under_way: dict[Access, None] = {}
-        #: Of requests that ended without asking for their session: the ids they carried, arrival, end.
-        self.ended: deque[tuple[Iterable[str], float, float]] = deque()
+        #: For each id with which a request is under way, when the latest such request arrived.
+        self.latest: dict[str, float] = {}
+        #: Requests that ended without asking for their session. They enter themselves before they leave the above.
+        self.ended: deque[Note] = deque()
+        #: What remains to be done for responses that nobody closed.
+        self.dropped: deque[Callable[[], None]] = deque()
         self._telling = threading.Lock()
 
     def in_use(self) -> dict[bytes, float]:
@@ -40,21 +47,29 @@ class Accesses:
         for access in list(self.under_way):
             for key in access.store_keys():
                 since[key] = min(access.arrived, since.get(key, access.arrived))
+        for ids, arrived, _ in list(self.ended):
+            for key in map(key_of, ids):
+                since[key] = min(arrived, since.get(key, arrived))
         return since
 
-    def tell(self, touch: Callable[[Mapping[bytes, tuple[float, float]]], None]) -> None:
-        """Have *touch* told what has ended: for each key when the latest request arrived and when one last ended.
+    def tell(self, touch: Callable[[Iterable[tuple[bytes, float, float]]], None]) -> None:
+        """Have *touch* told what has ended: key, arrival and end of each request, in the order of arrival.
 
         What has been written down stays until it has been told, so that whoever finds nothing here misses nothing.
         """
         with self._telling:
             notes = list(self.ended)
-            latest: dict[bytes, tuple[float, float]] = {}
-            for ids, arrived, ended in notes:
-                for key in map(key_of, ids):
-                    before = latest.get(key, (arrived, ended))
-                    latest[key] = max(before[0], arrived), max(before[1], ended)
-            if latest:
-                touch(latest)
+            if notes:
+                in_order = sorted(notes, key=lambda note: note[1])
+                touch([(key_of(one), arrived, ended) for ids, arrived, ended in in_order for one in ids])
             for _ in notes:
                 self.ended.popleft()
+
+    def finish_dropped(self) -> None:
+        """Do what remains to be done for responses that nobody closed."""
+        while self.dropped:
+            try:
+                finish = self.dropped.popleft()
+            except IndexError:  # another thread took the last one
+                break
+            finish()

@@ -19,6 +19,9 @@ class Absent(Enum):
 ABSENT: Final = Absent.ABSENT
 
 
+_NONE: dict[str, object] = {}
+
+
 class Attributes:
     """Names and values, for any number of threads, until :meth:`close`.
 
@@ -26,11 +29,13 @@ class Attributes:
     raises :class:`InvalidSessionError` (S50). Reading takes no lock, since one operation on a dict is atomic.
     """
 
-    __slots__ = ("_lock", "_values", "closed")
+    __slots__ = ("_lock", "_owners", "_values", "closed")
 
     def __init__(self) -> None:
         self._values: dict[Any, Any] = {}
         self._lock = threading.Lock()
+        #: The marks of the latest changes, as far as anybody set one.
+        self._owners: dict[str, object] = _NONE
         self.closed = False
 
     def check_open(self) -> None:
@@ -40,30 +45,46 @@ class Attributes:
 
     def get(self, name: object) -> Any:
         """Return the value of *name*, or :data:`ABSENT`."""
+        # The look comes after the reading, so that a map which is closed meanwhile does not seem to be empty.
+        value = self._values.get(name, ABSENT)
         if self.closed:
             self.check_open()
-        return self._values.get(name, ABSENT)
+        return value
 
     def snapshot(self) -> dict[str, Any]:
         """Return names and values as they are now."""
+        values = self._values.copy()
         self.check_open()
-        return self._values.copy()
+        return values
 
-    def swap(self, name: str, old: Any, new: Any) -> bool:
+    def swap(self, name: str, old: Any, new: Any, *, owner: object = None, owned_by: object = None) -> bool:
         """Give *name* the value *new* if it still has the value *old*; :data:`ABSENT` may be either.
 
+        Args:
+            name: the name.
+            old: the value it must have.
+            new: the value it gets.
+            owner: a mark of the change, by which it can be told from others that set the very same value.
+            owned_by: the mark that the latest change must have; None: any or none.
+
         Returns:
-            False when another thread was faster and the value is not *old* any more.
+            False when another thread was faster.
         """
         with self._lock:
             if self.closed:
                 self.check_open()
             if self._values.get(name, ABSENT) is not old:
                 return False
+            if owned_by is not None and self._owners.get(name) is not owned_by:
+                return False
             if new is ABSENT:
                 self._values.pop(name, None)
             else:
                 self._values[name] = new
+            if owner is not None:
+                self._owners = {**self._owners, name: owner}
+            elif self._owners:
+                self._owners.pop(name, None)
         return True
 
     def close(self) -> dict[str, Any]:

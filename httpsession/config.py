@@ -17,7 +17,9 @@ from .webxml import read_web_xml
 _TOKEN = re.compile(r"[!#$%&'*+\-.^_`|~0-9A-Za-z]+")
 _PATH = re.compile(r"/[!-:<-~]*")
 _ATTRIBUTE_VALUE = re.compile(r"[ -:<-~]*")
-_DOMAIN = re.compile(r"\.?(?=.{1,253}$)(?:[A-Za-z0-9](?:[A-Za-z0-9-]{0,61}[A-Za-z0-9])?\.)+[A-Za-z][A-Za-z0-9-]*")
+_DOMAIN = re.compile(
+    r"\.?(?=.{1,253}$)(?:[A-Za-z0-9](?:[A-Za-z0-9-]{0,61}[A-Za-z0-9])?\.)+[A-Za-z](?:[A-Za-z0-9-]{0,61}[A-Za-z0-9])?"
+)
 #: The longest interval in seconds, as in Java: 68 years.
 MAX_INTERVAL: Final = 2**31 - 1
 #: The attributes of a cookie that have a setting of their own, and what they are called in the header.
@@ -62,7 +64,7 @@ class CookieAttributes(Mapping[str, str]):
         self._names = {name.lower(): name for name in attributes}
 
     def __getitem__(self, name: str) -> str:
-        return self._attributes[self._names[name.lower()]]
+        return self._attributes[self._names[str(name).lower()]]
 
     def __iter__(self) -> Iterator[str]:
         return iter(self._attributes)
@@ -105,17 +107,19 @@ class SessionCookieConfig:
             ConfigError: a setting, or a combination of settings, makes no cookie that a browser keeps.
         """
         self._fold_attributes()
-        _require(isinstance(self.name, str) and bool(_TOKEN.fullmatch(self.name)), self, "name", "a cookie name")
+        fits = isinstance(self.name, str) and bool(_TOKEN.fullmatch(self.name)) and len(self.name) <= 1024
+        _require(fits, self, "name", "a cookie name of at most 1024 characters")
         domain = self.domain
         fits = domain is None or (isinstance(domain, str) and bool(_DOMAIN.fullmatch(domain)))
         _require(fits, self, "domain", "None or a domain name of two parts or more")
         path = self.path
-        fits = path is None or (isinstance(path, str) and bool(_PATH.fullmatch(path)))
+        fits = path is None or (isinstance(path, str) and len(path) <= 1024 and bool(_PATH.fullmatch(path)))
         _require(fits, self, "path", "None or begin with '/', in ASCII without ';' and blanks")
         _require(isinstance(self.http_only, bool), self, "http_only", "True or False")
         fits = isinstance(self.secure, bool) or self.secure == "auto"
         _require(fits, self, "secure", "True, False or 'auto'")
-        _require(_is_whole(self.max_age) and self.max_age >= -1, self, "max_age", "a whole number of seconds, 0 or -1")
+        fits = _is_whole(self.max_age) and -1 <= self.max_age <= MAX_INTERVAL
+        _require(fits, self, "max_age", f"a whole number of seconds up to {MAX_INTERVAL}, 0 or -1")
         fits = self.same_site in ("Strict", "Lax", "None", None)
         _require(fits, self, "same_site", "'Strict', 'Lax', 'None' or None")
         _require(isinstance(self.partitioned, bool), self, "partitioned", "True or False")
@@ -138,7 +142,7 @@ class SessionCookieConfig:
         if not isinstance(self.attributes, Mapping):
             _require(False, self, "attributes", "a mapping of names and values")
         settings = {header.lower(): setting for setting, header in _TYPED.items()}
-        further = {}
+        further: dict[str, str] = {}
         for name, value in self.attributes.items():
             if not isinstance(name, str) or not _TOKEN.fullmatch(name) or name.lower() == "expires":
                 _require(False, self, "attributes", f"named by header tokens other than Expires, not {name!r}")
@@ -146,6 +150,8 @@ class SessionCookieConfig:
                 _require(False, self, "attributes", f"strings in ASCII without ';', which {name} is not")
             if name.lower() in settings:
                 self._set_by_attribute(settings[name.lower()], value)
+            elif name.lower() in (other.lower() for other in further):
+                _require(False, self, "attributes", f"without {name} twice")
             else:
                 further[name] = value
         object.__setattr__(self, "attributes", CookieAttributes(further))
@@ -153,6 +159,7 @@ class SessionCookieConfig:
     def _set_by_attribute(self, setting: str, text: str) -> None:
         value: Any = text
         if setting in ("http_only", "secure", "partitioned"):
+            _require(not text, self, "attributes", f"a flag without a value for {setting}")
             value = True
         elif setting == "max_age":
             _require(bool(re.fullmatch(r"-?[0-9]+", text)), self, "attributes", "a number of seconds for Max-Age")
@@ -170,10 +177,12 @@ class SessionCookieConfig:
             why = "same_site='None'"
         elif self.partitioned:
             why = "partitioned=True"
-        elif name.startswith(("__host-", "__secure-")):
+        elif name.startswith(("__host-", "__secure-", "__http-")):
             why = f"the name {self.name!r}"
         if why is not None:
             _require(self.secure is True, self, "secure", f"True, as browsers demand for {why}")
+        if name.startswith(("__http-", "__host-http-")):
+            _require(self.http_only, self, "http_only", f"True, as browsers demand for the name {self.name!r}")
         if name.startswith("__host-"):
             _require(self.domain is None, self, "domain", f"None, as browsers demand for the name {self.name!r}")
             _require(self.path == "/", self, "path", f"'/', as browsers demand for the name {self.name!r}")
@@ -192,6 +201,11 @@ class SessionConfig:
     cookie: SessionCookieConfig = field(default_factory=SessionCookieConfig)
     #: Whether the response to a request that ends the session tells the client to forget the cookie.
     expire_cookie: bool = True
+    #: Whether attributes must be of types that can be stored, so that the application can move to a store that other
+    #: processes share (Servlet 6.1, 7.7.2); needs the extra ``distributable``.
+    distributable: bool = False
+    #: Dataclasses and Enum classes that can be stored, too, by the names under which they are.
+    types: Mapping[str, type] = field(default_factory=dict)
     #: How many sessions there may be at a time; None: any number.
     max_sessions: int | None = None
     #: Random bytes in an id, 16 to 64; the id has twice as many digits.
@@ -208,11 +222,16 @@ class SessionConfig:
         interval = self.max_inactive_interval
         allowed = f"a whole number of seconds, at most {MAX_INTERVAL} (zero or less: never)"
         _require(_is_whole(interval) and interval <= MAX_INTERVAL, self, "max_inactive_interval", allowed)
-        fits = self.max_lifetime is None or _is_positive(self.max_lifetime)
-        _require(fits, self, "max_lifetime", "None or a number of seconds above zero")
+        fits = self.max_lifetime is None or (_is_positive(self.max_lifetime) and self.max_lifetime <= MAX_INTERVAL)
+        _require(fits, self, "max_lifetime", f"None or a number of seconds above zero, at most {MAX_INTERVAL}")
         object.__setattr__(self, "tracking_modes", self._modes())
         _require(isinstance(self.cookie, SessionCookieConfig), self, "cookie", "a SessionCookieConfig")
+        if self.tracks(SessionTrackingMode.URL):
+            fits = bool(re.fullmatch(r"[A-Za-z0-9._~!$&'*+-]+", self.cookie.name))
+            _require(fits, self.cookie, "name", "fit for a URL, since URL tracking uses it there")
         _require(isinstance(self.expire_cookie, bool), self, "expire_cookie", "True or False")
+        _require(isinstance(self.distributable, bool), self, "distributable", "True or False")
+        _require(isinstance(self.types, Mapping), self, "types", "a mapping of names and classes")
         fits = self.max_sessions is None or (_is_whole(self.max_sessions) and self.max_sessions > 0)
         _require(fits, self, "max_sessions", "None or a whole number above zero")
         _require(_is_whole(self.id_bytes) and 16 <= self.id_bytes <= 64, self, "id_bytes", "a whole number, 16 to 64")

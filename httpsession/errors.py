@@ -11,6 +11,17 @@ class ConfigError(SessionError, ValueError):
     """A setting is wrong. Raised at construction; the message names the setting, its value and what is allowed."""
 
 
+class CodecError(SessionError, ValueError):
+    """A value cannot be stored exactly, or stored bytes are not a value. The message names attribute, type and path."""
+
+    def __init__(self, message: str, name: str | None = None, path: str | None = None) -> None:
+        super().__init__(message)
+        #: The attribute, if it is known.
+        self.name = name
+        #: Where in the attribute's value the trouble is, such as ``cart[2].price``.
+        self.path = path
+
+
 class IllegalStateError(SessionError, RuntimeError):
     """The call does not fit the present state: Java's ``IllegalStateException``."""
 

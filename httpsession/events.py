@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+import logging
+from collections.abc import Callable, Iterable
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
@@ -84,6 +85,8 @@ class HttpSessionActivationListener:
         """Hear that the session was made anew; called on the copy."""
 
 
+_log = logging.getLogger("httpsession")
+
 #: What may be registered with a manager. The binding and activation kinds are implemented by attribute values.
 Listener = HttpSessionListener | HttpSessionIdListener | HttpSessionAttributeListener
 
@@ -139,3 +142,18 @@ class Listeners:
         """Tell of an attribute that was set again; *old* is what it was."""
         for listener in self._attribute:
             listener.attribute_replaced(HttpSessionBindingEvent(session, name, old))
+
+
+def call_all(calls: Iterable[Callable[[], object]]) -> None:
+    """Call them all, whatever they raise; the first exception goes to the caller, further ones to the log."""
+    first: BaseException | None = None
+    for call in calls:
+        try:
+            call()
+        except BaseException as error:
+            if first is None:
+                first = error
+            else:
+                _log.error("A further listener failed.", exc_info=error)
+    if first is not None:
+        raise first

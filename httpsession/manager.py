@@ -5,22 +5,26 @@ from __future__ import annotations
 import logging
 import threading
 import time
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
+from functools import partial
 from types import TracebackType
-from typing import Self
+from typing import TYPE_CHECKING, Self
 
 from .accesses import Accesses
 from .attributes import Attributes
 from .config import SessionConfig
-from .errors import InvalidSessionError, TooManySessionsError
-from .events import Listener, Listeners
+from .errors import ConfigError, InvalidSessionError, TooManySessionsError
+from .events import Listener, Listeners, call_all
 from .ids import key_of, new_id
 from .record import SessionInfo, SessionRecord
 from .session import HttpSession
 from .stores import SessionStore, Stored, open_store
 from .stores.base import Changes
 from .sweeper import Sweeper
+
+if TYPE_CHECKING:
+    from .codec import Codec
 
 _log = logging.getLogger("httpsession")
 
@@ -46,11 +50,13 @@ class SessionStats:
 
 @dataclass(frozen=True, slots=True)
 class Rotation:
-    """What a change of the id replaced, for the case that the client never hears of the new one."""
+    """A change of the id, and what it replaced, for the case that the client never hears of it."""
 
-    id: str
+    new_id: str
+    old_id: str
+    #: The latest id that a client knows.
+    known_id: str
     principal: str | None
-    max_inactive_interval: int
 
 
 class SessionManager:
@@ -69,10 +75,12 @@ class SessionManager:
         """Take a *store*, or its URL; None keeps the sessions in memory.
 
         Raises:
-            ConfigError: no store has this URL.
+            ConfigError: no store has this URL, or the configured types cannot be stored.
             ValueError: one of *listeners* is no listener.
         """
         self.config = SessionConfig() if config is None else config
+        #: What says which attributes can be stored; None if any are taken.
+        self.codec = _codec(self.config) if self.config.distributable else None
         #: The registered listeners, sorted.
         self.listeners = Listeners(listeners)
         self._store = open_store(store or "memory://") if store is None or isinstance(store, str) else store
@@ -116,8 +124,8 @@ class SessionManager:
     def sessions_of(self, principal: str) -> tuple[SessionInfo, ...]:
         """Return the sessions in which *principal* is logged in, the oldest first."""
         self.tell_store()
-        now = time.time()
-        alive = [record for record in self._store.of(principal) if not record.is_due(now)]
+        now, in_use = time.time(), self.accesses.in_use()
+        alive = [record for record in self._store.of(principal) if record.key in in_use or not record.is_due(now)]
         return tuple(record.info() for record in sorted(alive, key=lambda record: record.creation_time))
 
     def invalidate(self, handle: str) -> bool:
@@ -142,23 +150,14 @@ class SessionManager:
                 self._end_quietly(claimed, "invalidated")
 
     def create(self) -> HttpSession:
-        """Make a session and tell the listeners; what they raise goes to the caller, and the session is ended.
+        """Make a session. The listeners are the caller's to tell, when it has noted that it uses the session.
 
         Raises:
             TooManySessionsError: there are ``max_sessions`` already, and none of them can be given up.
         """
-        if self.config.max_sessions is None:
-            session = self._create()
-        else:
-            with self._making_room:
-                self._make_room(self.config.max_sessions)
-                session = self._create()
+        max_sessions = self.config.max_sessions
+        session = self._create() if max_sessions is None else self._create_within(max_sessions)
         self._count("created")
-        try:
-            self.listeners.session_created(session)
-        except BaseException:
-            self.end(session)
-            raise
         return session
 
     def find(self, session_id: str, arrived: float) -> HttpSession | None:
@@ -167,16 +166,18 @@ class SessionManager:
         If the session was over by then it is ended here and now: the listeners are told, and what they raise goes to
         the caller (S52).
         """
-        if self.accesses.ended:
+        if self.accesses.ended or self.accesses.dropped:
             self.tell_store()
-        stored = self._store.load(key_of(session_id), arrived)
-        if stored is None:
+        found = self._store.load(key_of(session_id), arrived)
+        if found is None:
             return None
+        stored, previous_access = found
         session = HttpSession(self, self.listeners, stored.record, stored.attributes)
         if stored.record.removed:
             self._destroy(session, stored.attributes, "expired")
             return None
-        session.previous_access = stored.record.previous_access
+        stored.record.known_id = session_id
+        session.previous_access = previous_access
         return session
 
     def rotate(self, session: HttpSession) -> Rotation:
@@ -188,27 +189,27 @@ class SessionManager:
             InvalidSessionError: the session is over.
         """
         record = session.record
-        before = Rotation(record.id, record.principal, record.max_inactive_interval)
-        self._save(session, Changes(new_id=self._draw_id()))
-        session.keep_journal()
-        return before
+        while True:
+            new_id, key = self._draw_id()
+            before = Rotation(new_id, record.id, record.known_id, record.principal)
+            if self._store.save(record.key, Changes(new_id=(new_id, key)), time.time()):
+                session.keep_journal()
+                return before
+            if record.removed:  # otherwise another request has just changed the id
+                raise InvalidSessionError("the session was invalidated or has timed out")
 
     def take_back(self, session: HttpSession, rotation: Rotation) -> None:
-        """Undo a change of the id, and what was set since in the same request: its client will not hear of it."""
-        new_id = session.id
-        try:
-            session.take_back()
-            self._save(
-                session,
-                Changes(
-                    new_id=(rotation.id, key_of(rotation.id)),
-                    principal=rotation.principal,
-                    max_inactive_interval=rotation.max_inactive_interval,
-                ),
-            )
-        except InvalidSessionError:
-            return  # another request has ended the session, and so the new id with it
-        self.listeners.session_id_changed(session, new_id)
+        """Undo a change of the id, and what was set since in the same request: its client will not hear of it.
+
+        If another request has changed the id since, the session keeps that id and its principal. All of it happens
+        whatever listeners raise; the first exception goes to the caller.
+        """
+        back = Changes(new_id=(rotation.known_id, key_of(rotation.known_id)), principal=rotation.principal)
+        is_back = self._store.save(key_of(rotation.new_id), back, time.time())
+        calls: list[Callable[[], object]] = list(session.take_back())
+        if is_back:
+            calls.append(lambda: self.listeners.session_id_changed(session, rotation.new_id))
+        call_all(calls)
 
     def bind_principal(self, session: HttpSession, principal: str) -> None:
         """Note that *principal* is logged in.
@@ -216,11 +217,13 @@ class SessionManager:
         Raises:
             InvalidSessionError: the session is over.
         """
-        self._save(session, Changes(principal=principal))
+        if not self._store.save(session.record.key, Changes(principal=principal), time.time()):
+            raise InvalidSessionError("the session was invalidated or has timed out")
 
     def change_interval(self, session: HttpSession, seconds: int) -> None:
         """Change the interval of *session*; of one that is over, too, where it has no effect (S28)."""
-        if not self._store.save(session.record.key, Changes(max_inactive_interval=seconds)):
+        changes = Changes(max_inactive_interval=seconds)
+        if not self._store.save(session.record.key, changes, time.time()):
             session.record.max_inactive_interval = seconds
 
     def end(self, session: HttpSession) -> None:
@@ -239,6 +242,7 @@ class SessionManager:
 
     def tell_store(self) -> None:
         """Tell the store of the requests that ended without asking for their session."""
+        self.accesses.finish_dropped()
         self.accesses.tell(self._store.touch)
 
     def start(self) -> None:
@@ -264,32 +268,44 @@ class SessionManager:
         session_id = new_id(self.config.id_bytes)
         return session_id, key_of(session_id)
 
-    def _make_room(self, max_sessions: int) -> None:
+    def _create_within(self, max_sessions: int) -> HttpSession:
+        """Make a session if there is room for it, or can be made; whom that ends is told when the room is taken."""
+        given_up: list[tuple[Stored, str]] = []
+        try:
+            with self._making_room:
+                self._make_room(max_sessions, given_up)
+                return self._create()
+        finally:
+            for stored, how in given_up:
+                self._end_quietly(stored, how)
+
+    def _make_room(self, max_sessions: int, given_up: list[tuple[Stored, str]]) -> None:
         """Give up sessions until there is room for one: those that are over, then those whose client never came back.
 
         Raises:
             TooManySessionsError: that is not enough.
         """
         if len(self._store) >= max_sessions:
-            self.sweep()
+            self.tell_store()
+            given_up += ((stored, "expired") for stored in self._store.expire(time.time(), BATCH))
         while len(self._store) >= max_sessions:
             stored = self._store.abandoned()
             if stored is None:
                 self._count("rejected")
                 raise TooManySessionsError(f"there are {max_sessions} sessions, which is SessionConfig.max_sessions")
-            self._end_quietly(stored, "evicted")
-
-    def _save(self, session: HttpSession, changes: Changes) -> None:
-        if not self._store.save(session.record.key, changes):
-            raise InvalidSessionError("the session was invalidated or has timed out")
+            given_up.append((stored, "evicted"))
 
     def _end_by_key(self, key: bytes) -> bool:
+        """End the session that has this key; False if there is none, or it was over already."""
+        self.tell_store()
+        now, in_use = time.time(), self.accesses.in_use()
         stored = self._store.remove(key)
         if stored is None:
             return False
+        is_over = stored.record.is_due(now) and stored.record.key not in in_use
         session = HttpSession(self, self.listeners, stored.record, stored.attributes)
-        self._destroy(session, stored.attributes, "invalidated")
-        return True
+        self._destroy(session, stored.attributes, "expired" if is_over else "invalidated")
+        return not is_over
 
     def _end_quietly(self, stored: Stored, how: str) -> None:
         """Finish off a session outside the request that it belongs to: what listeners raise is logged."""
@@ -302,20 +318,25 @@ class SessionManager:
     def _destroy(self, session: HttpSession, attributes: Attributes, how: str) -> None:
         """Tell the listeners and unbind the attributes of a session that is out of its store."""
         self._count(how)
-        errors: list[BaseException] = []
-        self._attempt(errors, lambda: self.listeners.session_destroyed(session))
-        for name, value in attributes.close().items():
-            self._attempt(errors, lambda name=name, value=value: session.tell_unbound(name, value))  # type: ignore[misc]
-        if errors:
-            raise errors[0]
 
-    @staticmethod
-    def _attempt(errors: list[BaseException], call: Callable[[], None]) -> None:
-        try:
-            call()
-        except BaseException as error:
-            errors.append(error)
+        def calls() -> Iterator[Callable[[], object]]:
+            yield partial(self.listeners.session_destroyed, session)
+            for item in attributes.close().items():
+                yield partial(session.tell_unbound, *item)
+
+        call_all(calls())
 
     def _count(self, what: str) -> None:
         with self._counting:
             self._counts[what] += 1
+
+
+def _codec(config: SessionConfig) -> Codec:
+    """Make the codec, whose library is only needed, and only loaded, for distributable sessions."""
+    try:
+        from .codec import Codec
+    except ImportError as error:
+        raise ConfigError(
+            f"SessionConfig.distributable is True, but needs {error.name}: install httpsession[distributable]"
+        ) from error
+    return Codec(config.types)

@@ -7,8 +7,9 @@ from collections.abc import Callable, Iterable, Iterator
 from types import TracebackType
 from typing import TYPE_CHECKING
 
+from .environ import ENVIRON_KEY
 from .manager import SessionManager
-from .request import ENVIRON_KEY, RequestSession
+from .request import RequestSession
 from .tracking import Tracking
 
 if TYPE_CHECKING:
@@ -43,20 +44,27 @@ class SessionMiddleware:
 
     def __call__(self, environ: WSGIEnvironment, start_response: StartResponse) -> Iterable[bytes]:
         """Answer a request."""
+        outer: RequestSession | None = None
         if ENVIRON_KEY in environ:
-            if environ[ENVIRON_KEY].servlet_context is self.manager:
+            outer = environ[ENVIRON_KEY]
+            if outer.servlet_context is self.manager:
                 return self.app(environ, start_response)
             environ = environ.copy()  # the outer application keeps its own sessions (S19)
         if not self._is_started:
             self._start(environ)
         session = environ[ENVIRON_KEY] = RequestSession(self.manager, self._tracking, environ)
+        if outer is not None:
+            session.outer = outer
         response = _Response(session, start_response)
+        body: Iterable[bytes] = ()
         try:
             body = self.app(environ, response.start)
             if type(body) not in _COMPLETE and not _is_file(body, environ):
                 return _Body(body, response)
-            response.send()
+            if not session.is_committed:
+                response.send()
         except BaseException:
+            _close(body)
             response.close()
             raise
         if session.arrived:
@@ -150,14 +158,22 @@ class _Body:
     def close(self) -> None:
         """Close the application's body; what that does to the session is part of the request, too."""
         try:
-            if hasattr(self._body, "close"):
-                self._body.close()
+            _close(self._body)
         finally:
             self._response.close()
 
     def __del__(self) -> None:
-        """See to it that a body which nobody closes does not keep its session in use for ever."""
-        self._response.close()
+        """See to it that a body which nobody closes does not keep its session in use for ever.
+
+        It is done later, since this may be called anywhere: also while the thread holds a lock.
+        """
+        if self._response.session.arrived:
+            self._response.session.servlet_context.accesses.dropped.append(self._response.close)
+
+
+def _close(body: Iterable[bytes]) -> None:
+    if hasattr(body, "close"):
+        body.close()
 
 
 def _is_file(body: Iterable[bytes], environ: WSGIEnvironment) -> bool:

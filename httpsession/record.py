@@ -28,6 +28,8 @@ class SessionRecord:
     principal: str | None = None
     #: Whether the client does not know of the session yet (Servlet 6.1, 7.2).
     is_new: bool = True
+    #: The latest id that a client came with or was sent; ids that were drawn since are known to none.
+    known_id: str = ""
     #: Whether the session has been taken out of its store, by an invalidation or by its end.
     removed: bool = False
 
@@ -35,7 +37,7 @@ class SessionRecord:
     def created(cls, session_id: str, key: bytes, now: float, interval: int, lifetime: float | None) -> SessionRecord:
         """Return the record of a session that begins *now*."""
         deadline = inf if lifetime is None else now + lifetime
-        return cls(session_id, key, now, interval, deadline, now, now, now)
+        return cls(session_id, key, now, interval, deadline, now, now, now, known_id=session_id)
 
     def due(self) -> float:
         """Return the time at which the session is over if no further request comes; infinite for never."""

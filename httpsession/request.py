@@ -5,6 +5,7 @@ from __future__ import annotations
 import logging
 import time
 from collections.abc import Iterable, Sequence
+from dataclasses import replace
 from typing import TYPE_CHECKING, Literal, overload
 
 from werkzeug.wsgi import get_host
@@ -21,8 +22,6 @@ if TYPE_CHECKING:
 
 _log = logging.getLogger("httpsession")
 
-#: Where a request's :class:`RequestSession` is in its environ.
-ENVIRON_KEY = "httpsession"
 #: How many ids of one request are looked up.
 MAX_LOOKUPS = 4
 
@@ -43,6 +42,10 @@ class RequestSession:
     _cookies = ""
     _url_values: Sequence[str] = ()
     _host = ""
+    #: When the request with the same id arrived that was under way then.
+    _arrived_before = 0.0
+    #: The same for the application around this one, if that has sessions, too.
+    outer: RequestSession | None = None
     #: Whether the session that the client asked for has been looked for.
     has_looked = False
     #: The session that the client asked for, and the id by which it did.
@@ -73,8 +76,13 @@ class RequestSession:
         if self._url_values:
             self._ids = [*self._ids, *filter(tracking.url.is_well_formed, self._url_values)]
         if self._ids:
+            self._ids = self._ids[:MAX_LOOKUPS]
             self.arrived = time.time()
             manager.accesses.under_way[self] = None
+            first, latest = self._ids[0], manager.accesses.latest
+            if first in latest:
+                self._arrived_before = latest[first]
+            latest[first] = self.arrived
 
     @overload
     def get_session(self, create: Literal[True] = True) -> HttpSession: ...
@@ -111,10 +119,11 @@ class RequestSession:
             raise IllegalStateError("the request has no session whose id could be changed")
         self._check_not_committed("the id of the session can be changed")
         rotation = self._manager.rotate(session)
-        if not self._has_created and self._rotation is None:
-            self._rotation = rotation
-        self._issued_id = session.id
-        self._manager.listeners.session_id_changed(session, rotation.id)
+        if not self._has_created:
+            before = rotation if self._rotation is None else self._rotation
+            self._rotation = replace(before, new_id=rotation.new_id)
+        self._issued_id = rotation.new_id
+        self._manager.listeners.session_id_changed(session, rotation.old_id)
         return session.id
 
     def login(self, principal: str) -> HttpSession:
@@ -182,9 +191,10 @@ class RequestSession:
         leads to this application; otherwise *url* comes back unchanged (Servlet 6.1, ``HttpServletResponse``).
         """
         session = self._session_for_urls()
-        if session is None or not url or not self._url().is_same_application(url):
+        if session is None or not url:
             return url
-        return self._tracking.url.add(url, session.id)
+        tracking = self._tracking.url
+        return tracking.add(url, session.id, self._url())
 
     def encode_redirect_url(self, url: str) -> str:
         """Return *url* with the session id in it, for a redirect, if the client needs it there.
@@ -208,8 +218,10 @@ class RequestSession:
         An id that another request has changed meanwhile is not sent.
         """
         session = self._session
-        if session is None or (session.is_valid and session.record.id != self._issued_id):
+        if session is None or (self._issued_id is None and not session.invalidated_here):
             return headers
+        if session.record.id == self._issued_id:
+            session.record.known_id = self._issued_id
         cookie = self._cookie_due(session)
         return headers if cookie is None else self._tracking.cookie.add(headers, cookie)
 
@@ -218,6 +230,8 @@ class RequestSession:
         if not cookie.enabled:
             return None
         if session.is_valid:
+            if session.record.id != self._issued_id:
+                return None
             return cookie.cookie(session.record.id, self._script_name, self._scheme == "https")
         joined = self._joined
         if joined is None or not joined.invalidated_here or not self.is_requested_session_id_from_cookie:
@@ -242,23 +256,34 @@ class RequestSession:
 
     def end(self) -> None:
         """Note that the response has gone: the idle time of the session begins."""
+        accesses = self._manager.accesses
         if self._session is not None:
             self._manager.release(self._session)
         elif not self.has_looked:
-            self._manager.accesses.ended.append((self._ids, self.arrived, time.time()))
-        del self._manager.accesses.under_way[self]
+            accesses.ended.append((self._ids, self.arrived, time.time()))
+        del accesses.under_way[self]
+        if self._ids:
+            try:
+                if accesses.latest[self._ids[0]] == self.arrived:
+                    del accesses.latest[self._ids[0]]
+            except KeyError:
+                pass
         self.arrived = 0.0
 
     def _look_up(self) -> HttpSession | None:
         """Find the session that the client asked for: the first that is alive."""
-        self.has_looked = True
-        for session_id in self._ids[:MAX_LOOKUPS]:
-            session = self._manager.find(session_id, self.arrived)
-            if session is not None:
-                self._joined = self._session = session
-                self._joined_id = session_id
-                return session
-        return None
+        try:
+            for session_id in self._ids:
+                session = self._manager.find(session_id, self.arrived)
+                if session is not None:
+                    self._joined = self._session = session
+                    self._joined_id = session_id
+                    if self._arrived_before > session.record.creation_time:
+                        session.previous_access = max(session.previous_access or 0.0, self._arrived_before)
+                    return session
+            return None
+        finally:
+            self.has_looked = True  # only now: until then the ids stand for the sessions that are in use
 
     def _create(self) -> HttpSession:
         if self._tracking.cookie.enabled:
@@ -269,8 +294,14 @@ class RequestSession:
         self._issued_id = session.id
         self._rotation = None
         if not self.arrived:
-            self.arrived = session.creation_time
+            self.arrived = session.record.creation_time
             self._manager.accesses.under_way[self] = None
+        try:
+            self._manager.listeners.session_created(session)
+        except BaseException:
+            if session.is_valid:
+                self._manager.end(session)
+            raise
         return session
 
     def _requested(self) -> tuple[str | None, str | None]:
@@ -298,43 +329,5 @@ class RequestSession:
         return RequestUrl(self._scheme, self._host, self._script_name, self._path_info)
 
     def _check_not_committed(self, what: str) -> None:
-        if self.is_committed:
+        if self.is_committed or (self.outer is not None and self.outer.is_committed):
             raise ResponseCommittedError(f"the headers of the response have gone out; {what} only before")
-
-
-def request_session(environ: WSGIEnvironment) -> RequestSession:
-    """Return the session half of the request.
-
-    Raises:
-        IllegalStateError: no :class:`SessionMiddleware` is around the application.
-    """
-    try:
-        session: RequestSession = environ[ENVIRON_KEY]
-    except KeyError:
-        raise IllegalStateError(
-            "the request has not come through httpsession.SessionMiddleware: wrap the application in it"
-        ) from None
-    return session
-
-
-@overload
-def get_session(environ: WSGIEnvironment, create: Literal[True] = True) -> HttpSession: ...
-
-
-@overload
-def get_session(environ: WSGIEnvironment, create: bool) -> HttpSession | None: ...
-
-
-def get_session(environ: WSGIEnvironment, create: bool = True) -> HttpSession | None:
-    """Return the session of the request (Servlet 6.1, ``HttpServletRequest.getSession``).
-
-    Args:
-        environ: the WSGI environ, or a copy of it.
-        create: whether to make a session if there is none; otherwise the answer is None.
-
-    Raises:
-        IllegalStateError: no :class:`SessionMiddleware` is around the application.
-        ResponseCommittedError: a session would have to be made, but the cookie cannot be sent any more.
-        TooManySessionsError: there are ``SessionConfig.max_sessions`` already.
-    """
-    return request_session(environ).get_session(create)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, ItemsView, Iterator, MutableMapping, ValuesView
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
 from .accessor import Accessor
@@ -29,6 +30,7 @@ class HttpSession(MutableMapping[str, Any]):
         "_attributes",
         "_journal",
         "_listeners",
+        "_mark",
         "_servlet_context",
         "invalidated_here",
         "previous_access",
@@ -44,8 +46,9 @@ class HttpSession(MutableMapping[str, Any]):
         #: For the manager: the record that this is a handle of.
         self.record = record
         self._attributes = attributes
-        #: What a failing request would have to take back, oldest first: name, value before, value after.
-        self._journal: list[tuple[str, Any, Any]] | None = None
+        #: What takes back what was changed, oldest first, and the mark of these changes.
+        self._journal: list[Callable[[], object]] | None = None
+        self._mark: object = None
         #: When the request before that of this handle arrived; None once the handle's own request is over.
         self.previous_access: float | None = None
         #: Whether it was through this handle that the session was invalidated.
@@ -83,7 +86,10 @@ class HttpSession(MutableMapping[str, Any]):
             raise ValueError(
                 f"max_inactive_interval is a whole number of seconds up to {MAX_INTERVAL}, not {seconds!r}"
             )
+        before = self.record.max_inactive_interval
         self._servlet_context.change_interval(self, seconds)
+        if self._journal is not None:
+            self._journal.append(partial(self._restore_interval, seconds, before))
 
     @property
     def is_new(self) -> bool:
@@ -131,6 +137,7 @@ class HttpSession(MutableMapping[str, Any]):
 
         Raises:
             ValueError: *name* is no string.
+            CodecError: sessions are distributable, and *value* cannot be stored (S138).
         """
         if not isinstance(name, str):
             raise ValueError(f"the name of an attribute is a string, not {name!r}")
@@ -160,15 +167,10 @@ class HttpSession(MutableMapping[str, Any]):
         while True:
             old = self._attributes.get(name)
             new = function(None if old is ABSENT else old)
-            if new is None:
-                if old is ABSENT or self._take(name, old):
-                    return None
-                continue
-            announced = self._announce(name, old, new)
-            if self._put(name, old, new, announced):
+            if self._servlet_context.codec is not None:
+                self._servlet_context.codec.encode(new, name)
+            if (new is None and old is ABSENT) or self._replace(name, old, ABSENT if new is None else new):
                 return new
-            if announced:
-                new.value_unbound(HttpSessionBindingEvent(self, name, new))
 
     def invalidate(self) -> None:
         """End the session: it is taken away from everybody, then its attributes are unbound (Servlet 6.1, 7.5).
@@ -256,31 +258,51 @@ class HttpSession(MutableMapping[str, Any]):
 
     def keep_journal(self) -> None:
         """Write down from now on what :meth:`take_back` would have to take back."""
-        self._journal = []
+        if self._journal is None:
+            self._journal = []
+            self._mark = object()
 
-    def take_back(self) -> None:
-        """Give the attributes the values they had before :meth:`keep_journal`, but for what others changed since."""
+    def take_back(self) -> Iterator[Callable[[], object]]:
+        """Go through what restores the state at :meth:`keep_journal`, but for what others changed since."""
         journal, self._journal = self._journal or [], None
-        for name, before, after in reversed(journal):
-            if before is ABSENT:
-                self._take(name, after)
-            else:
-                self._put(name, after, before, self._announce(name, after, before))
+        yield from reversed(journal)
 
     def _bind(self, name: str, value: Any) -> None:
-        listens, announced = isinstance(value, HttpSessionBindingListener), False
-        while True:
-            old = self._attributes.get(name)
-            if listens and not announced:
-                announced = self._announce(name, old, value)
-            if self._put(name, old, value, announced):
-                return
+        if self._servlet_context.codec is not None:
+            self._servlet_context.codec.encode(value, name)
+        old = self._attributes.get(name)
+        is_told = self._announce(name, old, value)
+        try:
+            while not self._attributes.swap(name, old, value, owner=self._mark):
+                old = self._attributes.get(name)
+                is_told = is_told or self._announce(name, old, value)
+        except InvalidSessionError:
+            if is_told:
+                value.value_unbound(HttpSessionBindingEvent(self, name, value))
+            raise
+        self._tell_bound(name, old, value, is_told)
 
     def _unbind(self, name: Any) -> Any:
         while True:
             old = self._attributes.get(name)
-            if old is ABSENT or self._take(name, old):
+            if old is ABSENT or self._replace(name, old, ABSENT):
                 return old
+
+    def _replace(self, name: str, old: Any, new: Any, owned_by: object = None) -> bool:
+        """Put *new* in place of *old* and tell everybody; False if *old* is not the value any more."""
+        is_told = self._announce(name, old, new)
+        is_done = False
+        try:
+            is_done = self._attributes.swap(name, old, new, owner=self._mark, owned_by=owned_by)
+        finally:
+            if is_told and not is_done:
+                new.value_unbound(HttpSessionBindingEvent(self, name, new))
+        if is_done and new is ABSENT:
+            self._journalise(name, old, new)
+            self.tell_unbound(name, old)
+        elif is_done:
+            self._tell_bound(name, old, new, is_told)
+        return is_done
 
     def _announce(self, name: str, old: Any, value: Any) -> bool:
         """Tell *value* that it is about to be bound, if it wants to hear and is not bound already."""
@@ -289,34 +311,28 @@ class HttpSession(MutableMapping[str, Any]):
         value.value_bound(HttpSessionBindingEvent(self, name, value))
         return True
 
-    def _put(self, name: str, old: Any, value: Any, announced: bool) -> bool:
-        """Replace *old* by *value* and tell everybody; False if *old* is not the value any more."""
-        try:
-            if not self._attributes.swap(name, old, value):
-                return False
-        except InvalidSessionError:
-            if announced:
-                value.value_unbound(HttpSessionBindingEvent(self, name, value))
-            raise
-        if self._journal is not None:
-            self._journal.append((name, old, value))
+    def _tell_bound(self, name: str, old: Any, value: Any, is_told: bool) -> None:
+        """Tell everybody that *value* is in the place of *old*."""
+        self._journalise(name, old, value)
         if old is ABSENT:
             self._listeners.attribute_added(self, name, value)
-            return True
-        # An object that was announced while another thread bound it is bound twice, so one of the two ends here.
-        if (announced or old is not value) and isinstance(old, HttpSessionBindingListener):
+            return
+        # A value that was told while another thread bound it, too, has been told twice, and hears of one end here.
+        if (is_told or old is not value) and isinstance(old, HttpSessionBindingListener):
             old.value_unbound(HttpSessionBindingEvent(self, name, old))
         self._listeners.attribute_replaced(self, name, old)
-        return True
 
-    def _take(self, name: str, old: Any) -> bool:
-        """Remove *old* and tell everybody; False if it is not the value any more."""
-        if not self._attributes.swap(name, old, ABSENT):
-            return False
+    def _journalise(self, name: str, before: Any, after: Any) -> None:
         if self._journal is not None:
-            self._journal.append((name, old, ABSENT))
-        self.tell_unbound(name, old)
-        return True
+            self._journal.append(partial(self._restore, name, after, before, self._mark))
+
+    def _restore(self, name: str, after: Any, before: Any, mark: object) -> None:
+        self._mark = None
+        self._replace(name, after, before, owned_by=mark)
+
+    def _restore_interval(self, after: int, before: int) -> None:
+        if self.record.max_inactive_interval == after:
+            self._servlet_context.change_interval(self, before)
 
     def tell_unbound(self, name: str, value: Any) -> None:
         """Tell *value*, then the attribute listeners, that it is no attribute any more."""

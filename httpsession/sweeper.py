@@ -15,6 +15,10 @@ _log = logging.getLogger("httpsession")
 TELL_INTERVAL = 1.0
 
 
+#: The sweepers whose thread runs.
+_running: weakref.WeakSet[Sweeper] = weakref.WeakSet()
+
+
 class Swept(Protocol):
     """What a sweeper works for."""
 
@@ -35,24 +39,28 @@ class Sweeper:
         self._stopped = threading.Event()
         self._starting = threading.Lock()
         self._thread: threading.Thread | None = None
-        #: The process in which the thread runs: a thread does not live on in the child of a fork.
-        self._process: int | None = None
 
     def start(self) -> None:
         """Start the thread, unless it runs already or has been stopped."""
         with self._starting:
-            if self._process == os.getpid() or self._stopped.is_set():
-                return
-            self._process = os.getpid()
-            self._thread = threading.Thread(target=self._run, name="httpsession-sweeper", daemon=True)
-            self._thread.start()
+            if self._thread is None and not self._stopped.is_set():
+                self._thread = threading.Thread(target=self._run, name="httpsession-sweeper", daemon=True)
+                self._thread.start()
+                _running.add(self)
 
     def stop(self) -> None:
         """Stop the thread and wait until it is done with what it is doing."""
         self._stopped.set()
-        thread = self._thread
-        if thread is not None and self._process == os.getpid() and thread is not threading.current_thread():
-            thread.join()
+        _running.discard(self)
+        if self._thread is not None and self._thread is not threading.current_thread():
+            self._thread.join()
+
+    def start_anew(self) -> None:
+        """Start the thread in the child of a fork, in which it does not live on, and whose locks another may hold."""
+        self._stopped = threading.Event()
+        self._starting = threading.Lock()
+        self._thread = None
+        self.start()
 
     def _run(self) -> None:
         ticks_to_sweep = self._ticks_to_sweep()
@@ -75,3 +83,12 @@ class Sweeper:
         if self._sweep_interval is None:
             return float("inf")
         return self._sweep_interval / self._tick * random.uniform(0.9, 1.1)  # noqa: S311 (no secret)
+
+
+def _start_anew() -> None:
+    for sweeper in list(_running):
+        sweeper.start_anew()
+
+
+if hasattr(os, "register_at_fork"):
+    os.register_at_fork(after_in_child=_start_anew)

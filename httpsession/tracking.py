@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable
 from functools import lru_cache
+from urllib.parse import quote
 
 from werkzeug.http import dump_cookie
 
@@ -40,13 +41,13 @@ class CookieTracking:
     def sent(self, cookies: str) -> list[str]:
         """Return the values of the session cookie in a Cookie header, verbatim and in order, whatever they are."""
         pairs = (pair.strip(" \t").partition("=") for pair in cookies.split(";"))
-        return [value.lstrip(" \t") for name, _, value in pairs if name.rstrip(" \t") == self.name]
+        return [value.lstrip(" \t") for name, equals, value in pairs if equals and name.rstrip(" \t") == self.name]
 
     def cookie(self, session_id: str, script_name: str, https: bool) -> str:
         """Return the value of the Set-Cookie header that gives the client the id."""
-        if self._config.max_age >= 0:  # its Expires depends on the time
-            return self._render_template(script_name, https).replace(_ID, session_id)
-        return self._render(script_name, https).replace(_ID, session_id)
+        # The time is in the Expires of a cookie that has one, so that is rendered anew.
+        render = self._render if self._config.max_age < 0 else self._render_template
+        return render(script_name, https).replace(f"={_ID}", f"={session_id}", 1)
 
     def expired_cookie(self, script_name: str, https: bool) -> str:
         """Return the value of the Set-Cookie header that makes the client forget the cookie."""
@@ -57,8 +58,7 @@ class CookieTracking:
 
         That is one of the same name, path and domain; an application mounted below this one has its own (S134).
         """
-        own = f"{self.name}="
-        kept = [header for header in headers if not (header[1].startswith(own) and _is_same_cookie(header, cookie))]
+        kept = [header for header in headers if not (self.name in header[1] and _is_same_cookie(header, cookie))]
         kept.append(("Set-Cookie", cookie))
         return kept
 
@@ -73,7 +73,7 @@ class CookieTracking:
             value,
             max_age=max_age,
             expires=0 if max_age == 0 else None,
-            path=config.path or script_name.encode("latin-1").decode("utf-8", "replace") or "/",
+            path=config.path or quote(script_name, safe="/!$&'()*+,:=@~", encoding="latin-1") or "/",
             domain=config.domain,
             secure=https if config.secure == "auto" else config.secure,
             httponly=config.http_only,
@@ -85,14 +85,18 @@ class CookieTracking:
 
 
 def _is_same_cookie(header: tuple[str, str], cookie: str) -> bool:
-    """Return whether a response header sets the same cookie, given that it has the same name."""
-    return header[0].lower() == "set-cookie" and _scope(header[1]) == _scope(cookie)
+    """Return whether a response header sets the same cookie; one without a path is taken to mean that."""
+    if header[0].lower() != "set-cookie":
+        return False
+    name, domain, path = _identity(cookie)
+    return _identity(header[1]) in ((name, domain, path), (name, domain, ""))
 
 
-def _scope(cookie: str) -> set[str]:
-    """Return where a Set-Cookie header says that the cookie is valid."""
-    attributes = (attribute.strip() for attribute in cookie.split(";")[1:])
-    return {attribute for attribute in attributes if attribute.lower().startswith(("path=", "domain="))}
+def _identity(cookie: str) -> tuple[str, str, str]:
+    """Return what tells a cookie from others in a Set-Cookie header: name, domain and path."""
+    pairs = [[part.strip(" \t") for part in pair.partition("=")[::2]] for pair in cookie.split(";")]
+    attributes = {name.lower(): value for name, value in pairs[1:]}
+    return pairs[0][0], attributes.get("domain", ""), attributes.get("path", "")
 
 
 class Tracking:

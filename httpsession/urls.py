@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from typing import TYPE_CHECKING
-from urllib.parse import unquote, unquote_to_bytes, urlsplit
+from urllib.parse import unquote_to_bytes, urlsplit
 
 from .config import SessionConfig, SessionTrackingMode
 from .ids import DIGITS
@@ -18,6 +18,8 @@ _OTHER = r"[^\x00-\xa0\s]|%[0-9A-Fa-f]{2}"
 #: What a URL is made of. Backslashes, blanks and control characters are not: browsers read them in ways of their own,
 #: so that a URL with one could lead to another host than it seems to (R36).
 _URL = re.compile(rf"(?:[!$&-;=?-Z\[\]_a-z~]|{_OTHER})*(?:#(?:[!$&-;=?-Z\[\]_a-z~]|{_OTHER})*)?")
+#: A quoted slash or backslash in the path: some take it for one, some do not.
+_QUOTED_SLASH = re.compile(r"[^?#]*%(?:2f|5c)", re.IGNORECASE)
 _DEFAULT_PORTS = {"http": 80, "https": 443}
 
 
@@ -48,24 +50,25 @@ class UrlTracking:
             stripped = self._parameter.sub("", path)
         else:
             values = self._parameter.findall(raw)
-            full = _decode(self._parameter.sub("", raw))
-            stripped = full.removeprefix(environ.get("SCRIPT_NAME", ""))
+            stripped = _decode(self._parameter.sub("", _below(environ.get("SCRIPT_NAME", ""), raw)))
         if values:
-            environ["PATH_INFO"] = stripped
+            environ["PATH_INFO"] = _take_step(stripped)
         return values
 
-    def add(self, url: str, session_id: str) -> str:
-        """Return *url* with the id as the last parameter of its path, in place of any that stands there.
+    def add(self, url: str, session_id: str, request: RequestUrl) -> str:
+        """Return *url* with the id as the last parameter of its path, in place of any that stands there, if it leads to
+        the application of *request*.
 
-        The path ends at the first ``?`` or ``#``; a URL without a path has no place for it.
+        The path ends at the first ``?`` or ``#``; a URL without a path has no place for it. It is judged as it would be
+        without an id, since that is what the client comes to see as path, and may lead elsewhere (R36).
         """
         end = min(at for at in (url.find("?"), url.find("#"), len(url)) if at >= 0)
-        path = self._parameter.sub("", url[:end])
-        if not path:
+        path, rest = self._parameter.sub("", url[:end]), url[end:]
+        if not path or not request.is_same_application(path + rest):
             return url
-        if _NO_PATH.fullmatch(path):
+        if _NO_PATH.fullmatch(path) or request.is_context_path(path):
             path += "/"
-        return f"{path};{self.name}={session_id}{url[end:]}"
+        return f"{path};{self.name}={session_id}{rest}"
 
 
 class RequestUrl:
@@ -79,8 +82,8 @@ class RequestUrl:
             self._host, self._port = parts.hostname, parts.port or _DEFAULT_PORTS.get(scheme)
         except ValueError:  # a client may send any Host header; with a bad one no absolute URL is the application's
             self._host, self._port = "", None
-        self._context_path = _text(script_name).rstrip("/")
-        self._path = self._context_path + _text(path_info)
+        self._context_path = script_name.rstrip("/")
+        self._path = self._context_path + path_info
 
     def absolute_path(self, url: str) -> str:
         """Return the path of *url*, taken relative to the request, without dot segments and decoded.
@@ -93,18 +96,21 @@ class RequestUrl:
         if not path.startswith("/"):
             path = f"/{path}" if parts.netloc else f"{self._path.rpartition('/')[0]}/{path}"
         segments: list[str] = []
-        for segment in unquote(path).split("/")[1:]:
+        path = unquote_to_bytes(path.encode("utf-8", "surrogatepass")).decode("latin-1")
+        for segment in path.split("/")[1:]:
             if segment == "..":
                 if not segments:
                     raise ValueError(f"{url!r} leads above the root")
                 segments.pop()
             elif segment != ".":
                 segments.append(segment)
+        if segment in (".", ".."):
+            segments.append("")
         return "/" + "/".join(segments)
 
     def is_same_application(self, url: str) -> bool:
         """Return whether *url* has the request's scheme, host and port and lies below its context path (S118)."""
-        if not _URL.fullmatch(url):
+        if not _URL.fullmatch(url) or _QUOTED_SLASH.match(url):
             return False
         try:
             if not self._is_same_origin(url):
@@ -112,19 +118,39 @@ class RequestUrl:
             path = self.absolute_path(url)
         except ValueError:
             return False
-        return path == self._context_path or path.startswith((f"{self._context_path}/", f"{self._context_path};"))
+        return path == self._context_path or path.startswith(f"{self._context_path}/")
+
+    def is_context_path(self, path: str) -> bool:
+        """Return whether a path of the application leads to where it is mounted, without a slash behind it."""
+        return bool(self._context_path) and self.absolute_path(path) == self._context_path
 
     def _is_same_origin(self, url: str) -> bool:
         if is_relative(url):
             return True
         parts = urlsplit(url, self._scheme)
+        if not parts.hostname:
+            return False
         port = parts.port or _DEFAULT_PORTS.get(parts.scheme)
         return (parts.scheme, parts.hostname, port) == (self._scheme, self._host, self._port)
 
 
 def is_relative(url: str) -> bool:
     """Return whether *url* has neither a scheme nor a host of its own."""
-    return not (_SCHEME.match(url) or url.startswith("//"))
+    return bool(_URL.fullmatch(url)) and not (_SCHEME.match(url) or url.startswith("//"))
+
+
+def _below(script_name: str, raw: str) -> str:
+    """Return what follows *script_name* in a raw path, of which each character or %XX is one of the decoded path."""
+    match = re.match(rf"(?:%[0-9A-Fa-f]{{2}}|.){{{len(script_name)}}}", raw, re.DOTALL)
+    return raw[match.end() :] if match else raw
+
+
+def _take_step(path: str) -> str:
+    """Take the step that the last segment of *path* is, "." or "..": with the id behind it no browser has."""
+    head, _, last = path.rpartition("/")
+    if last == "..":
+        head = head.rpartition("/")[0]
+    return f"{head}/" if last in (".", "..") else path
 
 
 def _raw_path(environ: WSGIEnvironment) -> str | None:
@@ -143,7 +169,3 @@ def _raw_path(environ: WSGIEnvironment) -> str | None:
 def _decode(raw: str) -> str:
     """Decode a path as servers do for ``PATH_INFO``."""
     return unquote_to_bytes(raw.encode("latin-1")).decode("latin-1")
-
-
-def _text(path: str) -> str:
-    return path.encode("latin-1").decode("utf-8", "replace")

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import functools
+import inspect
 import sys
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from importlib import import_module
@@ -11,7 +12,7 @@ from typing import Any, TypeVar, cast
 
 from werkzeug.exceptions import BadRequest
 
-from .request import ENVIRON_KEY, get_session
+from .environ import ENVIRON_KEY, get_session
 
 _Response = TypeVar("_Response")
 
@@ -40,9 +41,12 @@ def session_attribute(
             value = None if session is None else session.get_attribute(name)
             if value is None and required:
                 message = f"This page needs the session attribute {name!r}, which is not set."
-                return cast(_Response, _refuse(request, message, args))
+                return cast(_Response, _refuse(request, message, _following(request, args, kwargs)))
             return view(*args, **kwargs, **{keyword: value})
 
+        signature = inspect.signature(view)
+        rest = [parameter for parameter in signature.parameters.values() if parameter.name != keyword]
+        with_attribute.__signature__ = signature.replace(parameters=rest)  # type: ignore[attr-defined]
         return with_attribute
 
     return decorate
@@ -67,18 +71,26 @@ def _current_requests() -> Iterator[Any]:
         yield flask.request
     if bottle is not None:
         with contextlib.suppress(RuntimeError):  # outside of a request
-            if bottle.request.environ:
+            environ = bottle.request.environ
+            session = environ.get(ENVIRON_KEY)  # Bottle keeps the request that was the thread's last one
+            if environ and not (session and session.is_committed):
                 yield bottle.request
+
+
+def _following(request: Any, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
+    """Return the start_response that came with an environ."""
+    after = (arg for at, arg in enumerate(args) if at and args[at - 1] is request)
+    return kwargs.get("start_response") or next(after, None)
 
 
 def _attribute(argument: Any, *names: str) -> Any:
     return next((getattr(argument, name) for name in names if hasattr(argument, name)), None)
 
 
-def _refuse(request: Any, message: str, args: tuple[Any, ...]) -> Any:
+def _refuse(request: Any, message: str, start_response: Any) -> Any:
     """Answer 400 in the way of the framework that *request* is of; a WSGI application answers itself."""
     if isinstance(request, dict):
-        return BadRequest(message)(request, args[-1])
+        return BadRequest(message)(request, start_response)
     frameworks = {cls.__module__.partition(".")[0] for cls in type(request).__mro__}
     for framework, refuse in _REFUSALS.items():
         if framework in frameworks:

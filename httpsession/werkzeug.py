@@ -6,7 +6,8 @@ from typing import Literal, overload
 
 from werkzeug.wrappers import Request as WerkzeugRequest
 
-from .request import RequestSession, request_session
+from .environ import request_session
+from .request import RequestSession
 from .session import HttpSession
 
 

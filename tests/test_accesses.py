@@ -26,7 +26,7 @@ class UnderWay:
 def told(accesses):
     """Return what the store is told."""
     calls = []
-    accesses.tell(lambda latest: calls.append(dict(latest)))
+    accesses.tell(lambda latest: calls.append(list(latest)))
     return calls
 
 
@@ -45,11 +45,13 @@ def test_nothing_to_tell():
 
 
 def test_told_once():
-    """The store hears of each session when its latest request arrived and when its last one ended, and once."""
+    """The store hears of each request, in the order of arrival, once for each id that it carried."""
     accesses = Accesses()
-    accesses.ended.extend([([ONE], 10.0, 40.0), ([ONE, TWO], 20.0, 21.0)])
+    accesses.ended.extend([([ONE, TWO], 20.0, 21.0), ([ONE], 10.0, 40.0)])
 
-    assert told(accesses) == [{key_of(ONE): (20.0, 40.0), key_of(TWO): (20.0, 21.0)}]
+    assert told(accesses) == [
+        [(key_of(ONE), 10.0, 40.0), (key_of(ONE), 20.0, 21.0), (key_of(TWO), 20.0, 21.0)],
+    ]
     assert told(accesses) == []
     assert not accesses.ended
 
@@ -64,7 +66,7 @@ def test_what_could_not_be_told_stays():
 
     with pytest.raises(OSError, match="the store is down"):
         accesses.tell(fail)
-    assert told(accesses) == [{key_of(ONE): (10.0, 11.0)}]
+    assert told(accesses) == [[(key_of(ONE), 10.0, 11.0)]]
 
 
 def test_what_comes_meanwhile_is_told_later():
@@ -73,7 +75,7 @@ def test_what_comes_meanwhile_is_told_later():
     accesses.ended.append(([ONE], 10.0, 11.0))
     accesses.tell(lambda latest: accesses.ended.append(([TWO], 12.0, 13.0)))
 
-    assert told(accesses) == [{key_of(TWO): (12.0, 13.0)}]
+    assert told(accesses) == [[(key_of(TWO), 12.0, 13.0)]]
 
 
 def test_who_comes_while_the_store_is_told_waits():

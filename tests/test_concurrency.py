@@ -350,9 +350,9 @@ class Meeting(MemoryStore):
             meets, self.meets = self.meets, None
             meets()
 
-    def save(self, key, changes):
+    def save(self, key, changes, now):
         self._meet("save")
-        return super().save(key, changes)
+        return super().save(key, changes, now)
 
     def remove(self, key):
         self._meet("remove")

@@ -2,13 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from types import EllipsisType
 from typing import Protocol
 
 from ..attributes import Attributes
 from ..record import SessionRecord
+
+#: Of a request: the key of its session, when it arrived and when it ended.
+Touch = tuple[bytes, float, float]
+#: Seconds for which what is under way with an old key finds the session under its new one.
+FOLLOW = 60.0
 
 
 class Stored(Protocol):
@@ -46,14 +51,19 @@ class SessionStore(Protocol):
     def create(self, record: SessionRecord, attributes: Attributes) -> bool:
         """Keep a new session under the key of its record; False if that key is taken."""
 
-    def load(self, key: bytes, arrived: float) -> Stored | None:
-        """Return the session, and note a request that *arrived* then; None if there is none.
+    def load(self, key: bytes, arrived: float) -> tuple[Stored, float] | None:
+        """Note a request that *arrived* then; return the session and when the request before arrived, None if there is
+        none.
 
         A session that was due by then is removed and given back, to exactly one caller, with its record marked.
         """
 
-    def save(self, key: bytes, changes: Changes) -> bool:
-        """Apply all *changes*; False if there is no such session. With a new key the old one is dead."""
+    def save(self, key: bytes, changes: Changes, now: float) -> bool:
+        """Apply all *changes*; False if there is no such session.
+
+        With a new key the old one is dead to loads and to other renames, but saves, removals and touches that are under
+        way follow it to the new one, for :data:`FOLLOW` seconds.
+        """
 
     def remove(self, key: bytes) -> Stored | None:
         """Remove the session and give it back, to exactly one caller."""
@@ -65,8 +75,9 @@ class SessionStore(Protocol):
     def abandoned(self) -> Stored | None:
         """Remove and give back the oldest session whose client never came back and that nobody uses."""
 
-    def touch(self, accesses: Mapping[bytes, tuple[float, float]]) -> None:
-        """Note requests: for each key when the latest one arrived and when it ended. Unknown keys are no matter."""
+    def touch(self, accesses: Iterable[Touch]) -> None:
+        """Note requests that have ended, in the order of their arrival. Unknown keys are no matter, and a session that
+        was due when a request arrived is not revived by it."""
 
     def of(self, principal: str) -> list[SessionRecord]:
         """Return the records of the sessions bound to *principal*."""

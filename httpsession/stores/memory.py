@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import threading
 from collections import OrderedDict
-from collections.abc import Callable, Iterator, Mapping
-from itertools import islice
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from itertools import islice, takewhile
 from math import inf
 
 from ..attributes import Attributes
 from ..record import SessionRecord
-from .base import Changes, Stored
+from .base import FOLLOW, Changes, Stored, Touch
 
 #: How many sessions are claimed in one go: so long, some 100 microseconds, a request may have to wait for a sweep.
 SLICE = 100
@@ -28,7 +28,7 @@ class _Link:
 class _Entry(_Link):
     """A session, and the queue in which it waits to become due."""
 
-    __slots__ = ("attributes", "has_joined", "queue", "record")
+    __slots__ = ("attributes", "former_keys", "has_joined", "queue", "record")
 
     def __init__(self, record: SessionRecord, attributes: Attributes) -> None:
         self.record = record
@@ -36,6 +36,8 @@ class _Entry(_Link):
         self.queue: _Queue | None = None
         #: Whether the client has come back.
         self.has_joined = False
+        #: The keys it had until lately.
+        self.former_keys: tuple[bytes, ...] = ()
 
 
 class _Queue(_Link):
@@ -112,7 +114,8 @@ class _Agenda:
         request took long, are passed over."""
         for interval, queue in self._idle.items():
             for entry in queue:
-                if entry.record.accessed + interval > now:
+                # One that was accessed in what is now the future, since the clock went back, hides none behind it.
+                if now < entry.record.accessed + interval <= now + interval:
                     break
                 if entry.record.is_due(now):
                     yield entry
@@ -142,6 +145,8 @@ class MemoryStore:
         self.in_use: Callable[[], Mapping[bytes, float]] = dict
         self._lock = threading.Lock()
         self._sessions: dict[bytes, _Entry] = {}
+        # Where sessions went that have a new key, and when, the oldest first.
+        self._moved: dict[bytes, tuple[_Entry, float]] = {}
         self._agenda = _Agenda()
         # Sessions whose client has not come back yet, the oldest first.
         self._newcomers: OrderedDict[_Entry, None] = OrderedDict()
@@ -156,29 +161,31 @@ class MemoryStore:
             self._sessions[record.key] = entry
             self._newcomers[entry] = None
             self._agenda.enter(entry)
+            self._bind(entry)
         return True
 
-    def load(self, key: bytes, arrived: float) -> Stored | None:
+    def load(self, key: bytes, arrived: float) -> tuple[Stored, float] | None:
         """Return the session, noting the access."""
         with self._lock:
             entry = self._sessions.get(key)
             if entry is None:
                 return None
             record = entry.record
-            if record.is_due(arrived) and not self._spare(entry, arrived, self.in_use()):
+            previous = record.accessed if record.accessed <= arrived else record.previous_access
+            if record.is_due(arrived) and not self._spare(entry, arrived, self._in_use()):
                 self._take_out(entry)
-                return entry
+                return entry, previous
             if not entry.has_joined:
                 self._join(entry)
             record.access(arrived)
             if entry.queue is not None:
                 entry.queue.move_to_end(entry)
-        return entry
+        return entry, previous
 
-    def save(self, key: bytes, changes: Changes) -> bool:
+    def save(self, key: bytes, changes: Changes, now: float) -> bool:
         """Apply the changes."""
         with self._lock:
-            entry = self._sessions.get(key)
+            entry = self._sessions.get(key) if changes.new_id is not None else self._follow(key)
             if entry is None:
                 return False
             record = entry.record
@@ -190,15 +197,13 @@ class MemoryStore:
                 record.principal = changes.principal
                 self._bind(entry)
             if changes.new_id is not None:
-                del self._sessions[key]
-                record.id, record.key = changes.new_id
-                self._sessions[record.key] = entry
+                self._move(entry, *changes.new_id, now)
         return True
 
     def remove(self, key: bytes) -> Stored | None:
         """Remove the session and give it back."""
         with self._lock:
-            entry = self._sessions.get(key)
+            entry = self._follow(key)
             if entry is not None:
                 self._take_out(entry)
         return entry
@@ -215,7 +220,7 @@ class MemoryStore:
         return claimed
 
     def _expire_some(self, now: float, limit: int) -> list[_Entry]:
-        in_use = self.in_use()
+        in_use = self._in_use()
         due = (entry for entry in self._agenda.due(now) if not self._spare(entry, now, in_use))
         # Both ways of being due may find the same session.
         claimed = list(dict.fromkeys(islice(due, limit)))
@@ -225,27 +230,30 @@ class MemoryStore:
 
     def abandoned(self) -> Stored | None:
         """Remove the oldest session whose client never came back."""
-        in_use = self.in_use()
         with self._lock:
+            in_use = self._in_use()
             for entry in self._newcomers:
-                if entry.record.key not in in_use:
+                if entry not in in_use:
                     self._take_out(entry)
                     return entry
         return None
 
-    def touch(self, accesses: Mapping[bytes, tuple[float, float]]) -> None:
+    def touch(self, accesses: Iterable[Touch]) -> None:
         """Note requests."""
-        for key, (arrived, ended) in accesses.items():
+        for key, arrived, ended in accesses:
             with self._lock:
-                entry = self._sessions.get(key)
-                if entry is None or entry.record.is_due(arrived):
+                entry = self._follow(key)
+                if entry is None:
+                    continue
+                record = entry.record
+                if record.is_due(arrived) and not self._spare(entry, arrived, self._in_use()):
                     continue
                 if not entry.has_joined:
                     self._join(entry)
-                entry.record.access(arrived)
+                record.access(arrived)
+                record.used = max(record.used, ended)
                 if entry.queue is not None:
                     entry.queue.move_to_end(entry)
-                entry.record.used = max(entry.record.used, ended)
 
     def of(self, principal: str) -> list[SessionRecord]:
         """Return the records of a user's sessions."""
@@ -258,11 +266,42 @@ class MemoryStore:
     def __len__(self) -> int:
         return len(self._sessions)
 
-    def _spare(self, entry: _Entry, now: float, in_use: Mapping[bytes, float]) -> bool:
+    def _follow(self, key: bytes) -> _Entry | None:
+        """Return the session that has this key or had it until lately."""
+        entry = self._sessions.get(key)
+        if entry is None and key in self._moved:
+            entry = self._moved[key][0]
+        return entry
+
+    def _move(self, entry: _Entry, new_id: str, new_key: bytes, now: float) -> None:
+        record = entry.record
+        for key in list(takewhile(lambda key: self._moved[key][1] < now - FOLLOW, self._moved)):
+            self._forget(key)
+        if new_key in self._moved:
+            self._forget(new_key)
+        self._moved[record.key] = entry, now
+        entry.former_keys += (record.key,)
+        del self._sessions[record.key]
+        record.id, record.key = new_id, new_key
+        self._sessions[new_key] = entry
+
+    def _forget(self, former_key: bytes) -> None:
+        entry, _ = self._moved.pop(former_key)
+        entry.former_keys = tuple(key for key in entry.former_keys if key != former_key)
+
+    def _in_use(self) -> dict[_Entry, float]:
+        """Return the sessions that requests are using, and since when."""
+        since: dict[_Entry, float] = {}
+        for key, arrived in self.in_use().items():
+            entry = self._follow(key)
+            if entry is not None:
+                since[entry] = min(arrived, since.get(entry, arrived))
+        return since
+
+    def _spare(self, entry: _Entry, now: float, in_use: Mapping[_Entry, float]) -> bool:
         """Whether a request that came in time is still using the session; if so, it has been used until *now*."""
         record = entry.record
-        since = in_use.get(record.key, inf)
-        if record.deadline <= now or since >= record.due():
+        if record.deadline <= now or in_use.get(entry, inf) >= record.due():
             return False
         record.used = max(record.used, now)
         return True
@@ -276,6 +315,8 @@ class MemoryStore:
         record = entry.record
         record.removed = True
         del self._sessions[record.key]
+        for key in entry.former_keys:
+            self._forget(key)
         self._agenda.strike(entry)
         self._newcomers.pop(entry, None)
         self._unbind(entry)

@@ -163,6 +163,22 @@ DIFFERENCES = (
         lasts=True,
     ),
     Difference(
+        "a URL that is the context path",
+        "is given the id behind it",
+        "is given a slash first: what is mounted there would not see the request else, but who is mounted above",
+        "D15",
+        lambda one: _is_encoding(one) and f"/;{_parameter(one)}=" in str(_returned(one.observed)),
+    ),
+    Difference(
+        "a URL with a path parameter right behind the context path",
+        "leads to the application",
+        "leads elsewhere, and is left alone: only a slash ends the context path",
+        "D15",
+        lambda one: (
+            _is_encoding(one) and f"/{one.config};" in _argument(one) and _returned(one.observed) == _argument(one)
+        ),
+    ),
+    Difference(
         "several ids in a URL",
         "the last one counts",
         "the first that is valid counts",

@@ -114,7 +114,7 @@ def test_s118_unchanged_when_foreign(encode, url):
 
 @pytest.mark.parametrize(
     "url",
-    ["http://localhost/app/x", "http://localhost:80/app/x", "http://LOCALHOST/app/x", "//localhost/app/x", "/app"],
+    ["http://localhost/app/x", "http://localhost:80/app/x", "http://LOCALHOST/app/x", "//localhost/app/x", "/app/"],
 )
 def test_s118_absolute_urls_of_the_application(encode, url):
     """The same scheme, host, port and context are the application's, however they are written."""

@@ -68,7 +68,7 @@ class TestCreate:
         assert store.create(record, attributes)
 
         for _ in range(2):
-            stored = store.load(b"key", 1.0)
+            stored, _ = store.load(b"key", 1.0)
             assert stored.record is record
             assert stored.attributes is attributes
         assert len(store) == 1
@@ -77,11 +77,11 @@ class TestCreate:
     def test_taken_key(self, store):
         """A key that is taken is refused, and the session that has it stays."""
         key = store.add()
-        first = store.load(key, 0.0)
+        first, _ = store.load(key, 0.0)
         other = SessionRecord.created("OTHER", key, 0.0, INTERVAL, None)
 
         assert not store.create(other, Attributes())
-        assert store.load(key, 0.0).record is first.record
+        assert store.load(key, 0.0)[0].record is first.record
         assert len(store) == 1
 
     def test_principal_of_a_new_session(self, store):
@@ -106,7 +106,7 @@ class TestLoad:
     def test_notes_the_access(self, store):
         """The arrival is noted, the one before is what applications see, and the client has joined."""
         key = store.add(joined=False)
-        record = store.load(key, 10.0).record
+        record = store.load(key, 10.0)[0].record
         assert (record.is_new, record.previous_access, record.accessed) == (False, 0.0, 10.0)
         store.load(key, 25.0)
         assert (record.previous_access, record.accessed) == (10.0, 25.0)
@@ -114,15 +114,15 @@ class TestLoad:
     def test_slides(self, store):
         """Each access moves the end."""
         key = store.add()
-        assert not store.load(key, 50.0).record.removed
-        assert not store.load(key, 109.9).record.removed
+        assert not store.load(key, 50.0)[0].record.removed
+        assert not store.load(key, 109.9)[0].record.removed
         assert store.expire(169.8, 10) == []
         assert keys_of(store.expire(169.9, 10)) == {key}
 
     def test_due_is_claimed_once(self, store):
         """A session that is due is given back marked, to the first who asks, and then unknown."""
         key = store.add()
-        stored = store.load(key, 60.0)
+        stored, _ = store.load(key, 60.0)
 
         assert stored.record.removed
         assert store.load(key, 60.0) is None
@@ -167,7 +167,7 @@ class TestSave:
         """Nothing is saved for a session that is not there, and it is not made."""
         changes = Changes(principal="anna", max_inactive_interval=5, new_id=("NEW", b"new"))
 
-        assert not store.save(b"unknown", changes)
+        assert not store.save(b"unknown", changes, 0.0)
         assert len(store) == 0
         assert store.of("anna") == []
 
@@ -175,28 +175,28 @@ class TestSave:
         """A new interval holds at once, whether longer, shorter, none or again one."""
         key = store.add()
         for interval, due in ((600, 600.0), (5, 5.0), (0, None), (-1, None), (30, 30.0)):
-            assert store.save(key, Changes(max_inactive_interval=interval))
+            assert store.save(key, Changes(max_inactive_interval=interval), 0.0)
             assert store.expire(1e9 if due is None else due - 0.001, 10) == []
         assert keys_of(store.expire(30.0, 10)) == {key}
 
     def test_interval_alone(self, store):
         """What is not among the changes stays."""
         key = store.add()
-        store.save(key, Changes(principal="anna"))
-        store.save(key, Changes(max_inactive_interval=5))
+        store.save(key, Changes(principal="anna"), 0.0)
+        store.save(key, Changes(max_inactive_interval=5), 0.0)
 
-        record = store.load(key, 0.0).record
+        record = store.load(key, 0.0)[0].record
         assert (record.principal, record.max_inactive_interval, record.key) == ("anna", 5, key)
 
     def test_rename(self, store):
         """The session goes on under the new key; the old one is dead in the same step."""
         key = store.add()
-        stored = store.load(key, 1.0)
-        store.save(key, Changes(principal="anna"))
-        assert store.save(key, Changes(new_id=("NEW", b"new")))
+        stored, _ = store.load(key, 1.0)
+        store.save(key, Changes(principal="anna"), 0.0)
+        assert store.save(key, Changes(new_id=("NEW", b"new")), 0.0)
 
         assert store.load(key, 2.0) is None
-        assert store.load(b"new", 2.0).record is stored.record
+        assert store.load(b"new", 2.0)[0].record is stored.record
         assert (stored.record.id, stored.record.key) == ("NEW", b"new")
         assert store.of("anna") == [stored.record]
         assert len(store) == 1
@@ -205,10 +205,10 @@ class TestSave:
     def test_old_key_is_free(self, store):
         """A rename can be taken back, and the old key can be anybody's."""
         key = store.add()
-        store.save(key, Changes(new_id=("NEW", b"new")))
-        assert store.save(b"new", Changes(new_id=("OLD", key)))
+        store.save(key, Changes(new_id=("NEW", b"new")), 0.0)
+        assert store.save(b"new", Changes(new_id=("OLD", key)), 0.0)
 
-        assert store.load(key, 0.0).record.id == "OLD"
+        assert store.load(key, 0.0)[0].record.id == "OLD"
         assert store.load(b"new", 0.0) is None
 
 
@@ -219,11 +219,11 @@ class TestPrincipal:
         """Binding, binding another, unbinding and removing keep it right."""
         one, two, other = store.add(), store.add(), store.add()
         for key, principal in ((one, "anna"), (two, "anna"), (other, "berta")):
-            store.save(key, Changes(principal=principal))
+            store.save(key, Changes(principal=principal), 0.0)
         assert {record.key for record in store.of("anna")} == {one, two}
-        store.save(one, Changes(principal="berta"))
+        store.save(one, Changes(principal="berta"), 0.0)
         assert {record.key for record in store.of("berta")} == {one, other}
-        store.save(other, Changes(principal=None))
+        store.save(other, Changes(principal=None), 0.0)
         store.remove(two)
 
         assert [record.key for record in store.of("berta")] == [one]
@@ -241,7 +241,7 @@ class TestPrincipal:
     def test_ended_sessions_are_not_found(self, store, end):
         """However a session ends it is its principal's no more."""
         key = store.add()
-        store.save(key, Changes(principal="anna"))
+        store.save(key, Changes(principal="anna"), 0.0)
         end(store, key)
 
         assert store.of("anna") == []
@@ -259,14 +259,14 @@ class TestRemove:
         assert stored.record.removed
         assert store.remove(key) is None
         assert store.load(key, 0.0) is None
-        assert not store.save(key, Changes(principal="anna"))
+        assert not store.save(key, Changes(principal="anna"), 0.0)
         assert len(store) == 0
 
     def test_nothing_revives(self, store):
         """A touch, which may come late, does not bring a removed session back."""
         key = store.add()
         store.remove(key)
-        store.touch({key: (1.0, 2.0)})
+        store.touch([(key, 1.0, 2.0)])
 
         assert len(store) == 0
         assert store.load(key, 3.0) is None
@@ -308,7 +308,7 @@ class TestExpire:
     def test_behind_sessions_that_are_not_due(self, store):
         """Sessions that are due are found behind any number of older ones that are not."""
         for _ in range(300):
-            store.touch({store.add(): (0.0, 1000.0)})
+            store.touch([(store.add(), 0.0, 1000.0)])
         late = {store.add(now=5.0) for _ in range(3)}
 
         assert keys_of(store.expire(65.0, 1000)) == late
@@ -342,7 +342,7 @@ class TestInUse:
         if how == "expire":
             assert store.expire(100.0, 10) == []
         else:
-            assert not store.load(key, 100.0).record.removed
+            assert not store.load(key, 100.0)[0].record.removed
         store.users = {}
 
         assert store.expire(159.9, 10) == []
@@ -391,7 +391,7 @@ class TestAbandoned:
         """A client has come back when its session was loaded or touched."""
         loaded, touched = store.add(joined=False), store.add(joined=False)
         store.load(loaded, 1.0)
-        store.touch({touched: (1.0, 1.0)})
+        store.touch([(touched, 1.0, 1.0)])
 
         assert store.abandoned() is None
 
@@ -410,7 +410,7 @@ class TestTouch:
     def test_notes_arrivals_and_ends(self, store):
         """Each session gets its own; the idle time begins at the end; unknown keys are no matter."""
         one, two = store.add(), store.add()
-        store.touch({one: (10.0, 30.0), b"unknown": (10.0, 10.0), two: (20.0, 20.5)})
+        store.touch([(one, 10.0, 30.0), (b"unknown", 10.0, 10.0), (two, 20.0, 20.5)])
 
         assert keys_of(store.expire(80.5, 10)) == {two}
         assert keys_of(store.expire(90.0, 10)) == {one}
@@ -418,8 +418,8 @@ class TestTouch:
     def test_late_one_turns_nothing_back(self, store):
         """A touch with earlier times than are known changes nothing."""
         key = store.add()
-        store.touch({key: (30.0, 40.0)})
-        store.touch({key: (10.0, 20.0)})
+        store.touch([(key, 30.0, 40.0)])
+        store.touch([(key, 10.0, 20.0)])
 
         record = next(iter(store)).record
         assert (record.previous_access, record.accessed, record.used) == (0.0, 30.0, 40.0)
@@ -427,14 +427,14 @@ class TestTouch:
     def test_never_revives(self, store):
         """A request that arrived when the session was over does not extend it."""
         key = store.add()
-        store.touch({key: (60.0, 61.0)})
+        store.touch([(key, 60.0, 61.0)])
 
         assert keys_of(store.expire(60.0, 10)) == {key}
 
     def test_request_that_began_in_time(self, store):
         """A request that arrived in time and ended long after has used the session for all that time."""
         key = store.add()
-        store.touch({key: (59.0, 500.0)})
+        store.touch([(key, 59.0, 500.0)])
 
         assert store.expire(559.9, 10) == []
         assert keys_of(store.expire(560.0, 10)) == {key}
@@ -450,9 +450,9 @@ class TestSize:
 
         def cycle():
             keys = [store.add(now=0.0, interval=interval, lifetime=lifetime) for _ in range(4)]
-            store.save(keys[0], Changes(principal="anna", max_inactive_interval=5))
-            store.save(keys[0], Changes(new_id=("NEW", b"new")))
-            store.save(keys[1], Changes(max_inactive_interval=1000))
+            store.save(keys[0], Changes(principal="anna", max_inactive_interval=5), 0.0)
+            store.save(keys[0], Changes(new_id=("NEW", b"new")), 0.0)
+            store.save(keys[1], Changes(max_inactive_interval=1000), 0.0)
             store.remove(b"new")
             store.remove(keys[1])
             store.remove(keys[2])

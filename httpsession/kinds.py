@@ -1,0 +1,245 @@
+"""What the codec writes for each type of value, and how it makes the value again.
+
+What MessagePack does not hold as it is becomes a node: the number of its kind and a list of items, which are values.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
+from datetime import date, datetime, time, timedelta, timezone, tzinfo
+from decimal import MAX_EMAX, MAX_PREC, MIN_EMIN, Context, Decimal, InvalidOperation
+from functools import cache
+from itertools import chain
+from reprlib import repr as short_repr
+from typing import Any, Final
+from uuid import UUID, SafeUUID
+from zoneinfo import ZoneInfo, available_timezones
+
+from msgspec.msgpack import Encoder, Ext
+
+#: The kinds of nodes. The numbers are part of the format.
+(LIST, TUPLE, SET, FROZENSET, DICT, INT, DECIMAL, GUID, DATE, TIME, DATETIME, TIMEDELTA, ENUM, OBJECT) = range(1, 15)
+#: The code of the extension for ``bytes``.
+BYTES: Final = 0
+#: What MessagePack holds as it is; an int only within 64 bits.
+NATIVE: Final = frozenset({type(None), bool, int, float, str})
+are_native: Final = NATIVE.issuperset
+IMMUTABLE: Final = NATIVE | {bytes, date, time, datetime, timedelta, Decimal, UUID}
+_MIN_INT: Final = -(2**63)
+_MAX_INT: Final = 2**64 - 1
+#: How many keys or members may share their hashes with others: more make a dict or a set slow.
+_CROWD: Final = 256
+#: Keeps what the contexts of an application would write in lower case or take for NaN.
+_EXACT: Final = Context(prec=MAX_PREC, Emin=MIN_EMIN, Emax=MAX_EMAX, capitals=1, clamp=0, traps=[InvalidOperation])
+_MICROSECOND: Final = timedelta(microseconds=1)
+write: Final = Encoder().encode
+_zones = cache(available_timezones)
+
+
+class RefusedError(Exception):
+    """A value cannot be stored; says why."""
+
+
+class TooManyError(RefusedError):
+    """A value takes more bytes than it may."""
+
+
+class Packing:
+    """The packing of one value: what is written for it, and what bounds it on the way."""
+
+    __slots__ = ("_depth", "_native", "_packers", "_room")
+
+    def __init__(self, packers: Mapping[type, Packer], depth: int, room: int, native: frozenset[type] = NATIVE) -> None:
+        self._packers = packers
+        self._depth = depth
+        #: How many bytes there may still be, of one for an item and three for a node at least: a list that holds
+        #: another many times is written as often.
+        self._room = room
+        self._native = native
+
+    def node(self, value: object) -> Any:
+        """Return what is written for a value that is not native."""
+        cls = type(value)
+        pack = self._packers.get(cls)
+        if pack is None:
+            raise RefusedError(_why_unknown(cls))
+        self._depth -= 1
+        if self._depth < 0 and not _is_flat(value):
+            raise RefusedError("nested too deep")
+        node = pack(self, value)
+        self._depth += 1
+        return node
+
+    def items(self, values: Sequence[object]) -> Sequence[Any]:
+        """Return what is written for the items of a node, which are given as a list or tuple."""
+        self._room -= len(values) + 2
+        if self._room < 0:
+            raise TooManyError
+        native = self._native
+        if are_native(map(type, values)) and native is NATIVE:
+            return values
+        return [value if type(value) in native else self.node(value) for value in values]
+
+
+Packer = Callable[[Packing, Any], Any]
+Maker = Callable[[Sequence[Any]], Any]
+
+
+def _is_flat(value: object) -> bool:
+    """Return whether a value is written without a node."""
+    return type(value) is bytes or (type(value) is int and _MIN_INT <= value <= _MAX_INT)
+
+
+def name_of(cls: type) -> str:
+    """Return what a message calls a type."""
+    return cls.__qualname__ if cls.__module__ == "builtins" else f"{cls.__module__}.{cls.__qualname__}"
+
+
+def _why_unknown(cls: type) -> str:
+    for base in cls.__mro__[1:]:
+        if base in PACKERS or base in NATIVE:
+            return f"a subclass of {name_of(base)}, as which it would come back"
+    return "which is neither supported nor registered in types"
+
+
+def _check_crowd(values: Collection[object]) -> None:
+    if len(values) > _CROWD and len(values) - len(set(map(hash, values))) > _CROWD:
+        raise RefusedError(f"of whose keys or members more than {_CROWD} share their hashes with others")
+
+
+def _pack_int(_: Packing, value: int) -> Any:
+    if _MIN_INT <= value <= _MAX_INT:
+        return value
+    return INT, (Ext(BYTES, value.to_bytes(value.bit_length() // 8 + 1, "big", signed=True)),)
+
+
+def _make_int(items: Sequence[Any]) -> int:
+    (data,) = items
+    return int.from_bytes(data, "big", signed=True)
+
+
+def _pack_dict(packing: Packing, value: dict[object, object]) -> Any:
+    if len(value) > _CROWD:
+        _check_crowd(value)
+    return DICT, packing.items(list(chain.from_iterable(value.items())))
+
+
+def make_dict(items: Sequence[Any]) -> dict[Any, Any]:
+    """Return the dict of keys and values that alternate."""
+    length = len(items)
+    if length > _CROWD:
+        _check_crowd(items[::2])
+    pairs = iter(items)
+    made = dict(zip(pairs, pairs))  # noqa: B905 - a key without a value is found by the length
+    if 2 * len(made) != length:
+        raise ValueError("a key without a value, or one that is there twice")
+    return made
+
+
+def _set_packer(kind: int) -> Packer:
+    def pack(packing: Packing, value: Collection[Any]) -> Any:
+        _check_crowd(value)
+        if set(map(type, value)) in ({str}, {int}):
+            return kind, packing.items(sorted(value))
+        return kind, sorted(packing.items([*value]), key=write)
+
+    return pack
+
+
+def _set_maker(cls: Callable[[Iterable[Any]], Collection[Any]]) -> Maker:
+    def make(items: Sequence[Any]) -> Collection[Any]:
+        _check_crowd(items)
+        made = cls(items)
+        if len(made) != len(items):
+            raise ValueError("a member that is there twice")
+        return made
+
+    return make
+
+
+def _make_decimal(items: Sequence[Any]) -> Decimal:
+    (text,) = items
+    return Decimal(text, _EXACT)
+
+
+def _make_uuid(items: Sequence[Any]) -> UUID:
+    data, is_safe = items
+    return UUID(bytes=data, is_safe=SafeUUID(is_safe))
+
+
+def _pack_zone(zone: tzinfo | None) -> tuple[Any, ...]:
+    if zone is None:
+        return ()
+    if type(zone) is timezone:
+        offset, *name = zone.__getinitargs__()  # type: ignore[attr-defined]
+        return offset // _MICROSECOND, *name
+    if type(zone) is ZoneInfo and zone.key in _zones():
+        return (zone.key,)
+    raise RefusedError(f"with a tzinfo of type {name_of(type(zone))}, which would not come back as itself")
+
+
+def _make_zone(items: Sequence[Any]) -> tzinfo | None:
+    if not items:
+        return None
+    if type(items[0]) is int:
+        return timezone(items[0] * _MICROSECOND, *items[1:])
+    (key,) = items
+    if key not in _zones():  # zoneinfo would look for it among modules
+        raise ValueError(f"the time zone {short_repr(key)} is not known here")
+    return ZoneInfo(key)
+
+
+def _pack_time(_: Packing, value: time) -> Any:
+    parts = value.hour, value.minute, value.second, value.microsecond, value.fold
+    return TIME, (*parts, *_pack_zone(value.tzinfo))
+
+
+def _pack_datetime(packing: Packing, value: datetime) -> Any:
+    return DATETIME, (value.year, value.month, value.day, *_pack_time(packing, value.timetz())[1])
+
+
+def _clock_maker(cls: Callable[..., Any], length: int) -> Maker:
+    return lambda items: cls(*items[: length - 1], _make_zone(items[length:]), fold=items[length - 1])
+
+
+def _maker(cls: Callable[[Any, Any, Any], Any]) -> Maker:
+    """Return a maker that holds the class itself: freezegun puts others in the place of some."""
+
+    def make(items: Sequence[Any]) -> Any:
+        first, second, third = items  # neither more nor fewer: date() takes bytes, unchecked
+        return cls(first, second, third)
+
+    return make
+
+
+#: What is written for the values of a type.
+PACKERS: Final[Mapping[type, Packer]] = {
+    list: lambda packing, value: (LIST, packing.items(value)),
+    tuple: lambda packing, value: (TUPLE, packing.items(value)),
+    set: _set_packer(SET),
+    frozenset: _set_packer(FROZENSET),
+    dict: _pack_dict,
+    bytes: lambda _, value: Ext(BYTES, value),
+    int: _pack_int,
+    Decimal: lambda _, value: (DECIMAL, (_EXACT.to_sci_string(value),)),
+    UUID: lambda _, value: (GUID, (Ext(BYTES, value.bytes), value.is_safe.value)),
+    date: lambda _, value: (DATE, (value.year, value.month, value.day)),
+    time: _pack_time,
+    datetime: _pack_datetime,
+    timedelta: lambda _, value: (TIMEDELTA, (value.days, value.seconds, value.microseconds)),
+}
+#: How the value of a node is made from its items.
+MAKERS: Final[Mapping[int, Maker]] = {
+    LIST: lambda items: items,
+    TUPLE: tuple,
+    SET: _set_maker(set),
+    FROZENSET: _set_maker(frozenset),
+    DICT: make_dict,
+    INT: _make_int,
+    DECIMAL: _make_decimal,
+    GUID: _make_uuid,
+    DATE: _maker(date),
+    TIME: _clock_maker(time, 5),
+    DATETIME: _clock_maker(datetime, 8),
+    TIMEDELTA: _maker(timedelta),
+}
