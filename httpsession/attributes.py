@@ -57,7 +57,7 @@ class Attributes:
         self.check_open()
         return values
 
-    def swap(self, name: str, old: Any, new: Any, *, owner: object = None, owned_by: object = None) -> bool:
+    def swap(self, name: str, old: Any, new: Any, owner: object = None, owned_by: object = None) -> bool:
         """Give *name* the value *new* if it still has the value *old*; :data:`ABSENT` may be either.
 
         Args:

@@ -273,7 +273,7 @@ class HttpSession(MutableMapping[str, Any]):
         old = self._attributes.get(name)
         is_told = self._announce(name, old, value)
         try:
-            while not self._attributes.swap(name, old, value, owner=self._mark):
+            while not self._attributes.swap(name, old, value, self._mark):
                 old = self._attributes.get(name)
                 is_told = is_told or self._announce(name, old, value)
         except InvalidSessionError:
@@ -293,7 +293,7 @@ class HttpSession(MutableMapping[str, Any]):
         is_told = self._announce(name, old, new)
         is_done = False
         try:
-            is_done = self._attributes.swap(name, old, new, owner=self._mark, owned_by=owned_by)
+            is_done = self._attributes.swap(name, old, new, self._mark, owned_by)
         finally:
             if is_told and not is_done:
                 new.value_unbound(HttpSessionBindingEvent(self, name, new))

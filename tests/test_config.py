@@ -91,6 +91,8 @@ CONFIG_GOOD = {
     "tracking_modes": [{COOKIE}, {URL}, {COOKIE, URL}, [COOKIE, COOKIE], ("cookie",), ["URL"], {"Cookie", URL}],
     "cookie": [SessionCookieConfig(), SessionCookieConfig(name="SID")],
     "expire_cookie": [True, False],
+    "distributable": [True, False],
+    "types": [{}, {"config": SessionConfig}],
     "max_sessions": [None, 1, 10**6],
     "id_bytes": [16, 17, 64],
     "sweep_interval": [None, 0.1, 1, 3600],
@@ -105,6 +107,8 @@ CONFIG_BAD = {
     ],
     "cookie": [None, {}, "JSESSIONID", SessionCookieConfig, SessionConfig()],
     "expire_cookie": [None, 0, 1, "", "true"],
+    "distributable": [None, 0, 1, "", "true"],
+    "types": [None, [], SessionConfig],
     "max_sessions": [0, -1, 1.0, math.inf, math.nan, "10", True, False],
     "id_bytes": [15, 65, 0, -16, 16.0, "16", None, True, 2**70],
     "sweep_interval": [0, -1, 0.0, math.nan, math.inf, "10", True, False],
@@ -180,6 +184,7 @@ class TestValues:
         assert (config.max_inactive_interval, config.max_lifetime, config.max_sessions) == (1800, None, None)
         assert (config.tracking_modes, config.id_bytes, config.sweep_interval) == ({COOKIE}, 16, 10)
         assert config.expire_cookie is True
+        assert (config.distributable, config.types) == (False, {})
 
     def test_no_store_of_that_kind(self):
         """A manager whose store has an URL that no store knows is a ConfigError as well."""

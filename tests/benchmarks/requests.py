@@ -13,6 +13,7 @@ import time
 from collections.abc import Callable, Iterable
 
 from httpsession import SessionMiddleware, get_session
+from httpsession.environ import ENVIRON_KEY
 
 ROUNDS = 60
 REQUESTS = 2000
@@ -53,7 +54,7 @@ class Floor:
         self.sessions = sessions
 
     def __call__(self, environ, start_response):
-        handle = environ["httpsession"] = FloorHandle(self.sessions, environ.get("HTTP_COOKIE", ""))
+        handle = environ[ENVIRON_KEY] = FloorHandle(self.sessions, environ.get("HTTP_COOKIE", ""))
 
         def start(status, headers, exc_info=None):
             if handle.issued:

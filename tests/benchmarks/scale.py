@@ -52,7 +52,7 @@ def main() -> None:
         cost = read_cost(SessionMiddleware(read, manager), cookies)
         sweep = min(sweep_cost(manager, time.time()) for _ in range(5))
         later = time.time() + 1000
-        manager._store.touch({stored.record.key: (later, later) for stored in manager._store})
+        manager._store.touch([(stored.record.key, later, later) for stored in manager._store])
         after_use = sweep_cost(manager, later + 1000)
         print(f"{size:10}{cost:10.2f}{sweep:10.3f}{after_use:10.3f}{used:12.0f}")
         manager.close()

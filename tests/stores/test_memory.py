@@ -460,7 +460,7 @@ class TestSize:
 
         def records():
             gc.collect()
-            return sum(isinstance(one, SessionRecord) for one in gc.get_objects())
+            return sum(type(one) is SessionRecord for one in gc.get_objects())
 
         cycle()
         before = records()
