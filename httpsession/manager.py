@@ -83,7 +83,8 @@ class SessionManager:
         self.codec = _codec(self.config) if self.config.distributable else None
         #: The registered listeners, sorted.
         self.listeners = Listeners(listeners)
-        self._store = open_store(store or "memory://") if store is None or isinstance(store, str) else store
+        store = "memory://" if store is None else store
+        self._store = open_store(store) if isinstance(store, str) else store
         #: The requests under way, and the accesses of those that have ended.
         self.accesses = Accesses()
         self._store.in_use = self.accesses.in_use
@@ -190,9 +191,9 @@ class SessionManager:
         """
         record = session.record
         while True:
-            new_id, key = self._draw_id()
-            before = Rotation(new_id, record.id, record.known_id, record.principal)
-            if self._store.save(record.key, Changes(new_id=(new_id, key)), time.time()):
+            drawn = self._draw_id()
+            before = Rotation(drawn[0], record.id, record.known_id, record.principal)
+            if self._store.save(record.key, Changes(new_id=drawn), time.time()):
                 session.keep_journal()
                 return before
             if record.removed:  # otherwise another request has just changed the id

@@ -64,8 +64,10 @@ class SessionMiddleware:
             if not session.is_committed:
                 response.send()
         except BaseException:
-            _close(body)
-            response.close()
+            try:
+                _close(body)
+            finally:
+                response.close()
             raise
         if session.arrived:
             session.end()

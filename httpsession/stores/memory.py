@@ -10,126 +10,11 @@ from math import inf
 
 from ..attributes import Attributes
 from ..record import SessionRecord
+from .agenda import Agenda, Entry
 from .base import FOLLOW, Changes, Stored, Touch
 
 #: How many sessions are claimed in one go: so long, some 100 microseconds, a request may have to wait for a sweep.
 SLICE = 100
-
-
-class _Link:
-    """A place in a ring."""
-
-    __slots__ = ("after", "before")
-
-    before: _Link
-    after: _Link
-
-
-class _Entry(_Link):
-    """A session, and the queue in which it waits to become due."""
-
-    __slots__ = ("attributes", "former_keys", "has_joined", "queue", "record")
-
-    def __init__(self, record: SessionRecord, attributes: Attributes) -> None:
-        self.record = record
-        self.attributes = attributes
-        self.queue: _Queue | None = None
-        #: Whether the client has come back.
-        self.has_joined = False
-        #: The keys it had until lately.
-        self.former_keys: tuple[bytes, ...] = ()
-
-
-class _Queue(_Link):
-    """Entries in an order that is cheap to change.
-
-    With a million sessions an access costs a quarter of what it would with an OrderedDict, which has tables to look up.
-    """
-
-    __slots__ = ()
-
-    def __init__(self) -> None:
-        self.before = self.after = self
-
-    def append(self, entry: _Entry) -> None:
-        entry.queue = self
-        last = self.before
-        entry.before, entry.after = last, self
-        last.after = self.before = entry
-
-    def remove(self, entry: _Entry) -> None:
-        entry.queue = None
-        before, after = entry.before, entry.after
-        before.after, after.before = after, before
-        del entry.before, entry.after
-
-    def move_to_end(self, entry: _Entry) -> None:
-        before, after = entry.before, entry.after
-        before.after, after.before = after, before
-        last = self.before
-        entry.before, entry.after = last, self
-        last.after = self.before = entry
-
-    def __iter__(self) -> Iterator[_Entry]:
-        link = self.after
-        while isinstance(link, _Entry):
-            yield link
-            link = link.after
-
-
-class _Agenda:
-    """Who becomes due in which order, so that a sweep looks at what is due and not at what is alive.
-
-    Sessions with the same interval become due in the order of their latest accesses, so each interval has a queue, in
-    which an access sends a session to the end. Lifetimes are all the same and end in the order in which they began.
-    """
-
-    def __init__(self) -> None:
-        self._idle: dict[int, _Queue] = {}
-        self._mortal: OrderedDict[_Entry, None] = OrderedDict()
-
-    def enter(self, entry: _Entry) -> None:
-        """Let a new session wait."""
-        self.requeue(entry)
-        if entry.record.deadline != inf:
-            self._mortal[entry] = None
-
-    def requeue(self, entry: _Entry) -> None:
-        """Let a session wait in the queue of its interval."""
-        self._leave_queue(entry)
-        interval = entry.record.max_inactive_interval
-        if interval > 0:
-            queue = self._idle.get(interval)
-            if queue is None:
-                queue = self._idle[interval] = _Queue()
-            queue.append(entry)
-
-    def strike(self, entry: _Entry) -> None:
-        """Let a session wait no longer."""
-        self._leave_queue(entry)
-        self._mortal.pop(entry, None)
-
-    def due(self, now: float) -> Iterator[_Entry]:
-        """Go through the sessions that are due. The few that are not but stand before such a one, since their latest
-        request took long, are passed over."""
-        for interval, queue in self._idle.items():
-            for entry in queue:
-                # One that was accessed in what is now the future, since the clock went back, hides none behind it.
-                if now < entry.record.accessed + interval <= now + interval:
-                    break
-                if entry.record.is_due(now):
-                    yield entry
-        for entry in self._mortal:
-            if entry.record.deadline > now:
-                break
-            yield entry
-
-    def _leave_queue(self, entry: _Entry) -> None:
-        queue = entry.queue
-        if queue is not None:
-            queue.remove(entry)
-            if queue.after is queue:
-                self._idle = {interval: other for interval, other in self._idle.items() if other is not queue}
 
 
 class MemoryStore:
@@ -144,17 +29,17 @@ class MemoryStore:
     def __init__(self) -> None:
         self.in_use: Callable[[], Mapping[bytes, float]] = dict
         self._lock = threading.Lock()
-        self._sessions: dict[bytes, _Entry] = {}
+        self._sessions: dict[bytes, Entry] = {}
         # Where sessions went that have a new key, and when, the oldest first.
-        self._moved: dict[bytes, tuple[_Entry, float]] = {}
-        self._agenda = _Agenda()
+        self._moved: dict[bytes, tuple[Entry, float]] = {}
+        self._agenda = Agenda()
         # Sessions whose client has not come back yet, the oldest first.
-        self._newcomers: OrderedDict[_Entry, None] = OrderedDict()
-        self._by_principal: dict[str, dict[_Entry, None]] = {}
+        self._newcomers: OrderedDict[Entry, None] = OrderedDict()
+        self._by_principal: dict[str, dict[Entry, None]] = {}
 
     def create(self, record: SessionRecord, attributes: Attributes) -> bool:
         """Keep a new session."""
-        entry = _Entry(record, attributes)
+        entry = Entry(record, attributes)
         with self._lock:
             if record.key in self._sessions:
                 return False
@@ -219,7 +104,7 @@ class MemoryStore:
             claimed += some
         return claimed
 
-    def _expire_some(self, now: float, limit: int) -> list[_Entry]:
+    def _expire_some(self, now: float, limit: int) -> list[Entry]:
         in_use = self._in_use()
         due = (entry for entry in self._agenda.due(now) if not self._spare(entry, now, in_use))
         # Both ways of being due may find the same session.
@@ -266,14 +151,14 @@ class MemoryStore:
     def __len__(self) -> int:
         return len(self._sessions)
 
-    def _follow(self, key: bytes) -> _Entry | None:
+    def _follow(self, key: bytes) -> Entry | None:
         """Return the session that has this key or had it until lately."""
         entry = self._sessions.get(key)
         if entry is None and key in self._moved:
             entry = self._moved[key][0]
         return entry
 
-    def _move(self, entry: _Entry, new_id: str, new_key: bytes, now: float) -> None:
+    def _move(self, entry: Entry, new_id: str, new_key: bytes, now: float) -> None:
         record = entry.record
         for key in list(takewhile(lambda key: self._moved[key][1] < now - FOLLOW, self._moved)):
             self._forget(key)
@@ -289,16 +174,16 @@ class MemoryStore:
         entry, _ = self._moved.pop(former_key)
         entry.former_keys = tuple(key for key in entry.former_keys if key != former_key)
 
-    def _in_use(self) -> dict[_Entry, float]:
+    def _in_use(self) -> dict[Entry, float]:
         """Return the sessions that requests are using, and since when."""
-        since: dict[_Entry, float] = {}
+        since: dict[Entry, float] = {}
         for key, arrived in self.in_use().items():
             entry = self._follow(key)
             if entry is not None:
                 since[entry] = min(arrived, since.get(entry, arrived))
         return since
 
-    def _spare(self, entry: _Entry, now: float, in_use: Mapping[_Entry, float]) -> bool:
+    def _spare(self, entry: Entry, now: float, in_use: Mapping[Entry, float]) -> bool:
         """Whether a request that came in time is still using the session; if so, it has been used until *now*."""
         record = entry.record
         if record.deadline <= now or in_use.get(entry, inf) >= record.due():
@@ -306,12 +191,12 @@ class MemoryStore:
         record.used = max(record.used, now)
         return True
 
-    def _join(self, entry: _Entry) -> None:
+    def _join(self, entry: Entry) -> None:
         entry.has_joined = True
         entry.record.is_new = False
         self._newcomers.pop(entry, None)
 
-    def _take_out(self, entry: _Entry) -> None:
+    def _take_out(self, entry: Entry) -> None:
         record = entry.record
         record.removed = True
         del self._sessions[record.key]
@@ -321,12 +206,12 @@ class MemoryStore:
         self._newcomers.pop(entry, None)
         self._unbind(entry)
 
-    def _bind(self, entry: _Entry) -> None:
+    def _bind(self, entry: Entry) -> None:
         principal = entry.record.principal
         if principal is not None:
             self._by_principal.setdefault(principal, {})[entry] = None
 
-    def _unbind(self, entry: _Entry) -> None:
+    def _unbind(self, entry: Entry) -> None:
         principal = entry.record.principal
         if principal is not None:
             sessions = self._by_principal[principal]
