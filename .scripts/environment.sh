@@ -38,3 +38,15 @@ use_environment() {
         echo "$made_for" >"$1/made-for" ||
         fail "could not make $1"
 }
+
+# Have command $1, from the Debian package $2, if this may install it; tests that need it say what they miss otherwise.
+want_command() {
+    local as_root=
+    if command -v "$1" >/dev/null || ! command -v apt-get >/dev/null; then
+        return
+    fi
+    [ "$(id -u)" = 0 ] || as_root="sudo -n"
+    echo "$program: installing $2" >&2
+    { $as_root apt-get update && $as_root apt-get install --yes --no-install-recommends "$2"; } >/dev/null 2>&1 ||
+        echo "$program: could not install $2, so what needs it is left out" >&2
+}
