@@ -47,6 +47,6 @@ want_command() {
     fi
     [ "$(id -u)" = 0 ] || as_root="sudo -n"
     echo "$program: installing $2" >&2
-    { $as_root apt-get update && $as_root apt-get install --yes --no-install-recommends "$2"; } >/dev/null 2>&1 ||
+    { $as_root apt-get update && $as_root env DEBIAN_FRONTEND=noninteractive apt-get install --yes --no-install-recommends "$2"; } >/dev/null 2>&1 ||
         echo "$program: could not install $2, so what needs it is left out" >&2
 }
