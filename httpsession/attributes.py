@@ -57,6 +57,17 @@ class Attributes:
         self.check_open()
         return values
 
+    def put(self, name: str, value: Any, owner: object = None) -> Any:
+        """Set *name* and return the value that it had, or :data:`ABSENT`; *owner* as for :meth:`swap`."""
+        with self._lock:
+            if self.closed:
+                self.check_open()
+            old = self._values.get(name, ABSENT)
+            self._values[name] = value
+            if owner is not None or self._owners:
+                self._mark(name, owner)
+        return old
+
     def swap(self, name: str, old: Any, new: Any, owner: object = None, owned_by: object = None) -> bool:
         """Give *name* the value *new* if it still has the value *old*; :data:`ABSENT` may be either.
 
@@ -81,11 +92,13 @@ class Attributes:
                 self._values.pop(name, None)
             else:
                 self._values[name] = new
-            if owner is not None:
-                self._owners = {**self._owners, name: owner}
-            elif self._owners:
-                self._owners.pop(name, None)
+            if owner is not None or self._owners:
+                self._mark(name, owner)
         return True
+
+    def _mark(self, name: str, owner: object) -> None:
+        others = {other: mark for other, mark in self._owners.items() if other != name}
+        self._owners = others if owner is None else {**others, name: owner}
 
     def close(self) -> dict[str, Any]:
         """Take leave of the values: give them back, and refuse everything from now on."""

@@ -270,6 +270,9 @@ class HttpSession(MutableMapping[str, Any]):
     def _bind(self, name: str, value: Any) -> None:
         if self._servlet_context.codec is not None:
             self._servlet_context.codec.encode(value, name)
+        if not isinstance(value, HttpSessionBindingListener):
+            self._tell_bound(name, self._attributes.put(name, value, self._mark), value, is_told=False)
+            return
         old = self._attributes.get(name)
         is_told = self._announce(name, old, value)
         try:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import sys
 
 import pytest
@@ -56,6 +57,15 @@ def manager():
     manager = SessionManager(config=SessionConfig(sweep_interval=None))
     manager.close()
     return manager
+
+
+@pytest.fixture(autouse=True)
+def no_collection():
+    """Have nothing of other tests collected while calls are counted."""
+    gc.collect()
+    gc.disable()
+    yield
+    gc.enable()
 
 
 @pytest.fixture
