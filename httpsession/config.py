@@ -36,7 +36,7 @@ _TYPED: Final = {
 
 def _require(fits: bool, owner: object, name: str, allowed: str) -> None:
     if not fits:
-        raise ConfigError(f"{type(owner).__name__}.{name} is {getattr(owner, name)!r}, but must be {allowed}")
+        raise ConfigError.of(owner, name, f"must be {allowed}")
 
 
 def _is_whole(value: object) -> bool:
@@ -167,7 +167,7 @@ class SessionCookieConfig:
         given = getattr(self, setting)
         default = SessionCookieConfig.__dataclass_fields__[setting].default
         if given not in (default, value):
-            raise ConfigError(f"SessionCookieConfig.{setting} is {given!r}, but in attributes {text!r}: give only one")
+            raise ConfigError.of(self, setting, f"in attributes {text!r}: give only one")
         object.__setattr__(self, setting, value)
 
     def _validate_combinations(self) -> None:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Self
+
 
 class SessionError(Exception):
     """The root of what this package raises; never raised itself."""
@@ -9,6 +11,21 @@ class SessionError(Exception):
 
 class ConfigError(SessionError, ValueError):
     """A setting is wrong. Raised at construction; the message names the setting, its value and what is allowed."""
+
+    #: The class and the name of the setting, and what is said of its value; empty if it is none's.
+    owner = setting = reason = ""
+
+    @classmethod
+    def of(cls, owner: object, setting: str, reason: str) -> Self:
+        """Return the error that the *setting* of *owner* has a value for which it is wrong by *reason*."""
+        value = getattr(owner, setting)
+        try:
+            shown = repr(value)
+        except ValueError:  # a number of more digits than Python prints
+            shown = f"a too long {type(value).__name__}"
+        error = cls(f"{type(owner).__name__}.{setting} is {shown}, but {reason}")
+        error.owner, error.setting, error.reason = type(owner).__name__, setting, reason
+        return error
 
 
 class CodecError(SessionError, ValueError):

@@ -40,8 +40,6 @@ _UNITS: Final[Mapping[str, int | Fraction]] = {"": 1, "ms": Fraction(1, 1000), "
 # The digits are limited: Python takes longer, but cannot print them.
 _WHOLE: Final = re.compile(r"[+-]?[0-9]{1,18}")
 _SIMPLE: Final = re.compile(r"([+-]?[0-9]{1,18}(?:\.[0-9]{1,30})?(?:e[+-]?[0-9]{1,3})?)(|ms|[smhd])", re.IGNORECASE)
-#: What the configuration says of a setting: of what, which, its value with the reason.
-_REFUSAL: Final = re.compile(r"(\w+)\.(\w+) is (.*, but .*)", re.DOTALL)
 #: How a reason names another setting, which is one of the cookie.
 _OTHER_SETTING: Final = re.compile(r"\b([a-z_]+)=(?:'\w+'|True)|the (name) .+")
 _ISO: Final = re.compile(
@@ -103,16 +101,13 @@ class Source:
 
     def refusal(self, error: ConfigError) -> ConfigError:
         """Return what the configuration says of a setting, in the words of this source."""
-        parts = _REFUSAL.fullmatch(str(error))
-        if parts is None:
+        if not error.setting:
             return self.error(str(error))
-        owner, setting, rest = parts.groups()
-        setting = f"cookie.{setting}" if owner == "SessionCookieConfig" else setting
+        setting = f"cookie.{error.setting}" if error.owner == "SessionCookieConfig" else error.setting
         value = self.settings.get(setting, self._defaults.get(setting))
-        reason = rest.removeprefix(repr(value)).partition(", but ")[2]
         key, given = self._where(setting)
         means = f" ({value} seconds)" if setting in self._given.keys() & _DURATIONS and str(value) != str(given) else ""
-        return self.error(f"{key} is {given!r}{means}, but {_OTHER_SETTING.sub(self._say, reason)}")
+        return self.error(f"{key} is {given!r}{means}, but {_OTHER_SETTING.sub(self._say, error.reason)}")
 
     def _where(self, setting: str) -> tuple[str, object]:
         """Return the key and the value under which the source has *setting*, be it as a part of another."""

@@ -186,6 +186,11 @@ class TestValues:
         assert config.expire_cookie is True
         assert (config.distributable, config.types) == (False, {})
 
+    def test_value_that_cannot_be_shown(self):
+        """A number of more digits than Python prints is refused like any other."""
+        with pytest.raises(ConfigError, match=r"id_bytes is a too long int, but must be"):
+            SessionConfig(id_bytes=10**5000)
+
     def test_no_store_of_that_kind(self):
         """A manager whose store has an URL that no store knows is a ConfigError as well."""
         with pytest.raises(ConfigError, match="nosuch"):
