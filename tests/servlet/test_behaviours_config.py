@@ -1,7 +1,6 @@
 """Servlet behaviours S68 and S74 to S91: what can be configured. A configuration is frozen from the start.
 
-Not here: S69 to S73 are about setters on a ServletContext, which there is none of; S76 about the comment of a cookie,
-which RFC 6265 does away with; S85 about web.xml. S68's minutes are for code ported from Java.
+What is about a ServletContext, which httpsession.servlet has, is in test_behaviours_context.py: S69 to S73, S76, S85.
 """
 
 import time

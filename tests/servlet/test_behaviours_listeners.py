@@ -1,7 +1,7 @@
 """Servlet behaviours S94 to S105 and S108 to S111: who hears what, and in which order.
 
-Not here: S92 is about SSL, which is refused; S93 about listeners that are added later; S106 and S107 are about
-stores that serialise, S112 about several processes.
+Not here: S92 and S93 are in test_behaviours_context.py; S106 and S107 are about stores that serialise, S112 about
+several processes.
 """
 
 import logging

@@ -1,6 +1,7 @@
 """Servlet behaviours S134 to S137 and S143 to S145: contexts, ids, cookies.
 
-Not here: S138 to S142 are about stores that serialise and about web.xml.
+Not here: S138 is in tests/test_distributable.py, S142 in test_behaviours_context.py; S139 to S141 are about stores that
+serialise.
 """
 
 import re

@@ -1,7 +1,7 @@
 """Servlet behaviours S20 to S50: the session object, its methods and their exceptions.
 
-Not here: S44 (a session used after its request) is for the documentation to say; S45 to S48 are about
-``HttpSession.Accessor``, which there is none of.
+Not here: S44 (a session used after its request) is for the documentation to say; S45 to S48 are in
+test_behaviours_accessor.py.
 """
 
 import sys

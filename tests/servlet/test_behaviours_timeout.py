@@ -587,7 +587,7 @@ def test_s57_an_invalidation_completes_whatever_listeners_raise(log):
     assert browser.cookies == {}
 
 
-def test_s52_a_failing_listener_does_not_stop_the_sweep(clock, caplog):
+def test_s110_a_failing_listener_does_not_stop_the_sweep(clock, caplog):
     """In a sweep it is logged, and the other sessions are ended."""
 
     def fail(_):

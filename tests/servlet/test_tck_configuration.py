@@ -3,8 +3,8 @@
 Left out: ServletContext40Tests#setSessionTimeoutContextListenerInTLD and the scinitializer package's
 GetSessionCookieconfigTests#getSessionCookieConfigTest and SetSessionTrackingModesTests#setSessionTrackingModes, which
 want an UnsupportedOperationException in a ServletContextListener that another one has added; there are none of those.
-Likewise the tests of ServletContext303Tests to 305Tests that register a listener by the name of its class, for a class
-loader to find; there the class itself is registered. ServerPushTests are about HTTP/2 pushes, which WSGI has not.
+ServerPushTests are about HTTP/2 pushes, which WSGI has not. The String variants of ServletContext303Tests are in
+test_tck_more.py.
 """
 
 import pytest

@@ -1,10 +1,9 @@
 """The TCK's tests of listeners and events, under the names they have there.
 
-Left out, since they are about how a servlet container finds its listeners: ServletContext303Tests (``addListener``
-after the initialisation; a manager takes its listeners when it is made, and has no method to add one) and what
-WebListenerTests do about ``@WebListener``; their two orders of events are tested here. ServletContext304Tests and
-305Tests register by class, by name and by instance; here there are instances alone, and the order is what is tested.
-HttpSessionIdListenerTests are in test_tck_request.py.
+A manager takes its listeners when it is made, so these are instances alone, and the order is what is tested; by class
+they are registered in test_tck_configuration.py, where ServletContext303Tests are, too. Of WebListenerTests the orders of
+events are tested, not how a servlet container finds ``@WebListener``. HttpSessionIdListenerTests are in
+test_tck_request.py.
 """
 
 import pytest
