@@ -1,8 +1,8 @@
 """The TCK's tests of listeners and events, under the names they have there.
 
 A manager takes its listeners when it is made, so these are instances alone, and the order is what is tested; by class
-they are registered in test_tck_configuration.py, where ServletContext303Tests are, too. Of WebListenerTests the orders of
-events are tested, not how a servlet container finds ``@WebListener``. HttpSessionIdListenerTests are in
+they are registered in test_tck_configuration.py, where ServletContext303Tests are, too. Of WebListenerTests the orders
+of events are tested, not how a servlet container finds ``@WebListener``. HttpSessionIdListenerTests are in
 test_tck_request.py.
 """
 
