@@ -35,14 +35,15 @@ class Entry(_Link):
 
 
 class _Queue(_Link):
-    """Entries in an order that is cheap to change.
+    """Entries with the same interval, in an order that is cheap to change.
 
     With a million sessions an access costs a quarter of what it would with an OrderedDict, which has tables to look up.
     """
 
-    __slots__ = ()
+    __slots__ = ("interval",)
 
-    def __init__(self) -> None:
+    def __init__(self, interval: int) -> None:
+        self.interval = interval
         self.before = self.after = self
 
     def append(self, entry: Entry) -> None:
@@ -95,7 +96,7 @@ class Agenda:
         if interval > 0:
             queue = self._idle.get(interval)
             if queue is None:
-                queue = self._idle[interval] = _Queue()
+                queue = self._idle[interval] = _Queue(interval)
             queue.append(entry)
 
     def strike(self, entry: Entry) -> None:
@@ -123,4 +124,4 @@ class Agenda:
         if queue is not None:
             queue.remove(entry)
             if queue.after is queue:
-                self._idle = {interval: other for interval, other in self._idle.items() if other is not queue}
+                del self._idle[queue.interval]
