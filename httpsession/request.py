@@ -129,8 +129,8 @@ class RequestSession:
     def login(self, principal: str) -> HttpSession:
         """Bind *principal*, the name of a user, to the session of this request, which is made if there is none.
 
-        The id is changed, unless this request gave it out, so that an id planted before the login opens nothing (R7).
-        If another user was bound the session starts empty (R9).
+        The id is changed, unless this request gave it out, so that an id planted before the login opens nothing.
+        If another user was bound the session starts empty.
 
         Raises:
             ValueError: *principal* is no string or empty.

@@ -29,7 +29,7 @@ class CookieTracking:
         name = re.escape(self.name)
         value = rf"[ \t]*=[ \t]*({DIGITS}{{{2 * config.id_bytes}}})[ \t]*(?=;|\Z)"
         #: Returns the well-formed ids in a Cookie header, in order. What is quoted or in lower case is none; only
-        #: blanks and tabs are trimmed, since browsers know no others (R31).
+        #: blanks and tabs are trimmed, since browsers know no others.
         self.find_ids = re.compile(rf"(?:\A|;)[ \t]*{name}{value}").findall
         #: The same for a header without tabs and double blanks, which is what browsers send. It takes a fifth of the
         #: time on a long header, since the search is for the name.

@@ -16,7 +16,7 @@ _SCHEME = re.compile(r"[A-Za-z0-9+.-]+:")
 _NO_PATH = re.compile(r"(?:[A-Za-z0-9+.-]+:)?//[^/]*")
 _OTHER = r"[^\x00-\xa0\s]|%[0-9A-Fa-f]{2}"
 #: What a URL is made of. Backslashes, blanks and control characters are not: browsers read them in ways of their own,
-#: so that a URL with one could lead to another host than it seems to (R36).
+#: so that a URL with one could lead to another host than it seems to.
 _URL = re.compile(rf"(?:[!$&-;=?-Z\[\]_a-z~]|{_OTHER})*(?:#(?:[!$&-;=?-Z\[\]_a-z~]|{_OTHER})*)?")
 #: A quoted slash or backslash in the path: some take it for one, some do not.
 _QUOTED_SLASH = re.compile(r"[^?#]*%(?:2f|5c)", re.IGNORECASE)
@@ -39,7 +39,7 @@ class UrlTracking:
     def read(self, environ: WSGIEnvironment) -> list[str]:
         """Return the values of the parameter, from any segment of the path, and strip them from ``PATH_INFO``.
 
-        Where the server gives the raw URI, ``%3Bjsessionid=`` in it is data and stays (R38).
+        Where the server gives the raw URI, ``%3Bjsessionid=`` in it is data and stays.
         """
         path = environ.get("PATH_INFO", "")
         if ";" not in path:
@@ -60,7 +60,7 @@ class UrlTracking:
         the application of *request*.
 
         The path ends at the first ``?`` or ``#``; a URL without a path has no place for it. It is judged as it would be
-        without an id, since that is what the client comes to see as path, and may lead elsewhere (R36).
+        without an id, since that is what the client comes to see as path, and may lead elsewhere.
         """
         end = min(at for at in (url.find("?"), url.find("#"), len(url)) if at >= 0)
         path, rest = self._parameter.sub("", url[:end]), url[end:]
