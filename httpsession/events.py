@@ -100,8 +100,10 @@ class Listeners:
         """Sort *listeners*.
 
         Raises:
-            ValueError: one of them is of none of the three kinds that can be registered.
+            ValueError: they are no iterable, or one is of none of the three kinds that can be registered.
         """
+        if not isinstance(listeners, Iterable):
+            raise ValueError(f"listeners must be an iterable of session listeners, not {listeners!r}")
         given = tuple(listeners)
         for listener in given:
             if not isinstance(listener, Listener):

@@ -75,16 +75,18 @@ class SessionManager:
         """Take a *store*, or its URL; None keeps the sessions in memory.
 
         Raises:
-            ConfigError: no store has this URL, or the configured types cannot be stored.
+            ConfigError: *store* is no store and no URL of one, *config* no SessionConfig, or the configured types
+                cannot be stored.
             ValueError: one of *listeners* is no listener.
         """
         self.config = SessionConfig() if config is None else config
+        if not isinstance(self.config, SessionConfig):
+            raise ConfigError(f"config is {config!r}, but must be a SessionConfig")
         #: What says which attributes can be stored; None if any are taken.
         self.codec = _codec(self.config) if self.config.distributable else None
         #: The registered listeners, sorted.
         self.listeners = Listeners(listeners)
-        store = "memory://" if store is None else store
-        self._store = open_store(store) if isinstance(store, str) else store
+        self._store = open_store("memory://" if store is None else store)
         #: The requests under way, and the accesses of those that have ended.
         self.accesses = Accesses()
         self._store.in_use = self.accesses.in_use

@@ -32,10 +32,12 @@ class SessionMiddleware:
         """Wrap *app*; without a *manager* its sessions are kept in memory, with the default configuration.
 
         Raises:
-            TypeError: *app* is no WSGI application.
+            TypeError: *app* is no WSGI application, or *manager* no SessionManager.
         """
         if not callable(app):
             raise TypeError(f"a WSGI application can be called, {app!r} cannot")
+        if not isinstance(manager, SessionManager | None):
+            raise TypeError(f"the sessions are kept by a SessionManager, which {manager!r} is not")
         self.app = app
         #: The sessions of the application.
         self.manager = SessionManager() if manager is None else manager

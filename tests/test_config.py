@@ -108,7 +108,7 @@ CONFIG_BAD = {
     "cookie": [None, {}, "JSESSIONID", SessionCookieConfig, SessionConfig()],
     "expire_cookie": [None, 0, 1, "", "true"],
     "distributable": [None, 0, 1, "", "true"],
-    "types": [None, [], SessionConfig],
+    "types": [None, [], SessionConfig, {1: SessionConfig}, {"config": SessionConfig()}, {"config": None}],
     "max_sessions": [0, -1, 1.0, math.inf, math.nan, "10", True, False],
     "id_bytes": [15, 65, 0, -16, 16.0, "16", None, True, 2**70],
     "sweep_interval": [0, -1, 0.0, math.nan, math.inf, "10", True, False],

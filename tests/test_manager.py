@@ -11,6 +11,7 @@ from httpsession import (
     HttpSessionAttributeListener,
     HttpSessionListener,
     SessionConfig,
+    SessionCookieConfig,
     SessionManager,
 )
 from httpsession.stores import MemoryStore
@@ -59,6 +60,16 @@ class TestConstruction:
         """What is no listener that can be registered is refused."""
         with pytest.raises(ValueError, match="no session listener"):
             SessionManager(listeners=[Bound()])
+        with pytest.raises(ValueError, match="must be an iterable"):
+            SessionManager(listeners=Recorder())
+
+    @pytest.mark.parametrize("wrong", [{}, "web.xml", SessionConfig, SessionCookieConfig()])
+    def test_configuration(self, wrong):
+        """What is no configuration is refused, and so is one that is given in the place of the store."""
+        with pytest.raises(ConfigError, match="must be a SessionConfig"):
+            SessionManager(config=wrong)
+        with pytest.raises(ConfigError, match="must be a SessionStore"):
+            SessionManager(SessionConfig())
 
     def test_managers_share_nothing(self):
         """An id of one application opens nothing in another (S134)."""

@@ -20,6 +20,7 @@ from httpsession import (
     get_session,
     request_session,
 )
+from httpsession.stores import MemoryStore
 from tests.listeners import Recorder
 from tests.wsgi import TEXT, Request, Site, fetch
 
@@ -496,6 +497,13 @@ class TestMisuse:
         """What cannot be called is refused at construction."""
         with pytest.raises(TypeError, match="can be called"):
             SessionMiddleware(app)
+
+    @pytest.mark.parametrize("manager", ["memory://", SessionManager, MemoryStore(), SessionConfig()])
+    def test_no_manager(self, manager):
+        """What is no manager is refused at construction, by name."""
+        with pytest.raises(TypeError, match="SessionManager, which") as caught:
+            SessionMiddleware(list_body, manager)
+        assert repr(manager) in str(caught.value)
 
     @pytest.mark.parametrize("ask", [get_session, request_session])
     def test_without_the_middleware(self, ask):

@@ -584,7 +584,7 @@ class TestContext:
 
         assert ServletContext(streaming, config=config).getSessionTimeout() == minutes
 
-    @pytest.mark.parametrize("minutes", [2**31, "20", 1.5])
+    @pytest.mark.parametrize("minutes", [2**31, "20", 1.5, None])
     def test_no_such_timeout(self, context, minutes):
         """IllegalArgumentException, and the timeout stays."""
         with pytest.raises(IllegalArgumentException):
@@ -669,12 +669,25 @@ class TestContext:
         assert Native.heard == 1 + isinstance(listener, Native)
 
     @pytest.mark.parametrize(
-        "listener", [object(), object, None, "listener", Bound(), Bound], ids=["o", "class", "none", "str", "v", "vc"]
+        "listener",
+        [object(), object, None, "listener", Bound(), Bound, dict, type],
+        ids=["o", "class", "none", "str", "v", "vc", "dict", "type"],
     )
     def test_no_listener(self, context, listener):
         """What is of none of the registered kinds is refused, also a listener that belongs on a value (S93)."""
         with pytest.raises(IllegalArgumentException, match="listener"):
             context.addListener(listener)
+
+    def test_wrong_construction(self):
+        """What is no application, store or configuration is refused at once."""
+        for wrong in (5, None, "application"):
+            with pytest.raises(IllegalArgumentException, match="application"):
+                ServletContext(wrong)
+        for wrong in ("nowhere://", SessionConfig(), object()):
+            with pytest.raises(IllegalArgumentException, match="store"):
+                ServletContext(streaming, wrong)
+        with pytest.raises(IllegalArgumentException, match="SessionConfig"):
+            ServletContext(streaming, config={})
 
     def test_store(self):
         """The sessions are kept in the store that was given."""

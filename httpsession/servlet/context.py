@@ -12,9 +12,9 @@ from ..config import SessionConfig, SessionTrackingMode
 from ..events import Listener, Listeners
 from ..manager import SessionManager
 from ..middleware import SessionMiddleware
-from ..stores import SessionStore
+from ..stores import SessionStore, open_store
 from .cookie import SessionCookieConfig
-from .errors import IllegalStateException, Translated, translated
+from .errors import IllegalArgumentException, IllegalStateException, Translated, translated
 
 if TYPE_CHECKING:
     from _typeshed.wsgi import StartResponse, WSGIApplication, WSGIEnvironment
@@ -34,10 +34,18 @@ class ServletContext(Translated):
     def __init__(
         self, app: WSGIApplication, store: SessionStore | str | None = None, *, config: SessionConfig | None = None
     ) -> None:
-        """Wrap *app*; its sessions are kept in *store*, a store or its URL, or in memory if there is none."""
+        """Wrap *app*; its sessions are kept in *store*, a store or its URL, or in memory if there is none.
+
+        Raises:
+            IllegalArgumentException: *app* is no WSGI application, *store* no store, or *config* no SessionConfig.
+        """
+        if not callable(app):
+            raise IllegalArgumentException(f"a WSGI application can be called, {app!r} cannot")
         self._app = app
-        self._store = store
+        self._store = open_store("memory://" if store is None else store)
         self._config = SessionConfig() if config is None else config
+        if not isinstance(self._config, SessionConfig):
+            raise IllegalArgumentException(f"config is {config!r}, but must be a SessionConfig")
         self._default_modes = self._config.tracking_modes
         self._cookie = SessionCookieConfig(self._check_not_initialised, self._config.cookie)
         self._listeners: list[Listener] = []
@@ -101,6 +109,8 @@ class ServletContext(Translated):
             IllegalStateException: the context is initialised.
         """
         self._check_not_initialised()
+        if not isinstance(minutes, int):
+            raise IllegalArgumentException(f"the timeout is {minutes!r}, but must be a whole number of minutes")
         self._config = replace(self._config, max_inactive_interval=minutes * 60)
 
     def addListener(self, listener: Listener | type[Listener]) -> None:
@@ -111,7 +121,7 @@ class ServletContext(Translated):
             IllegalStateException: the context is initialised.
         """
         self._check_not_initialised()
-        instance = listener() if isinstance(listener, type) else listener
+        instance = listener() if isinstance(listener, type) and issubclass(listener, Listener) else listener
         Listeners([instance])  # which refuses what is none
         self._listeners.append(instance)
 

@@ -9,12 +9,14 @@ from .memory import MemoryStore
 __all__ = ["MemoryStore", "SessionStore", "Stored", "open_store"]
 
 
-def open_store(url: str) -> SessionStore:
-    """Open the store that *url* names: ``memory://``.
+def open_store(store: SessionStore | str) -> SessionStore:
+    """Open the store that a URL names: ``memory://``. What is a store already is given back.
 
     Raises:
-        ConfigError: no store has such a URL.
+        ConfigError: no store has such a URL, or *store* is neither URL nor store.
     """
-    if url == "memory://":
+    if store == "memory://":
         return MemoryStore()
-    raise ConfigError(f"the store is {url!r}, but must be a URL that names a store: memory://")
+    if isinstance(store, SessionStore):
+        return store
+    raise ConfigError(f"the store is {store!r}, but must be a SessionStore or the URL of one: memory://")

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from types import EllipsisType
-from typing import Protocol
+from typing import Protocol, runtime_checkable
 
 from ..attributes import Attributes
 from ..record import SessionRecord
@@ -33,6 +33,7 @@ class Changes:
     new_id: tuple[str, bytes] | None = None
 
 
+@runtime_checkable
 class SessionStore(Protocol):
     """Keeps sessions by key. It knows no HTTP and no listeners; time is an argument, in seconds since the epoch.
 

@@ -580,6 +580,20 @@ def test_unknown_url(url):
         open_store(url)
 
 
+@pytest.mark.parametrize("wrong", [None, 5, {}, object(), b"memory://", MemoryStore])
+def test_no_store(wrong):
+    """What is neither store nor URL is refused by name."""
+    with pytest.raises(ConfigError, match="must be a SessionStore or the URL of one") as caught:
+        open_store(wrong)
+    assert repr(wrong) in str(caught.value)
+
+
+def test_store_in_place_of_a_url():
+    """A store that is made already is taken as it is."""
+    store = MemoryStore()
+    assert open_store(store) is store
+
+
 def test_url():
     """memory:// is a store of its own each time."""
     assert isinstance(open_store("memory://"), MemoryStore)
