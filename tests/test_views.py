@@ -8,6 +8,7 @@ from concurrent.futures import ThreadPoolExecutor
 
 import bottle
 import django
+import falcon
 import flask
 import pytest
 from django.conf import settings
@@ -169,6 +170,24 @@ def django_application():
     return WSGIHandler()
 
 
+def falcon_application():
+    """Falcon: resources whose methods take the request and the response, by position."""
+
+    class Resource:
+        @session_attribute("login_member")
+        def on_get(self, request, response, login_member):
+            response.text = greeting(login_member)
+
+        @session_attribute("login_member", required=True, as_="member")
+        def on_get_strict(self, request, response, member):
+            response.text = greeting(member)
+
+    app = falcon.App()
+    app.add_route("/", Resource())
+    app.add_route("/strict", Resource(), suffix="strict")
+    return app
+
+
 @pytest.fixture(scope="module", autouse=True)
 def django_settings():
     """Set Django up, if nobody has, with the views of this module."""
@@ -188,6 +207,7 @@ APPLICATIONS = {
     "bottle": bottle_application,
     "pyramid": pyramid_application,
     "django": django_application,
+    "falcon": falcon_application,
 }
 
 
@@ -337,6 +357,19 @@ class TestOwnWays:
         """Django answers in plain text: nothing of a message becomes a page."""
         response = log_in(django_application()).get("/strict")
         assert (response.mimetype, response.text) == ("text/plain", MESSAGE)
+
+    def test_falcon(self, log_in):
+        """Falcon describes it in JSON, and its error handlers hear of it."""
+        app = falcon_application()
+        response = log_in(app).get("/strict", headers={"Accept": "application/json"})
+        assert (response.status_code, response.json["description"]) == (400, MESSAGE)
+
+        def handle(request, response, error, parameters):
+            response.status, response.text = error.status, f"handled: {error.description}"
+
+        app.add_error_handler(falcon.HTTPBadRequest, handle)
+        response = log_in(app).get("/strict")
+        assert (response.status_code, response.text) == (400, f"handled: {MESSAGE}")
 
     @pytest.mark.parametrize("application", ["wsgi", "werkzeug", "flask", "bottle", "pyramid", "django"])
     def test_name_is_escaped(self, log_in, application):

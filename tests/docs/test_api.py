@@ -1,6 +1,9 @@
 """The page about the API names everything public."""
 
+import inspect
+import operator
 import re
+from collections.abc import MutableMapping
 from pathlib import Path
 
 import pytest
@@ -8,6 +11,22 @@ import pytest
 import httpsession
 
 PAGE = (Path(__file__).parents[2] / "docs/reference/api.md").read_text()
+#: The members that are for the package itself.
+INTERNAL = {
+    httpsession.HttpSession: (
+        *("record", "previous_access", "invalidated_here"),
+        *("keep_journal", "take_back", "tell_unbound"),
+    ),
+    httpsession.RequestSession: (
+        *("arrived", "has_looked", "outer"),
+        *("commit", "abandon", "end", "store_keys"),
+    ),
+    httpsession.SessionManager: (
+        *("accesses", "codec", "is_shared", "listeners"),
+        *("find", "create", "rotate", "take_back", "bind_principal", "change_interval"),
+        *("end", "release", "start", "tell_store"),
+    ),
+}
 
 
 def words():
@@ -20,9 +39,17 @@ def test_name(name):
     assert name in words()
 
 
+def members(cls):
+    """Return the public members of a class, those that its objects get when they are made included."""
+    one = cls() if cls is httpsession.SessionManager else cls  # the other classes declare theirs
+    return {name for name in dir(one) if not name.startswith("_")}
+
+
 @pytest.mark.parametrize(
     "cls",
     [
+        *INTERNAL,
+        httpsession.Accessor,
         httpsession.SessionInfo,
         httpsession.SessionStats,
         httpsession.HttpSessionListener,
@@ -33,4 +60,26 @@ def test_name(name):
     ],
 )
 def test_members(cls):
-    assert {name for name in dir(cls) if not name.startswith("_")} <= words()
+    """Each member is on the page, or listed as one for the package itself; a mapping has those of every mapping."""
+    internal = {*INTERNAL.get(cls, ())}
+    of_mappings = {*dir(MutableMapping)} if issubclass(cls, MutableMapping) else set()
+    assert internal <= members(cls)
+    assert members(cls) - internal - of_mappings <= words()
+
+
+SIGNATURES = (
+    "get_session",
+    "session_attribute",
+    "SessionMiddleware",
+    "SessionManager",
+    "SessionManager.invalidate_all",
+)
+
+
+@pytest.mark.parametrize("name", SIGNATURES)
+def test_signature(name):
+    """The page gives the parameters as the code has them."""
+    documented = re.search(rf"`@?{name.rpartition('.')[2]}\((.*)\)`", PAGE)[1]
+    parameters = inspect.signature(operator.attrgetter(name)(httpsession)).parameters.values()
+    bare = [one.replace(annotation=inspect.Parameter.empty) for one in parameters if one.name != "self"]
+    assert f"({documented})" == str(inspect.Signature(bare))
