@@ -2,14 +2,18 @@
 
 from __future__ import annotations
 
+import json
 from collections import Counter
 
 import pytest
 
-from tests.oracle.__main__ import APIS, unused
+from tests.oracle import mutants
+from tests.oracle.__main__ import APIS, main, unused
 from tests.oracle.differences import DIFFERENCES
-from tests.oracle.replay import DEFAULT_FILES, Outcome, replay
-from tests.oracle.table import PAGE, rendered
+from tests.oracle.outcome import Outcome
+from tests.oracle.reasons import REASONS
+from tests.oracle.replay import DEFAULT_FILES, replay
+from tests.oracle.table import PAGE, rendered, used
 
 
 @pytest.fixture(scope="module")
@@ -56,3 +60,74 @@ def test_both_ways_to_ask_give_the_same(outcomes):
 def test_the_page_is_up_to_date(outcomes):
     """The documentation shows the differences as they are declared, and the figures of this very replay."""
     assert PAGE.read_text() == rendered(outcomes["native"]) + "\n"
+
+
+def test_every_number_is_explained():
+    """The page says of each D and R number in it what it means, and of no other."""
+    assert used() == set(REASONS)
+
+
+@pytest.mark.parametrize("mutant", mutants.MUTANTS, ids=lambda mutant: mutant.__name__)
+def test_what_is_wrong_is_found(mutant, monkeypatch):
+    """A package that does something else than Tomcat or the design's choice is told apart."""
+    mutant(monkeypatch)
+
+    assert replay(DEFAULT_FILES).different != []
+
+
+SCENARIO = DEFAULT_FILES[0].read_text().splitlines()[0]
+
+
+def test_blank_lines_are_skipped(tmp_path, capsys):
+    """A file may have blank lines; what it holds is summed up in one line."""
+    file = tmp_path / "some.jsonl"
+    file.write_text(f"\n{SCENARIO}\n  \n")
+
+    assert main([str(file)]) == 0
+    assert capsys.readouterr().out.startswith("1 scenarios (0 left out), ")
+
+
+def test_configurations_beside_the_file(tmp_path):
+    """The configurations are read from beside the file, if they are there."""
+    file = tmp_path / "some.jsonl"
+    file.write_text(SCENARIO)
+    (tmp_path / "configs.json").write_text('{"default": {}}')
+    assert main([str(file)]) == 0
+
+    (tmp_path / "configs.json").write_text('{"default": {"trackingModes": ["URL"], "contextPath": "/other"}}')
+    assert main([str(file)]) == 0, "this scenario has no session"
+
+    (tmp_path / "configs.json").write_text('{"other": {}}')
+    assert main([str(file)]) == 2
+
+
+@pytest.mark.parametrize(
+    ("text", "message"),
+    [
+        ("\n{", "line 2: no JSON: "),
+        ("[]", "line 1: no scenario: "),
+        ('{"name": "a", "configs": ["nobody"], "steps": []}', "line 1: unknown configuration 'nobody'"),
+        (json.dumps({**json.loads(SCENARIO), "configs": []}), "line 1: the scenario does not name its configuration "),
+        (None, "cannot be read: "),
+    ],
+)
+def test_what_is_no_recording(text, message, tmp_path, capsys):
+    """A file that cannot be played is an error of one line, which names the file and the line."""
+    file = tmp_path / "some.jsonl"
+    if text is not None:
+        file.write_text(text)
+
+    assert main([str(file)]) == 2
+    error = capsys.readouterr().err
+    assert error.startswith(str(file))
+    assert message in error
+    assert error.count("\n") == 1
+
+
+def test_nothing_to_play(tmp_path, capsys):
+    """A file without scenarios shows nothing, which is not enough."""
+    file = tmp_path / "some.jsonl"
+    file.write_text("\n")
+
+    assert main([str(file)]) == 1
+    assert capsys.readouterr().out.startswith("0 scenarios ")

@@ -6,9 +6,11 @@ import argparse
 import sys
 from pathlib import Path
 
+from .contexts import RecordingError
 from .differences import DIFFERENCES
 from .jakarta import Jakarta
-from .replay import DEFAULT_FILES, Outcome, replay
+from .outcome import Outcome
+from .replay import DEFAULT_FILES, replay
 from .servlet import Native
 from .table import rendered
 
@@ -16,26 +18,42 @@ from .table import rendered
 APIS = {"native": Native, "servlet": Jakarta}
 
 
-def main() -> int:
-    """Print what differs and a line that sums up; return 0 if nothing differs that is not declared."""
+def main(given: list[str] | None = None) -> int:
+    """Print what differs and a line that sums up.
+
+    Return 0 if nothing differs that is not declared, 1 if something does or nothing was played, and 2 if a recording
+    cannot be played.
+    """
     parser = argparse.ArgumentParser(prog="python -m tests.oracle", description=__doc__)
     parser.add_argument("files", nargs="*", type=Path, help="recordings; by default those of the repository")
     parser.add_argument("--api", choices=APIS, default="native", help="whose names to use; the package's by default")
     parser.add_argument("--table", action="store_true", help="print the table of differences for the documentation")
-    arguments = parser.parse_args()
+    arguments = parser.parse_args(given)
     api = APIS[arguments.api]
-    outcome = replay(arguments.files or DEFAULT_FILES, api)
+    try:
+        outcome = replay(arguments.files or DEFAULT_FILES, api)
+    except RecordingError as error:
+        print(error, file=sys.stderr)
+        return 2
     if arguments.table:
         print(rendered(outcome))
         return 0
-    for one in outcome.different:
-        print(f"{one.scenario}, request {one.request}, operation {one.op}: {one.kind} {one.what} {one.field}")
-        print(f"    recorded {one.recorded}\n    observed {one.observed}")
     stale = [] if arguments.files else unused(outcome, api)
+    report(outcome, stale)
+    return 1 if outcome.different or stale or not outcome.scenarios else 0
+
+
+def report(outcome: Outcome, stale: list[str]) -> None:
+    """Print what differs, which declared differences are *stale*, and a line that sums up."""
+    for one in outcome.different:
+        exchange = one.exchange
+        print(
+            f"{exchange.scenario}, request {exchange.number}, operation {one.op}: {one.kind} {one.what} {one.field}\n"
+            f"    recorded {one.recorded}\n    observed {one.observed}"
+        )
     for what in stale:
         print(f"declared, but does not occur: {what}")
     print(outcome.summary())
-    return 1 if outcome.different or stale else 0
 
 
 def unused(outcome: Outcome, api: type[Native] = Native) -> list[str]:

@@ -16,11 +16,32 @@ NEAR = 0.08
 SECOND = 1.5
 
 
+@dataclass(frozen=True, eq=False)
+class Exchange:
+    """A request, or a pass of the sweeper, as it was recorded and as it is observed; ids are numbered alike in both."""
+
+    scenario: str
+    number: int
+    #: The name of the configuration, what it says, and the context path.
+    config_name: str
+    config: dict[str, Any]
+    context: str
+    #: The path and the operations as they were sent.
+    path: str
+    ops: list[list[Any]]
+    recorded: dict[str, Any]
+    observed: dict[str, Any]
+    #: When each request up to this one began and ended.
+    times: list[tuple[float, float]]
+    #: What came before in the scenario.
+    earlier: tuple[Exchange, ...] = ()
+
+
 @dataclass(frozen=True)
 class Observation:
-    """One thing that was recorded and observed: the result of an operation, an event, a cookie."""
+    """One thing that was recorded and observed: the result of an operation, a field of an event or of a cookie."""
 
-    #: "result", "event", "cookie", "status", "location" or "sent".
+    #: "result", "event", "cookie", "status" or "location".
     kind: str
     #: The name of the operation, the event or the cookie.
     what: str
@@ -28,46 +49,47 @@ class Observation:
     field: str
     recorded: Any
     observed: Any
-    #: The operations of the request and the index of the one that this belongs to, if it belongs to one.
-    ops: tuple[Any, ...] = ()
+    exchange: Exchange
+    #: The index of the operation that this belongs to, if it belongs to one.
     op: int | None = None
-    #: The scenario, its configuration, the number of the request in it.
-    scenario: str = ""
-    config: str = ""
-    request: int = 0
-    path: str = ""
-    cookies: tuple[str, ...] = ()
-    #: Whether a request of the scenario has taken long, up to here.
-    has_slept: bool = False
+    #: The whole event or cookie, as recorded and as observed.
+    whole: tuple[Any, Any] = (None, None)
 
     @property
     def is_equal(self) -> bool:
         return bool(self.recorded == self.observed)
 
 
-def observations(
-    step: dict[str, Any], observed: dict[str, Any], times: list[tuple[float, float]], **about: Any
-) -> Iterator[Observation]:
-    """Go through what one request, or one pass of the sweeper, shows; *about* goes into each observation."""
-    recorded = step["observed"]
-    request = step.get("request", {"config": step.get("reap"), "path": "", "ops": []})
-    ops = tuple(tuple(op) for op in request["ops"])
-    about |= {"config": request["config"], "path": request["path"], "ops": ops}
-    about["cookies"] = tuple(recorded.get("sent_cookies", ()))
+def observations(exchange: Exchange) -> Iterator[Observation]:
+    """Go through what one request, or one pass of the sweeper, shows."""
+    recorded, observed = exchange.recorded, exchange.observed
+    assert recorded.get("sent_cookies") == observed.get("sent_cookies"), "other cookies were sent than those recorded"
     for at, (then, now) in enumerate(zip_longest(recorded.get("results", []), observed.get("results", []))):
-        both = _shapes(ops[at][0], *_moments(_plain(then), now, times))
-        yield Observation("result", ops[at][0], "", *both, op=at, **about)
+        name = exchange.ops[at][0]
+        both = _shapes(name, *_moments(_plain(then), now, exchange.times))
+        yield Observation("result", name, "", *both, exchange, at)
     for key in ("events_before", "events"):
-        for then, now in _aligned(recorded.get(key, []), observed.get(key, [])):
+        for then, now in aligned(recorded.get(key, []), observed.get(key, [])):
             some = then or now
             for field, *both in _fields(then, now):
-                yield Observation("event", some["event"], field, *both, op=some.get("op"), **about)
+                yield Observation("event", some["event"], field, *both, exchange, some.get("op"), (then, now))
     for then, now in zip_longest(recorded.get("set_cookies", []), observed.get("set_cookies", [])):
-        for field, *both in _fields(*_expiries(then, now, times)):
-            yield Observation("cookie", (then or now)["name"], field, *both, **about)
-    for key, kind in (("status", "status"), ("location", "location"), ("sent_cookies", "sent")):
+        for field, *both in _fields(*_expiries(then, now, exchange.times)):
+            yield Observation("cookie", (then or now)["name"], field, *both, exchange, whole=(then, now))
+    for key in ("status", "location"):
         if key in recorded or key in observed:
-            yield Observation(kind, key, "", recorded.get(key), observed.get(key), **about)
+            yield Observation(key, key, "", recorded.get(key), observed.get(key), exchange)
+
+
+def aligned(recorded: list[Any], observed: list[Any]) -> Iterator[tuple[Any, Any]]:
+    """Go through two lists of events together, so that one that is only in one of them does not shift the others."""
+    then, now = ([(one.get("op"), one["event"], one.get("name")) for one in some] for some in (recorded, observed))
+    for what, begin, end, start, stop in SequenceMatcher(None, then, now, autojunk=False).get_opcodes():
+        if what == "equal":
+            yield from zip(recorded[begin:end], observed[start:stop], strict=True)
+        else:
+            yield from ((one, None) for one in recorded[begin:end])
+            yield from ((None, one) for one in observed[start:stop])
 
 
 def _fields(recorded: Any, observed: Any) -> Iterator[tuple[str, Any, Any]]:
@@ -78,13 +100,6 @@ def _fields(recorded: Any, observed: Any) -> Iterator[tuple[str, Any, Any]]:
     flat = [{**one, **one.get("attributes", {})} for one in (recorded, observed)]
     for field in sorted({*flat[0], *flat[1]} - {"attributes"}):
         yield field, flat[0].get(field), flat[1].get(field)
-
-
-def _aligned(recorded: list[Any], observed: list[Any]) -> Iterator[tuple[Any, Any]]:
-    """Go through two lists of events together, so that one that is only in one of them does not shift the others."""
-    then, now = ([(one.get("op"), one["event"], one.get("name")) for one in some] for some in (recorded, observed))
-    for _, begin, end, start, stop in SequenceMatcher(None, then, now, autojunk=False).get_opcodes():
-        yield from zip_longest(recorded[begin:end], observed[start:stop])
 
 
 def _plain(result: Any) -> Any:

@@ -8,6 +8,11 @@ from typing import Any
 
 from httpsession import SessionConfig, SessionCookieConfig, SessionManager
 
+
+class RecordingError(Exception):
+    """What was given is no recording that could be played; the message names the file and the line."""
+
+
 RECORDINGS = Path(__file__).parent / "recordings"
 
 #: Configurations that stand for something only Tomcat has, and why they are not played.
@@ -23,14 +28,52 @@ LEFT_OUT = {
     "notify": "switches of Tomcat for what a rebinding of the same object tells listeners",
 }
 
-#: Settings of Tomcat's that this package has, too.
-COOKIE_SETTINGS: dict[str, dict[str, Any]] = {"samesite": {"same_site": "Lax"}, "slash": {"path": "/slash/"}}
+
+def parse(text: str, where: Path | str) -> Any:
+    """Return what *text*, which is JSON, says.
+
+    Raises:
+        RecordingError: it is none.
+    """
+    try:
+        return json.loads(text)
+    except ValueError as error:
+        raise RecordingError(f"{where}: no JSON: {error}") from error
 
 
-def load_configs() -> dict[str, dict[str, Any]]:
-    """Return what ``configs.json`` says."""
-    configs: dict[str, dict[str, Any]] = json.loads((RECORDINGS / "configs.json").read_text())
+def load_configs(folder: Path = RECORDINGS) -> dict[str, dict[str, Any]]:
+    """Return what the ``configs.json`` in *folder* says, or that of the repository if there is none.
+
+    Raises:
+        RecordingError: it is no JSON.
+    """
+    path = folder / "configs.json"
+    if not path.exists():
+        path = RECORDINGS / "configs.json"
+    configs: dict[str, dict[str, Any]] = parse(path.read_text(), path)
     return configs
+
+
+def tomcat_setting(recorded: dict[str, Any], element: str, name: str) -> Any:
+    """Return a setting of Tomcat's own, or None."""
+    return recorded.get("tomcat", {}).get(element, {}).get(name)
+
+
+def looks_first(recorded: dict[str, Any]) -> bool:
+    """Whether the container itself looks for the session at the start of each request: its authenticator does."""
+    valves = recorded.get("tomcat", {}).get("valves", ())
+    return not any("Authenticator" in valve["className"] and valve.get("cache") == "false" for valve in valves)
+
+
+def cookie_settings(name: str, recorded: dict[str, Any]) -> dict[str, Any]:
+    """Return the settings of Tomcat's for the cookie that this package has, too."""
+    settings: dict[str, Any] = {}
+    same_site = tomcat_setting(recorded, "cookieProcessor", "sameSiteCookies")
+    if same_site:
+        settings["same_site"] = same_site.capitalize()
+    if tomcat_setting(recorded, "context", "sessionCookiePathUsesTrailingSlash") == "true":
+        settings["path"] = f"{context_path(name, recorded)}/"
+    return settings
 
 
 def context_path(name: str, recorded: dict[str, Any]) -> str:
@@ -53,7 +96,7 @@ def session_config(name: str, recorded: dict[str, Any]) -> SessionConfig:
     attributes = dict(recorded.get("cookieAttributes", {}))
     if "SameSite" in attributes:
         settings["same_site"] = attributes.pop("SameSite")
-    settings |= COOKIE_SETTINGS.get(name, {})
+    settings |= cookie_settings(name, recorded)
     return SessionConfig(
         max_inactive_interval=recorded.get("sessionTimeout", 30) * 60,
         tracking_modes=recorded.get("trackingModes", ["COOKIE", "URL"]),

@@ -24,14 +24,14 @@ from httpsession.servlet import (
     SessionTrackingMode,
 )
 
-from .contexts import COOKIE_SETTINGS
+from .contexts import cookie_settings
 from .events import Binding, Listener
 from .servlet import Context, Native
 
 
-def container(name: str) -> SessionConfig:
+def container(name: str, recorded: dict[str, Any]) -> SessionConfig:
     """Return what Tomcat does for an application that says nothing; the Servlet API has no setters for most of it."""
-    cookie = Cookie(**{"same_site": None, **COOKIE_SETTINGS.get(name, {})})
+    cookie = Cookie(**{"same_site": None, **cookie_settings(name, recorded)})
     return SessionConfig(tracking_modes=["COOKIE", "URL"], cookie=cookie, expire_cookie=False, sweep_interval=None)
 
 
@@ -159,7 +159,7 @@ class Jakarta(Native):
     @staticmethod
     def context(application: Any, name: str, recorded: dict[str, Any], listeners: list[Any]) -> Context:
         """Return *application* with sessions, configured by the setters. Tomcat makes every cookie HttpOnly."""
-        context = ServletContext(application, config=container(name))
+        context = ServletContext(application, config=container(name, recorded))
         if "sessionTimeout" in recorded:
             context.setSessionTimeout(recorded["sessionTimeout"])
         if "trackingModes" in recorded:

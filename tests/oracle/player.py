@@ -5,39 +5,50 @@ from __future__ import annotations
 import re
 import threading
 from collections.abc import Iterator
-from dataclasses import dataclass, field
 from typing import Any
 from urllib.parse import unquote_to_bytes
 
 from freezegun.api import FrozenDateTimeFactory
 
-from .contexts import context_path
+from .compare import Exchange, aligned
+from .contexts import context_path, looks_first
 from .events import in_order
 from .servlet import Context, Native, Script, Stage
 
 #: Seconds that pass between two steps, and in each request.
 STEP, REQUEST = 0.2, 0.01
+#: The events that bring an id into being.
+_NAMING = ("sessionCreated", "sessionIdChanged")
 
 
-@dataclass
 class Ids:
-    """The ids of a scenario by the order in which they came into being."""
+    """The ids of a scenario by the numbers that they have in the recording."""
 
-    order: list[str] = field(default_factory=list)
+    def __init__(self) -> None:
+        self._ids: dict[str, str] = {}
+        self._new = 0
 
-    def note(self, events: list[dict[str, Any]]) -> None:
-        for event in events:
-            if event["event"] in ("sessionCreated", "sessionIdChanged") and event["session"] not in self.order:
-                self.order.append(event["session"])
+    def note(self, recorded: list[dict[str, Any]], observed: list[dict[str, Any]]) -> None:
+        """Number the ids that came into being in a request.
+
+        What was observed has the number of what was recorded in its place; an id that was not recorded has a name of
+        its own, and for one that was not observed stands one that nobody has.
+        """
+        for then, now in aligned(*([one for one in some if one["event"] in _NAMING] for some in (recorded, observed))):
+            if then is not None and then["session"] not in self._ids:
+                fresh = now is not None and now["session"] not in self._ids.values()
+                number = then["session"].strip("{ID}")
+                self._ids[then["session"]] = now["session"] if fresh else f"{number:F>32}"
+            if now is not None and now["session"] not in self._ids.values():
+                self._new += 1
+                self._ids[f"{{NEW{self._new}}}"] = now["session"]
 
     def put_in(self, text: str) -> str:
         """Return *text*, which is about to be sent, with real ids in it."""
 
         def real(match: re.Match[str]) -> str:
-            number = int(match[1])
-            if number > len(self.order):
-                return f"unseen-ID{number}"
-            return self.order[number - 1].lower() if match[2] else self.order[number - 1]
+            session_id = self._ids.get(f"{{ID{match[1]}}}", f"unseen-ID{match[1]}")
+            return session_id.lower() if match[2] and not session_id.startswith("unseen") else session_id
 
         return re.sub(r"\{ID([0-9]+)(:lower)?\}", real, text)
 
@@ -51,8 +62,8 @@ class Ids:
     def take_out(self, value: Any) -> Any:
         """Return *value*, which was observed, with numbers in place of ids."""
         if isinstance(value, str):
-            for number, session_id in enumerate(self.order, 1):
-                value = value.replace(session_id, f"{{ID{number}}}")
+            for name, session_id in self._ids.items():
+                value = value.replace(session_id, name)
             return value
         if isinstance(value, dict):
             return {self.take_out(key): self.take_out(one) for key, one in value.items()}
@@ -97,10 +108,13 @@ class Player:
         self._jars: dict[str, Jar] = {}
         self._contexts: dict[str, tuple[str, Context]] = {}
         #: When each request began and ended.
-        self.times: list[tuple[float, float]] = []
+        self._times: list[tuple[float, float]] = []
+        self._earlier: list[Exchange] = []
+        self._scenario = ""
 
-    def play(self, scenario: dict[str, Any]) -> Iterator[tuple[dict[str, Any], dict[str, Any]]]:
+    def play(self, scenario: dict[str, Any]) -> Iterator[Exchange]:
         """Go through the requests of *scenario*: what was recorded of each, and what is observed now."""
+        self._scenario = scenario["name"]
         for name in scenario["configs"]:
             recorded = self._configs[name]
             listeners = [self._api.LISTENER(self._stage.log, None), self._api.LISTENER(self._stage.log, "second")]
@@ -111,26 +125,34 @@ class Player:
             if "pause_ms" in step:
                 self._clock.tick(step["pause_ms"] / 1000)
             elif "reap" in step:
-                yield step, self._reap(step["reap"])
+                yield self._reap(step)
             else:
                 yield from self._requests(step.get("parallel", [step]))
         for _, context in self._contexts.values():
             self._stage.log.begin([])
             context.manager.close()
 
+    def _exchange(self, config: str, step: dict[str, Any], observed: dict[str, Any], sent: list[Any]) -> Exchange:
+        exchange = Exchange(
+            *(self._scenario, len(self._earlier) + 1, config, self._configs[config], self._contexts[config][0]),
+            *self._ids.take_out(sent),
+            *(step["observed"], self._ids.take_out(observed), list(self._times), tuple(self._earlier)),
+        )
+        self._earlier.append(exchange)
+        return exchange
+
     @staticmethod
     def _dispatch(environ: dict[str, Any], start_response: Any) -> Any:
         return environ["tests.oracle.script"](environ, start_response)
 
-    def _reap(self, config: str) -> dict[str, Any]:
+    def _reap(self, step: dict[str, Any]) -> Exchange:
         events: list[dict[str, Any]] = []
         self._stage.log.begin(events)
         self._stage.log.at(-1)
-        self._contexts[config][1].manager.sweep()
-        self._ids.note(events)
-        return {"events": self._ids.take_out(in_order(events))}
+        self._contexts[step["reap"]][1].manager.sweep()
+        return self._exchange(step["reap"], step, {"events": in_order(events)}, ["", []])
 
-    def _requests(self, steps: list[dict[str, Any]]) -> Iterator[tuple[dict[str, Any], dict[str, Any]]]:
+    def _requests(self, steps: list[dict[str, Any]]) -> Iterator[Exchange]:
         prepared = [self._prepare(step["request"]) for step in steps]
         self._stage.is_parallel = len(steps) > 1
         self._clock.tick(REQUEST / 2)
@@ -140,22 +162,26 @@ class Player:
         else:
             self._send_at_once(prepared)
         self._clock.tick(REQUEST / 2)
-        self.times += [(begin, self._clock().timestamp())] * len(steps)
-        for *_, script, _ in prepared:
-            self._ids.note(script.events)
-        for step, (_, _, script, answer) in zip(steps, prepared, strict=True):
+        self._times += [(begin, self._clock().timestamp())] * len(steps)
+        for step, (_, _, script, _) in zip(steps, prepared, strict=True):
+            recorded = step["observed"]
+            self._ids.note([*recorded.get("events_before", ()), *recorded["events"]], script.events)
+        for step, (config, _, script, answer) in zip(steps, prepared, strict=True):
             self._jars[step["request"]["client"]].store(self._ids.put_in_all(step["observed"]["set_cookies"]))
-            yield step, self._observed(script, answer)
+            sent = [answer.pop("target"), script.ops]
+            yield self._exchange(config, step, self._observed(script, answer), sent)
 
     def _prepare(self, request: dict[str, Any]) -> tuple[str, dict[str, Any], Script, dict[str, Any]]:
         target = self._ids.put_in(request["path"])
         jar = self._jars.setdefault(request["client"], Jar())
         cookies = jar.header(target) if request["cookies"] == "jar" else self._ids.put_in_all(request["cookies"])
         config = request["config"]
-        script = Script(self._stage, config, self._ids.put_in_all(request["ops"]), config != "nolookup", self._api)
+        script = Script(
+            self._stage, config, self._ids.put_in_all(request["ops"]), looks_first(self._configs[config]), self._api
+        )
         environ = self._environ(config, target, cookies, request.get("host", "app.example:8080"))
         environ["tests.oracle.script"] = script
-        return config, environ, script, {"sent_cookies": cookies}
+        return config, environ, script, {"sent_cookies": cookies, "target": target}
 
     def _environ(self, config: str, target: str, cookies: list[str], host: str) -> dict[str, Any]:
         mount = self._contexts[config][0]
@@ -213,8 +239,7 @@ class Player:
             observed["events_before"] = in_order(early)
         if script.location is not None:
             observed["location"] = script.location
-        taken_out: dict[str, Any] = self._ids.take_out(observed)
-        return taken_out
+        return observed
 
 
 def parsed(header: str) -> dict[str, Any]:

@@ -1,21 +1,19 @@
-"""Plays recordings and sums up how they compare."""
+"""Plays recordings and compares what is observed."""
 
 from __future__ import annotations
 
-import json
-from collections import Counter
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass, field
+from itertools import chain
 from pathlib import Path
 from typing import Any
 
 import freezegun
 from freezegun.api import FrozenDateTimeFactory
 
-from .compare import Observation, observations
-from .contexts import LEFT_OUT, RECORDINGS, load_configs
-from .differences import DIFFERENCES, Difference
+from .compare import observations
+from .contexts import LEFT_OUT, RECORDINGS, RecordingError, load_configs, parse
+from .outcome import Outcome
 from .player import Player
 from .servlet import Native
 
@@ -25,66 +23,52 @@ DEFAULT_FILES = tuple(sorted(RECORDINGS.glob("*.jsonl")))
 PAUSE = 10_000
 
 
-@dataclass
-class Outcome:
-    """How recordings compare."""
-
-    scenarios: int = 0
-    left_out: int = 0
-    compared: int = 0
-    equal: int = 0
-    declared: Counter[Difference] = field(default_factory=Counter)
-    different: list[Observation] = field(default_factory=list)
-
-    def add(self, found: Iterable[Observation]) -> None:
-        """Add the observations of one scenario."""
-        self.scenarios += 1
-        lasting: Difference | None = None
-        for one in found:
-            self.compared += 1
-            if one.is_equal:
-                self.equal += 1
-                continue
-            difference = next((known for known in DIFFERENCES if known.applies(one)), lasting)
-            if difference is None:
-                self.different.append(one)
-                continue
-            self.declared[difference] += 1
-            if difference.lasts:
-                lasting = difference
-
-    def summary(self) -> str:
-        """Return the one line that says it all."""
-        share = 100 * self.equal / max(self.compared, 1)
-        return (
-            f"{self.scenarios} scenarios ({self.left_out} left out), {self.compared} observations compared, "
-            f"{self.equal} equal ({share:.2f}%), {self.declared.total()} declared, {len(self.different)} different"
-        )
-
-
 def replay(files: Iterable[Path], api: type[Native] = Native) -> Outcome:
-    """Play all scenarios of *files*, but for those of configurations that are left out."""
-    outcome, configs = Outcome(), load_configs()
+    """Play all scenarios of *files*, but for those of configurations that are left out.
+
+    Raises:
+        RecordingError: a file cannot be read, or holds something else.
+    """
+    outcome = Outcome()
     with frozen_clock() as clock:
         for path in files:
-            for line in path.read_text().splitlines():
-                scenario = json.loads(line)
+            configs = load_configs(path.parent)
+            for scenario in scenarios(path, configs):
                 clock.tick(PAUSE)
                 if LEFT_OUT.keys() & set(scenario["configs"]):
                     outcome.left_out += 1
-                else:
-                    outcome.add(play(scenario, Player(configs, clock, api)))
+                    continue
+                exchanges = Player(configs, clock, api).play(scenario)
+                outcome.add(chain.from_iterable(map(observations, exchanges)))
     return outcome
 
 
-def play(scenario: dict[str, Any], player: Player) -> Iterator[Observation]:
-    """Go through the observations of one scenario."""
-    has_slept = False
-    for number, (step, observed) in enumerate(player.play(scenario), 1):
-        has_slept = has_slept or any(op[0] == "sleep" for op in step.get("request", {}).get("ops", ()))
-        yield from observations(
-            step, observed, player.times, scenario=scenario["name"], request=number, has_slept=has_slept
-        )
+def scenarios(path: Path, configs: dict[str, Any]) -> Iterator[dict[str, Any]]:
+    """Go through the scenarios of a file; blank lines are skipped."""
+    try:
+        lines = path.read_text().splitlines()
+    except (OSError, UnicodeDecodeError) as error:
+        raise RecordingError(f"{path}: cannot be read: {error}") from error
+    for number, line in enumerate(lines, 1):
+        if line.strip():
+            where = f"{path}, line {number}"
+            scenario = parse(line, where)
+            _check(scenario, configs, where)
+            yield scenario
+
+
+def _check(scenario: Any, configs: dict[str, Any], where: str) -> None:
+    """Raise if this is no scenario, or one of a configuration that nobody knows."""
+    if not isinstance(scenario, dict) or not {"name", "configs", "steps"} <= scenario.keys():
+        raise RecordingError(f"{where}: no scenario: that has a name, configs and steps")
+    for step in scenario["steps"]:
+        for each in step.get("parallel", [step]):
+            config = each.get("request", each).get("config", each.get("reap"))
+            if config is not None and config not in scenario["configs"]:
+                raise RecordingError(f"{where}: the scenario does not name its configuration {config!r}")
+    for name in scenario["configs"]:
+        if name not in configs:
+            raise RecordingError(f"{where}: unknown configuration {name!r}")
 
 
 @contextmanager

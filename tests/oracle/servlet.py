@@ -10,9 +10,7 @@ from typing import Any, ClassVar, Protocol
 from freezegun.api import FrozenDateTimeFactory
 
 from httpsession import (
-    HttpSession,
     IllegalStateError,
-    RequestSession,
     SessionManager,
     SessionMiddleware,
     request_session,
@@ -90,13 +88,13 @@ class Native:
     NOT_SHOWN: ClassVar[frozenset[str]] = frozenset()
 
     REQUEST: ClassVar[dict[str, Callable[..., Any]]] = {
-        "changeSessionId": RequestSession.change_session_id,
+        "changeSessionId": lambda request: request.change_session_id(),
         "getRequestedSessionId": lambda request: request.requested_session_id,
         "isRequestedSessionIdValid": lambda request: request.is_requested_session_id_valid,
         "isRequestedSessionIdFromCookie": lambda request: request.is_requested_session_id_from_cookie,
         "isRequestedSessionIdFromURL": lambda request: request.is_requested_session_id_from_url,
-        "encodeURL": RequestSession.encode_url,
-        "encodeRedirectURL": RequestSession.encode_redirect_url,
+        "encodeURL": lambda request, url: request.encode_url(url),
+        "encodeRedirectURL": lambda request, url: request.encode_redirect_url(url),
         "isCommitted": lambda request: request.is_committed,
     }
     SESSION: ClassVar[dict[str, Callable[..., Any]]] = {
@@ -104,10 +102,10 @@ class Native:
         "isNew": lambda session: session.is_new,
         "getMaxInactiveInterval": lambda session: session.max_inactive_interval,
         "setMaxInactiveInterval": lambda session, seconds: setattr(session, "max_inactive_interval", seconds),
-        "invalidate": HttpSession.invalidate,
-        "getAttribute": HttpSession.get_attribute,
-        "setAttribute": HttpSession.set_attribute,
-        "removeAttribute": HttpSession.remove_attribute,
+        "invalidate": lambda session: session.invalidate(),
+        "getAttribute": lambda session, name: session.get_attribute(name),
+        "setAttribute": lambda session, name, value: session.set_attribute(name, value),
+        "removeAttribute": lambda session, name: session.remove_attribute(name),
         "getAttributeNames": lambda session: session.attribute_names,
         "getCreationTime": lambda session: session.creation_time,
         "getLastAccessedTime": lambda session: session.last_accessed_time,
@@ -163,7 +161,7 @@ class Script:
         self.events: list[dict[str, Any]] = []
         self._stage = stage
         self._config = config
-        self._ops = ops
+        self.ops = ops
         self._looks_first = looks_first
         self._api_type = api
         self._session: Any = None
@@ -178,7 +176,7 @@ class Script:
         if self._looks_first:
             self._api.get_session(False)
         try:
-            for number, op in enumerate(self._ops):
+            for number, op in enumerate(self.ops):
                 self._stage.log.at(number)
                 self.results.append(self._run(*op))
                 if self._goes_out(op[0]):

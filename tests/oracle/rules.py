@@ -1,0 +1,323 @@
+"""For each difference from Tomcat, whether an observation shows it: Tomcat's way there, the design's choice here.
+
+Each rule says both what was recorded and, as exactly as it can be told, what must be observed instead.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+from typing import Any
+from urllib.parse import unquote, urlsplit
+
+from . import model
+from .compare import Exchange, Observation
+from .contexts import looks_first, tomcat_setting
+
+#: Operations that tell which id the client sent and which session that opens.
+IDENTIFYING = (
+    "getSession",
+    "getRequestedSessionId",
+    "isRequestedSessionIdValid",
+    "isRequestedSessionIdFromCookie",
+    "isRequestedSessionIdFromURL",
+)
+ENCODING = ("encodeURL", "encodeRedirectURL")
+COMMITTING = ("flushBuffer", "sendRedirect", "sendError")
+NOT_ALLOWED = {"throws": "IllegalStateException"}
+
+
+def _is_missing(one: Observation, what: str) -> bool:
+    """Whether an event or a cookie was recorded that is not observed."""
+    return what in (one.what, one.kind) and one.field == "presence" and one.observed is None
+
+
+def _returned(result: Any) -> Any:
+    return result.get("returns") if isinstance(result, dict) else None
+
+
+def _has_happened(one: Observation, *names: str) -> bool:
+    """Whether one of the operations *names* came before in the request, and went well in both."""
+    return next(_happened(one, *names), None) is not None
+
+
+def _happened(one: Observation, *names: str) -> Iterator[int]:
+    end = len(one.exchange.ops) if one.op is None else one.op
+    for at, op in enumerate(one.exchange.ops[:end]):
+        results = [side["results"][at] for side in (one.exchange.recorded, one.exchange.observed)]
+        if op[0] in names and all("void" in result or "returns" in result for result in results):
+            yield at
+
+
+def _argument(one: Observation, number: int = 1) -> Any:
+    assert one.op is not None
+    return one.exchange.ops[one.op][number]
+
+
+def _is_as_reckoned(one: Observation) -> bool:
+    assert one.op is not None
+    return bool(model.expected(one.exchange, one.op) == one.observed)
+
+
+def replaced_value(one: Observation) -> bool:
+    """The old value is what the new one, told first that it is bound, has seen under the name."""
+    if (one.what, one.field) != ("attributeReplaced", "value") or one.op is None:
+        return False
+    event = one.whole[0]
+    bound = [
+        before["visible"]
+        for before in one.exchange.recorded["events"]
+        if before["event"] == "valueBound" and (before["op"], before["name"]) == (one.op, event["name"])
+    ]
+    new = _argument(one, 2)
+    return isinstance(new, dict) and one.recorded == {"binding": new["binding"]} and [one.observed] == bound
+
+
+def unbound_value(one: Observation) -> bool:
+    """The value is the object that hears of it, and it was replaced, not removed."""
+    if (one.what, one.field) != ("valueUnbound", "value") or one.op is None:
+        return False
+    is_replaced = one.exchange.ops[one.op][0] == "setAttribute" and _argument(one, 2) is not None
+    return is_replaced and one.recorded is None and one.observed == {"binding": one.whole[0]["object"]}
+
+
+def cookie_of_the_dead(one: Observation) -> bool:
+    """The recorded cookie has an id that the request gave out and, in both, invalidated; no other is due."""
+    if not _is_missing(one, "cookie"):
+        return False
+    session_id, sides = one.recorded["value"], (one.exchange.recorded, one.exchange.observed)
+    return model.states(one.exchange)[-1].session is None and all(
+        session_id in model.issued(side) and session_id in _invalidated(one.exchange, side) for side in sides
+    )
+
+
+def _invalidated(exchange: Exchange, side: dict[str, Any]) -> set[str]:
+    ended = (event for event in side["events"] if event["event"] == "sessionDestroyed")
+    return {event["session"] for event in ended if model.is_invalidation(exchange, event)}
+
+
+def requested_id_stays(one: Observation) -> bool:
+    """It was the latest new id; it is what the client sent."""
+    if one.what != "getRequestedSessionId":
+        return False
+    changes = [one.exchange.recorded["results"][at] for at in _happened(one, "changeSessionId")]
+    return changes[-1:] == [one.recorded] and _is_as_reckoned(one)
+
+
+def requested_id_is_dead(one: Observation) -> bool:
+    """The new id was taken for the requested one; what the client sent, if it sent any, is dead since the change."""
+    if one.what != "isRequestedSessionIdValid" or not _has_happened(one, "changeSessionId"):
+        return False
+    return (one.recorded, one.observed) == ({"returns": True}, {"returns": False}) and _is_as_reckoned(one)
+
+
+def change_after_commit(one: Observation) -> bool:
+    """The id changed after the headers had gone out; it is refused, so that no event comes of it."""
+    if one.op is None or not _has_happened(one, *COMMITTING):
+        return False
+    is_change = _is_missing(one, "sessionIdChanged") or one.what == "changeSessionId"
+    recorded, observed = (side["results"][one.op] for side in (one.exchange.recorded, one.exchange.observed))
+    return is_change and _returned(recorded) is not None and observed == NOT_ALLOWED
+
+
+def cookie_after_reset(one: Observation) -> bool:
+    """The cookie is that of the request's session, which had its id before the reset."""
+    if one.kind != "cookie" or one.field != "presence" or one.recorded is not None:
+        return False
+    resets = list(_happened(one, "reset"))
+    session_id = model.states(one.exchange)[-1].session
+    issues = [event["op"] for event in one.exchange.observed["events"] if session_id == event["session"]]
+    config = one.exchange.config
+    path = config.get("cookie", {}).get("path") or one.exchange.context or "/"
+    if not resets or not issues or session_id not in model.issued(one.exchange.observed):
+        return False
+    cookie = one.observed
+    identity = (cookie["name"], cookie["value"], cookie["attributes"].get("Path", "").rstrip("/") or "/")
+    return issues[0] < resets[-1] and identity == (model.cookie_name(config), session_id, path.rstrip("/") or "/")
+
+
+def _is_encoded_there(one: Observation) -> bool:
+    """Whether Tomcat has put the id of the request's session into a URL of the application."""
+    if one.what not in ENCODING or not isinstance(_returned(one.observed), str) or one.op is None:
+        return False
+    session_id = model.states(one.exchange)[one.op].session
+    if session_id is None or session_id in model.in_cookies(one.exchange):
+        return False
+    return _returned(one.recorded) in model.tomcat_encoded(one.exchange, _argument(one), session_id)
+
+
+def _is_encoded_here(one: Observation) -> bool:
+    assert one.op is not None
+    session_id = model.states(one.exchange)[one.op].session
+    assert session_id is not None
+    return bool(_returned(one.observed) == model.encoded(one.exchange, _argument(one), session_id))
+
+
+def empty_url(one: Observation) -> bool:
+    """It was the URL of the directory, with the id; it stays empty."""
+    if one.what != "encodeURL" or _argument(one) != "" or one.observed != {"returns": ""} or one.op is None:
+        return False
+    session_id = model.states(one.exchange)[one.op].session
+    return str(_returned(one.recorded)).endswith(f"/;{model.parameter(one.exchange.config)}={session_id}")
+
+
+def url_with_id(one: Observation) -> bool:
+    """The old id is taken out, and that of the session put to the end of the path."""
+    mark = f";{model.parameter(one.exchange.config)}="
+    return _is_encoded_there(one) and mark in model.split_url(_argument(one))[0] and _is_encoded_here(one)
+
+
+def url_without_path(one: Observation) -> bool:
+    """The URL ends with the host, but for a query or a fragment; a slash comes before the id."""
+    if not _is_encoded_there(one):
+        return False
+    parts = urlsplit(_argument(one))
+    return bool(parts.netloc) and not parts.path and _is_encoded_here(one)
+
+
+def url_of_the_context(one: Observation) -> bool:
+    """The path is that of the context; a slash comes before the id."""
+    if not _is_encoded_there(one):
+        return False
+    return model.is_context_path(one.exchange, model.split_url(_argument(one))[0]) and _is_encoded_here(one)
+
+
+def parameter_behind_the_context(one: Observation) -> bool:
+    """The context path is followed by a parameter; the URL comes back unchanged."""
+    if not _is_encoded_there(one) or not one.exchange.context:
+        return False
+    path = unquote(urlsplit(_argument(one)).path)
+    return path.startswith(f"{one.exchange.context};") and _returned(one.observed) == _argument(one)
+
+
+def throwing_value(one: Observation) -> bool:
+    """The value that was told in both is one that throws; the caller hears of it."""
+    if one.what != "setAttribute" or one.recorded != {"void": True} or one.op is None:
+        return False
+    told = [event for event in one.exchange.observed["events"] if event["op"] == one.op][-1:]
+    return one.observed == {"throws": "UnsupportedOperationException"} and any(
+        event["event"] == f"value{how.capitalize()}" and event["object"] == label
+        for event in told
+        for label, how in _throwing(one.exchange)
+    )
+
+
+def _throwing(exchange: Exchange) -> Iterator[tuple[str, str]]:
+    """Go through the values that throw, as far as they have been mentioned, and when they do."""
+    for each in (*exchange.earlier, exchange):
+        for op in each.ops:
+            if op[0] == "setAttribute" and isinstance(op[2], dict) and "fail" in op[2]:
+                yield op[2]["binding"], op[2]["fail"]
+
+
+def _is_identifying(one: Observation) -> bool:
+    """Whether the result tells which id counts, and is what it must be if the first valid one does."""
+    return one.kind == "result" and one.what in IDENTIFYING and _is_as_reckoned(one)
+
+
+def several_ids_in_url(one: Observation) -> bool:
+    """The URL has several ids, of which the last is not the one that counts; no cookie has one that is valid."""
+    ids = model.in_url(one.exchange)
+    joined = model.joined(one.exchange)
+    return (
+        len(ids) > 1
+        and model.requested(one.exchange) != ids[-1]
+        and (joined is None or joined not in model.in_cookies(one.exchange))
+        and _is_identifying(one)
+    )
+
+
+def dead_cookie_and_url(one: Observation) -> bool:
+    """The id that counts is the URL's, since those in cookies are dead."""
+    joined, cookies = model.joined(one.exchange), model.in_cookies(one.exchange)
+    return joined is not None and bool(cookies) and joined not in cookies and _is_identifying(one)
+
+
+def several_cookies(one: Observation) -> bool:
+    """The client sent several ids in cookies and none is valid; it was the last, it is the first."""
+    cookies = model.in_cookies(one.exchange)
+    if one.what != "getRequestedSessionId" or len(cookies) < 2 or model.joined(one.exchange) is not None:
+        return False
+    return (one.recorded, one.observed) == ({"returns": cookies[-1]}, {"returns": cookies[0]})
+
+
+def path_parameters(one: Observation) -> bool:
+    """All parameters were hidden; only the session's is, where URLs are tracked."""
+    if one.what != "getPathInfo":
+        return False
+    path = unquote(one.exchange.path.partition("?")[0])
+    info = path.removeprefix(f"{one.exchange.context}/op")
+    left = info
+    if model.tracks(one.exchange.config, "URL"):
+        left = re.sub(f";{re.escape(model.parameter(one.exchange.config))}=[^;/]*", "", info)
+    hidden = re.sub(";[^/]*", "", info)
+    return (_returned(one.recorded), one.observed) == (hidden or None, {"returns": left or None})
+
+
+def last_accessed_time(one: Observation) -> bool:
+    """It lies in the session's previous request, at its start; or where that made the session."""
+    if one.what != "getLastAccessedTime" or one.op is None:
+        return False
+    session_id = model.states(one.exchange)[one.op].variable
+    previous = next(model.accesses(one.exchange, str(session_id)), None)
+    if previous is None:
+        return False
+    moment = _returned(one.observed)
+    number, _, where = str(moment["moment"] if isinstance(moment, dict) else moment).partition(".")
+    has_created = session_id in model.states(previous)[-1].created
+    return number == f"R{previous.number}" and (where in ("", "start") or (has_created and where == "middle"))
+
+
+def _is_gone_there(one: Observation) -> bool:
+    """Whether a session has timed out in the recording alone: its end, of which here nobody hears."""
+    if not _is_missing(one, "sessionDestroyed") or model.is_invalidation(one.exchange, one.recorded):
+        return False
+    return one.recorded["session"] in {*model.alive(one.exchange), *model.issued(one.exchange.observed)}
+
+
+def unasked_access(one: Observation) -> bool:
+    """The container does not look for sessions itself, and the latest request of this one did not, either."""
+    if not _is_gone_there(one) or looks_first(one.exchange.config):
+        return False
+    latest = next(model.accesses(one.exchange, one.recorded["session"]), None)
+    return latest is not None and all(op[0] not in ("getSession", "changeSessionId") for op in latest.ops)
+
+
+def session_in_use(one: Observation) -> bool:
+    """This request of the session, or its latest before, has taken long."""
+    if not _is_gone_there(one):
+        return False
+    latest = next(model.accesses(one.exchange, one.recorded["session"]), None)
+    requests = [one.exchange] if latest is None else [one.exchange, latest]
+    return any(op[0] == "sleep" for exchange in requests for op in exchange.ops)
+
+
+def timeout_of_zero(one: Observation) -> bool:
+    """The application's timeout is zero, which was minus one minute."""
+    both = one.recorded, one.observed
+    is_zero = one.what == "getMaxInactiveInterval" and one.exchange.config.get("sessionTimeout") == 0
+    return is_zero and both == ({"returns": -60}, {"returns": 0})
+
+
+def expires_at_the_epoch(one: Observation) -> bool:
+    """The cookie is to go at once; it was ten seconds after the epoch."""
+    if (one.kind, one.field) != ("cookie", "Expires") or one.exchange.config.get("cookie", {}).get("max-age") != 0:
+        return False
+    return (one.recorded, one.observed) == ("Thu, 01 Jan 1970 00:00:10 GMT", "Thu, 01 Jan 1970 00:00:00 GMT")
+
+
+def quoted_id(one: Observation) -> bool:
+    """The client sent an id in quotes, which is none: what is requested has the quotes in it, and opens nothing."""
+    is_quoted = any(value.startswith('"') for value in model.in_cookies(one.exchange))
+    return is_quoted and _is_identifying(one)
+
+
+def cookie_configuration(one: Observation) -> bool:
+    """The name is that of the cookies, and they are HttpOnly; a path is there if a setting of Tomcat's has made it."""
+    if one.what != "getSessionCookieConfig":
+        return False
+    recorded = _returned(one.recorded) or {}
+    expected = {**recorded, "name": model.cookie_name(one.exchange.config), "httpOnly": True}
+    if tomcat_setting(one.exchange.config, "context", "sessionCookiePathUsesTrailingSlash") == "true":
+        expected["path"] = f"{one.exchange.context}/"
+    return bool(_returned(one.observed) == expected and recorded.get("httpOnly") is False)
