@@ -34,7 +34,9 @@ class Exchange:
     #: When each request up to this one began and ended.
     times: list[tuple[float, float]]
     #: What came before in the scenario.
-    earlier: tuple[Exchange, ...] = ()
+    earlier: tuple[Exchange, ...]
+    #: All that were sent at the same time, this one among them.
+    together: list[Exchange]
 
 
 @dataclass(frozen=True)

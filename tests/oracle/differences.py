@@ -12,7 +12,7 @@ from .compare import Observation
 ATTRIBUTES = frozenset(
     (
         *("getAttribute", "getAttributeNames", "attributeAdded", "attributeReplaced", "attributeRemoved"),
-        *("valueBound", "valueUnbound"),
+        *("valueBound", "valueUnbound", "sessionDestroyed", "increment"),
     )
 )
 #: What shows which session a request has, and what is in it.

@@ -75,7 +75,8 @@ def alive(exchange: Exchange) -> frozenset[str]:
     for before in exchange.earlier:
         if before.config_name == exchange.config_name:
             for event in events(before.observed):
-                _follow(ids, event)
+                if before not in exchange.together or event["event"] == "sessionCreated":
+                    _follow(ids, event)
     expired = (e for e in events(exchange.observed) if not is_invalidation(exchange, e))
     return frozenset(ids - {e["session"] for e in expired if e["event"] == "sessionDestroyed"})
 
@@ -143,6 +144,15 @@ class State:
             self.created.add(new)
 
 
+def at_commit(exchange: Exchange) -> State:
+    """Return what the headers of the response found when they went out."""
+    found = states(exchange)
+    for at, (op, result) in enumerate(zip(exchange.ops, exchange.observed["results"], strict=False)):
+        if op[0] in ("flushBuffer", "sendRedirect", "sendError") and "void" in result:
+            return found[at]
+    return found[-1]
+
+
 @lru_cache(maxsize=1024)
 def states(exchange: Exchange, is_observed: bool = True) -> list[State]:
     """Return what each operation finds: the last one is what the end of the request finds."""
@@ -195,7 +205,8 @@ def _is_new(_: Exchange, state: State, __: State) -> Any:
 def _encode(exchange: Exchange, state: State, _: State, url: str) -> Any:
     if not tracks(exchange.config, "URL") or state.session is None or requested(exchange) in in_cookies(exchange):
         return url
-    return UNKNOWN if urlsplit(url).netloc or ".." in url else encoded(exchange, url, state.session)
+    is_plain = re.match(r"[a-z0-9]+(?:[/;?#]|\Z)", str(url)) or str(url).startswith(f"{exchange.context}/op")
+    return encoded(exchange, url, state.session) if is_plain else UNKNOWN
 
 
 _RULES: dict[str, Any] = {
@@ -213,6 +224,11 @@ _RULES: dict[str, Any] = {
 }
 
 
+def has_no_path(url: str) -> bool:
+    """Whether a URL, without query and fragment, ends with its host."""
+    return re.fullmatch("(?:[A-Za-z0-9+.-]+:)?//[^/]*", url) is not None
+
+
 def split_url(url: str) -> tuple[str, str]:
     """Return a URL up to the end of its path, and its query and fragment."""
     end = min(at for at in (url.find("?"), url.find("#"), len(url)) if at >= 0)
@@ -227,7 +243,7 @@ def encoded(exchange: Exchange, url: str, session_id: str) -> str:
     name = parameter(exchange.config)
     path, rest = split_url(url)
     path = re.sub(f";{re.escape(name)}=[^;/]*", "", path)
-    if (urlsplit(path).netloc and not urlsplit(path).path) or is_context_path(exchange, path):
+    if has_no_path(path) or absolute_path(exchange, path) == exchange.context != "":
         path += "/"
     return f"{path};{name}={session_id}{rest}"
 
@@ -239,13 +255,16 @@ def tomcat_encoded(exchange: Exchange, url: str, session_id: str) -> set[str]:
     """
     path, rest = split_url(url)
     plain = f"{path};{parameter(exchange.config)}={session_id}{rest}"
-    return {plain, plain + "/"} if urlsplit(url).netloc and not urlsplit(url).path else {plain}
+    return {plain, plain + "/"} if has_no_path(path) else {plain}
 
 
-def is_context_path(exchange: Exchange, path: str) -> bool:
-    """Whether a path leads to where the application is mounted, without a slash behind it."""
+def absolute_path(exchange: Exchange, url: str) -> str | None:
+    """Return the path of *url*, taken relative to the request and decoded, or None if it is no URL."""
     base = f"//host{exchange.path.partition('?')[0]}"
-    return bool(exchange.context) and unquote(urlsplit(urljoin(base, path)).path) == exchange.context
+    try:
+        return unquote(urlsplit(urljoin(base, url)).path)
+    except ValueError:
+        return None
 
 
 def accesses(exchange: Exchange, session_id: str) -> Iterator[Exchange]:

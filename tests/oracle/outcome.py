@@ -32,7 +32,7 @@ def ids_sent(one: Observation) -> set[str]:
 def is_as_reckoned(one: Observation) -> bool:
     """Whether a consequence is what it must be here, as far as that can be told."""
     if one.kind == "cookie":
-        session_id = model.states(one.exchange)[-1].session
+        session_id = model.at_commit(one.exchange).session
         due = session_id if session_id in model.issued(one.exchange.observed) else None
         return one.field in ("presence", "value") and due == (one.whole[1] or {}).get("value")
     if one.kind != "result" or one.op is None:

@@ -132,13 +132,16 @@ class Player:
             self._stage.log.begin([])
             context.manager.close()
 
-    def _exchange(self, config: str, step: dict[str, Any], observed: dict[str, Any], sent: list[Any]) -> Exchange:
+    def _exchange(
+        self, config: str, step: dict[str, Any], observed: dict[str, Any], sent: list[Any], together: list[Exchange]
+    ) -> Exchange:
         exchange = Exchange(
             *(self._scenario, len(self._earlier) + 1, config, self._configs[config], self._contexts[config][0]),
             *self._ids.take_out(sent),
-            *(step["observed"], self._ids.take_out(observed), list(self._times), tuple(self._earlier)),
+            *(step["observed"], self._ids.take_out(observed), list(self._times), tuple(self._earlier), together),
         )
         self._earlier.append(exchange)
+        together.append(exchange)
         return exchange
 
     @staticmethod
@@ -150,7 +153,7 @@ class Player:
         self._stage.log.begin(events)
         self._stage.log.at(-1)
         self._contexts[step["reap"]][1].manager.sweep()
-        return self._exchange(step["reap"], step, {"events": in_order(events)}, ["", []])
+        return self._exchange(step["reap"], step, {"events": in_order(events)}, ["", []], [])
 
     def _requests(self, steps: list[dict[str, Any]]) -> Iterator[Exchange]:
         prepared = [self._prepare(step["request"]) for step in steps]
@@ -166,10 +169,12 @@ class Player:
         for step, (_, _, script, _) in zip(steps, prepared, strict=True):
             recorded = step["observed"]
             self._ids.note([*recorded.get("events_before", ()), *recorded["events"]], script.events)
+        together: list[Exchange] = []
         for step, (config, _, script, answer) in zip(steps, prepared, strict=True):
             self._jars[step["request"]["client"]].store(self._ids.put_in_all(step["observed"]["set_cookies"]))
             sent = [answer.pop("target"), script.ops]
-            yield self._exchange(config, step, self._observed(script, answer), sent)
+            self._exchange(config, step, self._observed(script, answer), sent, together)
+        yield from together
 
     def _prepare(self, request: dict[str, Any]) -> tuple[str, dict[str, Any], Script, dict[str, Any]]:
         target = self._ids.put_in(request["path"])

@@ -8,7 +8,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator
 from typing import Any
-from urllib.parse import unquote, urlsplit
+from urllib.parse import unquote
 
 from . import model
 from .compare import Exchange, Observation
@@ -86,7 +86,7 @@ def cookie_of_the_dead(one: Observation) -> bool:
     if not _is_missing(one, "cookie"):
         return False
     session_id, sides = one.recorded["value"], (one.exchange.recorded, one.exchange.observed)
-    return model.states(one.exchange)[-1].session is None and all(
+    return model.at_commit(one.exchange).session is None and all(
         session_id in model.issued(side) and session_id in _invalidated(one.exchange, side) for side in sides
     )
 
@@ -125,7 +125,7 @@ def cookie_after_reset(one: Observation) -> bool:
     if one.kind != "cookie" or one.field != "presence" or one.recorded is not None:
         return False
     resets = list(_happened(one, "reset"))
-    session_id = model.states(one.exchange)[-1].session
+    session_id = model.at_commit(one.exchange).session
     issues = [event["op"] for event in one.exchange.observed["events"] if session_id == event["session"]]
     config = one.exchange.config
     path = config.get("cookie", {}).get("path") or one.exchange.context or "/"
@@ -141,7 +141,7 @@ def _is_encoded_there(one: Observation) -> bool:
     if one.what not in ENCODING or not isinstance(_returned(one.observed), str) or one.op is None:
         return False
     session_id = model.states(one.exchange)[one.op].session
-    if session_id is None or session_id in model.in_cookies(one.exchange):
+    if not isinstance(_argument(one), str) or session_id is None or session_id in model.in_cookies(one.exchange):
         return False
     return _returned(one.recorded) in model.tomcat_encoded(one.exchange, _argument(one), session_id)
 
@@ -171,22 +171,22 @@ def url_without_path(one: Observation) -> bool:
     """The URL ends with the host, but for a query or a fragment; a slash comes before the id."""
     if not _is_encoded_there(one):
         return False
-    parts = urlsplit(_argument(one))
-    return bool(parts.netloc) and not parts.path and _is_encoded_here(one)
+    return model.has_no_path(model.split_url(_argument(one))[0]) and _is_encoded_here(one)
 
 
 def url_of_the_context(one: Observation) -> bool:
     """The path is that of the context; a slash comes before the id."""
     if not _is_encoded_there(one):
         return False
-    return model.is_context_path(one.exchange, model.split_url(_argument(one))[0]) and _is_encoded_here(one)
+    path = model.absolute_path(one.exchange, _argument(one))
+    return bool(one.exchange.context) and path == one.exchange.context and _is_encoded_here(one)
 
 
 def parameter_behind_the_context(one: Observation) -> bool:
     """The context path is followed by a parameter; the URL comes back unchanged."""
     if not _is_encoded_there(one) or not one.exchange.context:
         return False
-    path = unquote(urlsplit(_argument(one)).path)
+    path = model.absolute_path(one.exchange, _argument(one)) or ""
     return path.startswith(f"{one.exchange.context};") and _returned(one.observed) == _argument(one)
 
 
@@ -245,13 +245,14 @@ def path_parameters(one: Observation) -> bool:
     """All parameters were hidden; only the session's is, where URLs are tracked."""
     if one.what != "getPathInfo":
         return False
-    path = unquote(one.exchange.path.partition("?")[0])
+    path = one.exchange.path.partition("?")[0]
     info = path.removeprefix(f"{one.exchange.context}/op")
     left = info
     if model.tracks(one.exchange.config, "URL"):
         left = re.sub(f";{re.escape(model.parameter(one.exchange.config))}=[^;/]*", "", info)
     hidden = re.sub(";[^/]*", "", info)
-    return (_returned(one.recorded), one.observed) == (hidden or None, {"returns": left or None})
+    both = one.recorded, one.observed
+    return both == ({"returns": unquote(hidden) or None}, {"returns": unquote(left) or None})
 
 
 def last_accessed_time(one: Observation) -> bool:
@@ -288,7 +289,7 @@ def session_in_use(one: Observation) -> bool:
     if not _is_gone_there(one):
         return False
     latest = next(model.accesses(one.exchange, one.recorded["session"]), None)
-    requests = [one.exchange] if latest is None else [one.exchange, latest]
+    requests = [*one.exchange.together, *([] if latest is None else [latest])]
     return any(op[0] == "sleep" for exchange in requests for op in exchange.ops)
 
 
