@@ -7,6 +7,7 @@ from collections import deque
 from collections.abc import Callable, Iterable, Sequence
 from typing import Protocol
 
+from . import forks
 from .ids import key_of
 
 #: A request that ended without asking for its session: the ids it carried, when it arrived, when it ended.
@@ -39,6 +40,11 @@ class Accesses:
         self.ended: deque[Note] = deque()
         #: What remains to be done for responses that nobody closed.
         self.dropped: deque[Callable[[], None]] = deque()
+        self.start_anew()
+        forks.register(self)
+
+    def start_anew(self) -> None:
+        """Be free for all, at the beginning and in the child of a fork."""
         self._telling = threading.Lock()
 
     def in_use(self) -> dict[bytes, float]:

@@ -11,13 +11,14 @@ from functools import partial
 from types import TracebackType
 from typing import TYPE_CHECKING, Self
 
+from . import forks
 from .accesses import Accesses
 from .attributes import Attributes
 from .config import SessionConfig
 from .errors import ConfigError, InvalidSessionError, TooManySessionsError
 from .events import Listener, Listeners, call_all
 from .ids import key_of, new_id
-from .record import SessionInfo, SessionRecord
+from .record import Rotation, SessionInfo, SessionRecord
 from .session import HttpSession
 from .stores import SessionStore, Stored, open_store
 from .stores.base import Changes
@@ -46,17 +47,6 @@ class SessionStats:
     evicted: int
     #: Sessions refused because there were too many.
     rejected: int
-
-
-@dataclass(frozen=True, slots=True)
-class Rotation:
-    """A change of the id, and what it replaced, for the case that the client never hears of it."""
-
-    new_id: str
-    old_id: str
-    #: The latest id that a client knows.
-    known_id: str
-    principal: str | None
 
 
 class SessionManager:
@@ -90,10 +80,10 @@ class SessionManager:
         #: The requests under way, and the accesses of those that have ended.
         self.accesses = Accesses()
         self._store.in_use = self.accesses.in_use
-        self._sweeper = Sweeper(self, self.config.sweep_interval)
-        self._making_room = threading.Lock()
-        self._counting = threading.Lock()
         self._counts = dict.fromkeys(("created", "expired", "invalidated", "evicted", "rejected"), 0)
+        self.start_anew()
+        forks.register(self)
+        self._sweeper = Sweeper(self, self.config.sweep_interval)
 
     def __enter__(self) -> Self:
         return self
@@ -102,6 +92,11 @@ class SessionManager:
         self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
     ) -> None:
         self.close()
+
+    def start_anew(self) -> None:
+        """Be free for all, at the beginning and in the child of a fork."""
+        self._making_room = threading.Lock()
+        self._counting = threading.Lock()
 
     def sweep(self, now: float | None = None) -> int:
         """End all sessions that are over by *now*, in seconds since the epoch; return how many there were.
@@ -176,15 +171,16 @@ class SessionManager:
             return None
         stored, previous_access = found
         session = HttpSession(self, self.listeners, stored.record, stored.attributes)
-        if stored.record.removed:
+        if previous_access is None:
             self._destroy(session, stored.attributes, "expired")
             return None
-        stored.record.known_id = session_id
         session.previous_access = previous_access
         return session
 
-    def rotate(self, session: HttpSession) -> Rotation:
+    def rotate(self, session: HttpSession, from_id: str | None = None) -> Rotation | None:
         """Give the session a new id, by which the old one is dead, and return what that replaced.
+
+        With *from_id* that happens only if it is still the id; otherwise the answer is None.
 
         The listeners are the caller's to tell, when it has noted the new id.
 
@@ -194,12 +190,15 @@ class SessionManager:
         record = session.record
         while True:
             drawn = self._draw_id()
-            before = Rotation(drawn[0], record.id, record.known_id, record.principal)
-            if self._store.save(record.key, Changes(new_id=drawn), time.time()):
+            old_id = record.id if from_id is None else from_id
+            before = Rotation(drawn[0], old_id, record.known_id, record.known_principal)
+            if self._store.save(key_of(old_id), Changes(new_id=drawn), time.time()):
                 session.keep_journal()
                 return before
             if record.removed:  # otherwise another request has just changed the id
                 raise InvalidSessionError("the session was invalidated or has timed out")
+            if from_id is not None:
+                return None
 
     def take_back(self, session: HttpSession, rotation: Rotation) -> None:
         """Undo a change of the id, and what was set since in the same request: its client will not hear of it.
@@ -274,6 +273,8 @@ class SessionManager:
     def _create_within(self, max_sessions: int) -> HttpSession:
         """Make a session if there is room for it, or can be made; whom that ends is told when the room is taken."""
         given_up: list[tuple[Stored, str]] = []
+        if len(self._store) >= max_sessions:
+            self.tell_store()
         try:
             with self._making_room:
                 self._make_room(max_sessions, given_up)
@@ -289,7 +290,6 @@ class SessionManager:
             TooManySessionsError: that is not enough.
         """
         if len(self._store) >= max_sessions:
-            self.tell_store()
             given_up += ((stored, "expired") for stored in self._store.expire(time.time(), BATCH))
         while len(self._store) >= max_sessions:
             stored = self._store.abandoned()

@@ -49,9 +49,12 @@ class SessionMiddleware:
         outer: RequestSession | None = None
         if ENVIRON_KEY in environ:
             outer = environ[ENVIRON_KEY]
-            if outer.servlet_context is self.manager:
+            if outer.servlet_context is not self.manager:
+                environ = environ.copy()  # the outer application keeps its own sessions (S19)
+            elif outer.is_over:  # the environ has been through here before
+                outer = None
+            else:
                 return self.app(environ, start_response)
-            environ = environ.copy()  # the outer application keeps its own sessions (S19)
         if not self._is_started:
             self._start(environ)
         session = environ[ENVIRON_KEY] = RequestSession(self.manager, self._tracking, environ)
@@ -71,6 +74,7 @@ class SessionMiddleware:
             finally:
                 response.close()
             raise
+        session.is_over = True
         if session.arrived:
             session.end()
         return body
@@ -135,6 +139,7 @@ class _Response:
         """Be done: what could not go out is taken back."""
         if not self.session.is_committed:
             self.session.abandon()
+        self.session.is_over = True
         if self.session.arrived:
             self.session.end()
 

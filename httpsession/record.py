@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from math import inf
 
 
@@ -10,7 +10,7 @@ from math import inf
 class SessionRecord:
     """What is known of a session beside its attributes. Times are seconds since the epoch."""
 
-    id: str
+    id: str = field(repr=False)
     #: Under which a store knows the session (:func:`httpsession.ids.key_of`).
     key: bytes
     creation_time: float
@@ -29,7 +29,9 @@ class SessionRecord:
     #: Whether the client does not know of the session yet (Servlet 6.1, 7.2).
     is_new: bool = True
     #: The latest id that a client came with or was sent; ids that were drawn since are known to none.
-    known_id: str = ""
+    known_id: str = field(default="", repr=False)
+    #: The user whose login a client has been told of.
+    known_principal: str | None = None
     #: Whether the session has been taken out of its store, by an invalidation or by its end.
     removed: bool = False
 
@@ -81,3 +83,14 @@ class SessionInfo:
     last_seen: float
     #: Seconds; zero or less: the session does not time out.
     max_inactive_interval: int
+
+
+@dataclass(frozen=True, slots=True, repr=False)
+class Rotation:
+    """A change of the id, and what it replaced, for the case that the client never hears of it."""
+
+    new_id: str
+    old_id: str
+    #: The latest id that a client knows.
+    known_id: str
+    principal: str | None

@@ -10,9 +10,10 @@ from typing import TYPE_CHECKING, Literal, overload
 
 from werkzeug.wsgi import get_host
 
-from .errors import IllegalStateError, ResponseCommittedError
+from .errors import IllegalStateError, InvalidSessionError, ResponseCommittedError
 from .ids import key_of
-from .manager import Rotation, SessionManager
+from .manager import SessionManager
+from .record import Rotation
 from .session import HttpSession
 from .tracking import Tracking
 from .urls import RequestUrl, is_relative
@@ -35,6 +36,8 @@ class RequestSession:
 
     #: When the request arrived; zero while it has nothing to do with any session.
     arrived = 0.0
+    #: Whether the response has gone, and the request is over.
+    is_over = False
     #: Whether the headers of the response have gone out.
     is_committed = False
     #: The well-formed ids that the client sent, those in cookies first.
@@ -110,6 +113,8 @@ class RequestSession:
     def change_session_id(self) -> str:
         """Give the session of this request a new id and return it; the old one is dead at once.
 
+        If another request was faster its change stands, and this one's client does not hear of the id.
+
         Raises:
             IllegalStateError: there is no session.
             ResponseCommittedError: the client could not be told.
@@ -118,13 +123,19 @@ class RequestSession:
         if session is None:
             raise IllegalStateError("the request has no session whose id could be changed")
         self._check_not_committed("the id of the session can be changed")
-        rotation = self._manager.rotate(session)
+        self._rotate(session, self._issued_id or self._joined_id)
+        return session.id
+
+    def _rotate(self, session: HttpSession, from_id: str | None) -> None:
+        """Change the id if it is still *from_id*, or in any case if that is None."""
+        rotation = self._manager.rotate(session, from_id)
+        if rotation is None:
+            return
         if not self._has_created:
             before = rotation if self._rotation is None else self._rotation
             self._rotation = replace(before, new_id=rotation.new_id)
         self._issued_id = rotation.new_id
         self._manager.listeners.session_id_changed(session, rotation.old_id)
-        return session.id
 
     def login(self, principal: str) -> HttpSession:
         """Bind *principal*, the name of a user, to the session of this request, which is made if there is none.
@@ -141,7 +152,7 @@ class RequestSession:
         self._check_not_committed("somebody can log in")
         session = self.get_session()
         if not self._has_created:
-            self.change_session_id()
+            self._rotate(session, None)  # whoever knows the present id must not be logged in by this
         if session.principal not in (None, principal):
             session.clear()
         self._manager.bind_principal(session, principal)
@@ -191,10 +202,11 @@ class RequestSession:
         leads to this application; otherwise *url* comes back unchanged (Servlet 6.1, ``HttpServletResponse``).
         """
         session = self._session_for_urls()
-        if session is None or not url:
+        session_id = None if session is None else session.id
+        # An id that another request has drawn since is none of this client's business.
+        if session_id is None or session_id not in (self._issued_id, self._joined_id) or not url:
             return url
-        tracking = self._tracking.url
-        return tracking.add(url, session.id, self._url())
+        return self._tracking.url.add(url, session_id, self._url())
 
     def encode_redirect_url(self, url: str) -> str:
         """Return *url* with the session id in it, for a redirect, if the client needs it there.
@@ -222,6 +234,8 @@ class RequestSession:
             return headers
         if session.record.id == self._issued_id:
             session.record.known_id = self._issued_id
+            session.record.known_principal = session.record.principal
+            session.drop_journal()
         cookie = self._cookie_due(session)
         return headers if cookie is None else self._tracking.cookie.add(headers, cookie)
 
@@ -251,6 +265,8 @@ class RequestSession:
             elif self._rotation is not None:
                 rotation, self._rotation = self._rotation, None
                 self._manager.take_back(session, rotation)
+        except InvalidSessionError:
+            pass  # somebody ended the session meanwhile, and all of it with it
         except Exception:
             _log.exception("A listener failed when a failed request was taken back.")
 
@@ -274,7 +290,7 @@ class RequestSession:
         """Find the session that the client asked for: the first that is alive."""
         try:
             for session_id in self._ids:
-                session = self._manager.find(session_id, self.arrived)
+                session = self._manager.find(session_id, self.arrived or time.time())
                 if session is not None:
                     self._joined = self._session = session
                     self._joined_id = session_id
@@ -286,7 +302,7 @@ class RequestSession:
             self.has_looked = True  # only now: until then the ids stand for the sessions that are in use
 
     def _create(self) -> HttpSession:
-        if self._tracking.cookie.enabled:
+        if self._tracking.cookie.enabled or self.is_over:
             self._check_not_committed("a session can be made")
         session = self._manager.create()
         self._session = session
@@ -329,5 +345,5 @@ class RequestSession:
         return RequestUrl(self._scheme, self._host, self._script_name, self._path_info)
 
     def _check_not_committed(self, what: str) -> None:
-        if self.is_committed or (self.outer is not None and self.outer.is_committed):
+        if self.is_committed or self.is_over or (self.outer is not None and self.outer.is_committed):
             raise ResponseCommittedError(f"the headers of the response have gone out; {what} only before")

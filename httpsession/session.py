@@ -30,7 +30,6 @@ class HttpSession(MutableMapping[str, Any]):
         "_attributes",
         "_journal",
         "_listeners",
-        "_mark",
         "_servlet_context",
         "invalidated_here",
         "previous_access",
@@ -46,9 +45,8 @@ class HttpSession(MutableMapping[str, Any]):
         #: For the manager: the record that this is a handle of.
         self.record = record
         self._attributes = attributes
-        #: What takes back what was changed, oldest first, and the mark of these changes.
-        self._journal: list[Callable[[], object]] | None = None
-        self._mark: object = None
+        #: What takes back what was changed, oldest first; itself the mark of these changes.
+        self._journal: list[Callable[[object], object]] | None = None
         #: When the request before that of this handle arrived; None once the handle's own request is over.
         self.previous_access: float | None = None
         #: Whether it was through this handle that the session was invalidated.
@@ -83,9 +81,7 @@ class HttpSession(MutableMapping[str, Any]):
     @max_inactive_interval.setter
     def max_inactive_interval(self, seconds: int) -> None:
         if not isinstance(seconds, int) or isinstance(seconds, bool) or seconds > MAX_INTERVAL:
-            raise ValueError(
-                f"max_inactive_interval is a whole number of seconds up to {MAX_INTERVAL}, not {seconds!r}"
-            )
+            raise ValueError(f"max_inactive_interval is a whole number of at most {MAX_INTERVAL}, not {seconds!r}")
         before = self.record.max_inactive_interval
         self._servlet_context.change_interval(self, seconds)
         if self._journal is not None:
@@ -194,8 +190,7 @@ class HttpSession(MutableMapping[str, Any]):
         self._bind(name, value)
 
     def __delitem__(self, name: str) -> None:
-        if self._unbind(name) is ABSENT:
-            raise KeyError(name)
+        self.pop(name)
 
     def __iter__(self) -> Iterator[str]:
         return iter(self._attributes.snapshot())
@@ -243,6 +238,17 @@ class HttpSession(MutableMapping[str, Any]):
             raise KeyError(name)
         return value
 
+    def setdefault(self, name: str, default: Any = None) -> Any:
+        """Return the value of *name*; if there is none, bind *default* first. Of several threads one binds."""
+        if not isinstance(name, str):
+            raise ValueError(f"the name of an attribute is a string, not {name!r}")
+        while (value := self._attributes.get(name)) is ABSENT:
+            if self._servlet_context.codec is not None:
+                self._servlet_context.codec.encode(default, name)
+            if self._replace(name, ABSENT, default):
+                return default
+        return value
+
     def popitem(self) -> tuple[str, Any]:
         """Remove some attribute and return its name and value."""
         for name in self:
@@ -258,25 +264,27 @@ class HttpSession(MutableMapping[str, Any]):
 
     def keep_journal(self) -> None:
         """Write down from now on what :meth:`take_back` would have to take back."""
-        if self._journal is None:
-            self._journal = []
-            self._mark = object()
+        self._journal = self._journal or []
+
+    def drop_journal(self) -> None:
+        """Let what was changed since :meth:`keep_journal` stand."""
+        self._journal = None
 
     def take_back(self) -> Iterator[Callable[[], object]]:
         """Go through what restores the state at :meth:`keep_journal`, but for what others changed since."""
         journal, self._journal = self._journal or [], None
-        yield from reversed(journal)
+        return (partial(undo, journal) for undo in reversed(journal))
 
     def _bind(self, name: str, value: Any) -> None:
         if self._servlet_context.codec is not None:
             self._servlet_context.codec.encode(value, name)
         if not isinstance(value, HttpSessionBindingListener):
-            self._tell_bound(name, self._attributes.put(name, value, self._mark), value, is_told=False)
+            self._tell_bound(name, self._attributes.put(name, value, self._journal), value, is_told=False)
             return
         old = self._attributes.get(name)
         is_told = self._announce(name, old, value)
         try:
-            while not self._attributes.swap(name, old, value, self._mark):
+            while not self._attributes.swap(name, old, value, self._journal):
                 old = self._attributes.get(name)
                 is_told = is_told or self._announce(name, old, value)
         except InvalidSessionError:
@@ -296,7 +304,7 @@ class HttpSession(MutableMapping[str, Any]):
         is_told = self._announce(name, old, new)
         is_done = False
         try:
-            is_done = self._attributes.swap(name, old, new, self._mark, owned_by)
+            is_done = self._attributes.swap(name, old, new, self._journal, owned_by)
         finally:
             if is_told and not is_done:
                 new.value_unbound(HttpSessionBindingEvent(self, name, new))
@@ -327,13 +335,9 @@ class HttpSession(MutableMapping[str, Any]):
 
     def _journalise(self, name: str, before: Any, after: Any) -> None:
         if self._journal is not None:
-            self._journal.append(partial(self._restore, name, after, before, self._mark))
+            self._journal.append(partial(self._replace, name, after, before))
 
-    def _restore(self, name: str, after: Any, before: Any, mark: object) -> None:
-        self._mark = None
-        self._replace(name, after, before, owned_by=mark)
-
-    def _restore_interval(self, after: int, before: int) -> None:
+    def _restore_interval(self, after: int, before: int, _: object) -> None:
         if self.record.max_inactive_interval == after:
             self._servlet_context.change_interval(self, before)
 

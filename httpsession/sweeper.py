@@ -3,20 +3,17 @@
 from __future__ import annotations
 
 import logging
-import os
-import random
 import threading
 import weakref
+from random import SystemRandom
 from typing import Protocol
+
+from . import forks
 
 _log = logging.getLogger("httpsession")
 
 #: Seconds: so late, at most, a store is told of an access.
 TELL_INTERVAL = 1.0
-
-
-#: The sweepers whose thread runs.
-_running: weakref.WeakSet[Sweeper] = weakref.WeakSet()
 
 
 class Swept(Protocol):
@@ -39,6 +36,7 @@ class Sweeper:
         self._stopped = threading.Event()
         self._starting = threading.Lock()
         self._thread: threading.Thread | None = None
+        forks.register(self)
 
     def start(self) -> None:
         """Start the thread, unless it runs already or has been stopped."""
@@ -46,21 +44,23 @@ class Sweeper:
             if self._thread is None and not self._stopped.is_set():
                 self._thread = threading.Thread(target=self._run, name="httpsession-sweeper", daemon=True)
                 self._thread.start()
-                _running.add(self)
 
     def stop(self) -> None:
         """Stop the thread and wait until it is done with what it is doing."""
         self._stopped.set()
-        _running.discard(self)
         if self._thread is not None and self._thread is not threading.current_thread():
             self._thread.join()
 
     def start_anew(self) -> None:
-        """Start the thread in the child of a fork, in which it does not live on, and whose locks another may hold."""
+        """Start the thread in the child of a fork if it ran in the parent; it does not live on there."""
+        was_stopped, was_started = self._stopped.is_set(), self._thread is not None
         self._stopped = threading.Event()
         self._starting = threading.Lock()
         self._thread = None
-        self.start()
+        if was_stopped:
+            self._stopped.set()
+        elif was_started:
+            self.start()
 
     def _run(self) -> None:
         ticks_to_sweep = self._ticks_to_sweep()
@@ -82,13 +82,4 @@ class Sweeper:
         """Return how many ticks to wait: the interval, give or take a tenth so that workers do not sweep in step."""
         if self._sweep_interval is None:
             return float("inf")
-        return self._sweep_interval / self._tick * random.uniform(0.9, 1.1)  # noqa: S311 (no secret)
-
-
-def _start_anew() -> None:
-    for sweeper in list(_running):
-        sweeper.start_anew()
-
-
-if hasattr(os, "register_at_fork"):
-    os.register_at_fork(after_in_child=_start_anew)
+        return self._sweep_interval / self._tick * SystemRandom().uniform(0.9, 1.1)

@@ -30,7 +30,7 @@ LAYERS = (
     ("httpsession.stores.agenda", "httpsession.stores.base"),
     ("httpsession.attributes", "httpsession.codec", "httpsession.record"),
     ("httpsession.kinds",),
-    ("httpsession.config", "httpsession.events", "httpsession.ids"),
+    ("httpsession.config", "httpsession.events", "httpsession.forks", "httpsession.ids"),
     ("httpsession.webxml",),
     ("httpsession.settings",),
     ("httpsession.errors",),

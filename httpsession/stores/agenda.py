@@ -30,8 +30,8 @@ class Entry(_Link):
         self.queue: _Queue | None = None
         #: Whether the client has come back.
         self.has_joined = False
-        #: The keys it had until lately.
-        self.former_keys: tuple[bytes, ...] = ()
+        #: The keys it had until lately, if any.
+        self.former_keys: set[bytes] | None = None
 
 
 class _Queue(_Link):

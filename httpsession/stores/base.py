@@ -52,11 +52,11 @@ class SessionStore(Protocol):
     def create(self, record: SessionRecord, attributes: Attributes) -> bool:
         """Keep a new session under the key of its record; False if that key is taken."""
 
-    def load(self, key: bytes, arrived: float) -> tuple[Stored, float] | None:
-        """Note a request that *arrived* then; return the session and when the request before arrived, None if there is
-        none.
+    def load(self, key: bytes, arrived: float) -> tuple[Stored, float | None] | None:
+        """Note a request that *arrived* then, whose client knows the id; return the session and when the request before
+        arrived, None if there is no session.
 
-        A session that was due by then is removed and given back, to exactly one caller, with its record marked.
+        A session that was due by then is removed and given back, to exactly one caller, with None in place of the time.
         """
 
     def save(self, key: bytes, changes: Changes, now: float) -> bool:

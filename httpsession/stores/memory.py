@@ -8,6 +8,7 @@ from collections.abc import Callable, Iterable, Iterator, Mapping
 from itertools import islice, takewhile
 from math import inf
 
+from .. import forks
 from ..attributes import Attributes
 from ..record import SessionRecord
 from .agenda import Agenda, Entry
@@ -21,13 +22,19 @@ class MemoryStore:
     """Keeps the sessions of one process as they are: the requests of a session share its record and its attributes.
 
     What is a method of :class:`SessionStore` is described there. No method's cost grows with the number of sessions,
-    but that of going through them all.
+    but that of going through them all. The child of a fork begins with none: those that there were are the parent's to
+    end.
     """
 
     is_shared = False
 
     def __init__(self) -> None:
         self.in_use: Callable[[], Mapping[bytes, float]] = dict
+        self.start_anew()
+        forks.register(self)
+
+    def start_anew(self) -> None:
+        """Be empty, and free for all, at the beginning and in the child of a fork."""
         self._lock = threading.Lock()
         self._sessions: dict[bytes, Entry] = {}
         # Where sessions went that have a new key, and when, the oldest first.
@@ -49,7 +56,7 @@ class MemoryStore:
             self._bind(entry)
         return True
 
-    def load(self, key: bytes, arrived: float) -> tuple[Stored, float] | None:
+    def load(self, key: bytes, arrived: float) -> tuple[Stored, float | None] | None:
         """Return the session, noting the access."""
         with self._lock:
             entry = self._sessions.get(key)
@@ -59,10 +66,11 @@ class MemoryStore:
             previous = record.accessed if record.accessed <= arrived else record.previous_access
             if record.is_due(arrived) and not self._spare(entry, arrived, self._in_use()):
                 self._take_out(entry)
-                return entry, previous
+                return entry, None
             if not entry.has_joined:
                 self._join(entry)
             record.access(arrived)
+            record.known_id = record.id
             if entry.queue is not None:
                 entry.queue.move_to_end(entry)
         return entry, previous
@@ -165,14 +173,16 @@ class MemoryStore:
         if new_key in self._moved:
             self._forget(new_key)
         self._moved[record.key] = entry, now
-        entry.former_keys += (record.key,)
+        entry.former_keys = entry.former_keys or set()
+        entry.former_keys.add(record.key)
         del self._sessions[record.key]
         record.id, record.key = new_id, new_key
         self._sessions[new_key] = entry
 
     def _forget(self, former_key: bytes) -> None:
         entry, _ = self._moved.pop(former_key)
-        entry.former_keys = tuple(key for key in entry.former_keys if key != former_key)
+        if entry.former_keys is not None:
+            entry.former_keys.discard(former_key)
 
     def _in_use(self) -> dict[Entry, float]:
         """Return the sessions that requests are using, and since when."""
@@ -200,8 +210,8 @@ class MemoryStore:
         record = entry.record
         record.removed = True
         del self._sessions[record.key]
-        for key in entry.former_keys:
-            self._forget(key)
+        for key in entry.former_keys or ():
+            del self._moved[key]
         self._agenda.strike(entry)
         self._newcomers.pop(entry, None)
         self._unbind(entry)

@@ -62,6 +62,7 @@ def members(cls):
 def test_members(cls):
     """Each member is on the page, or listed as one for the package itself; a mapping has those of every mapping."""
     internal = {*INTERNAL.get(cls, ())}
+    assert internal <= members(cls)
     of_mappings = {*dir(MutableMapping)} if issubclass(cls, MutableMapping) else set()
     assert members(cls) - internal - of_mappings <= words()
 
