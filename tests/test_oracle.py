@@ -131,3 +131,44 @@ def test_nothing_to_play(tmp_path, capsys):
 
     assert main([str(file)]) == 1
     assert capsys.readouterr().out.startswith("0 scenarios ")
+
+
+def test_an_id_in_lower_case(tmp_path, capsys):
+    """An id that was sent in lower case is recorded as it was: nobody's id, but the same on both sides."""
+    first, second = (
+        {"client": "c", "config": "default", "path": "/default/op", "ops": ops}
+        for ops in (
+            [["getSession"]],
+            [["getRequestedSessionId"]],
+        )
+    )
+    cookie = {"name": "JSESSIONID", "value": "{ID1}", "attributes": {"Path": "/default", "HttpOnly": True}}
+    created = {"op": 0, "event": "sessionCreated", "session": "{ID1}", "visible": []}
+    lower = "0123456789abcdef" * 2
+    steps = [
+        {
+            "request": {**first, "cookies": []},
+            "observed": {
+                "status": 200,
+                "sent_cookies": [],
+                "set_cookies": [cookie],
+                "results": [{"returns": "{ID1}"}],
+                "events": [created],
+            },
+        },
+        {
+            "request": {**second, "cookies": ["JSESSIONID={ID1:lower}"]},
+            "observed": {
+                "status": 200,
+                "sent_cookies": [f"JSESSIONID={lower}"],
+                "set_cookies": [],
+                "results": [{"returns": lower}],
+                "events": [],
+            },
+        },
+    ]
+    file = tmp_path / "some.jsonl"
+    file.write_text(json.dumps({"name": "a/b", "configs": ["default"], "steps": steps}))
+
+    assert main([str(file)]) == 0
+    assert "0 declared, 0 different" in capsys.readouterr().out

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import re
 import threading
 from collections.abc import Iterator
@@ -63,11 +64,21 @@ class Ids:
         """Return *value*, which was observed, with numbers in place of ids."""
         if isinstance(value, str):
             for name, session_id in self._ids.items():
-                value = value.replace(session_id, name)
+                value = value.replace(session_id, name).replace(session_id.lower(), f"{name[:-1]}:lower}}")
             return value
         if isinstance(value, dict):
             return {self.take_out(key): self.take_out(one) for key, one in value.items()}
         return [self.take_out(one) for one in value] if isinstance(value, list) else value
+
+
+def lower_named(step: dict[str, Any]) -> dict[str, Any]:
+    """Return what was recorded of *step*; an id that was sent in lower case is there as it was, and gets its name."""
+    names = sorted(set(re.findall(r"\{ID[0-9]+:lower\}", json.dumps(step.get("request")))))
+    recorded = json.dumps(step["observed"])
+    if len(names) == 1:
+        recorded = re.sub(r"\b[0-9a-f]{32}\b", names[0], recorded)
+    named: dict[str, Any] = json.loads(recorded)
+    return named
 
 
 class Jar:
@@ -138,7 +149,7 @@ class Player:
         exchange = Exchange(
             *(self._scenario, len(self._earlier) + 1, config, self._configs[config], self._contexts[config][0]),
             *self._ids.take_out(sent),
-            *(step["observed"], self._ids.take_out(observed), list(self._times), tuple(self._earlier), together),
+            *(lower_named(step), self._ids.take_out(observed), list(self._times), tuple(self._earlier), together),
         )
         self._earlier.append(exchange)
         together.append(exchange)
