@@ -235,7 +235,8 @@ class RequestSession:
         if session.record.id == self._issued_id:
             session.record.known_id = self._issued_id
             session.record.known_principal = session.record.principal
-            session.drop_journal()
+            if self._rotation is not None:
+                session.drop_journal()
         cookie = self._cookie_due(session)
         return headers if cookie is None else self._tracking.cookie.add(headers, cookie)
 
