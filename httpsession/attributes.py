@@ -76,7 +76,7 @@ class Attributes:
             old: the value it must have.
             new: the value it gets.
             owner: a mark of the change, by which it can be told from others that set the very same value.
-            owned_by: the mark that the latest change must have; None: any or none.
+            owned_by: the mark that the latest change must have, and that this one has, too; None: any or none.
 
         Returns:
             False when another thread was faster.
@@ -86,8 +86,10 @@ class Attributes:
                 self.check_open()
             if self._values.get(name, ABSENT) is not old:
                 return False
-            if owned_by is not None and self._owners.get(name) is not owned_by:
-                return False
+            if owned_by is not None:
+                if self._owners.get(name) is not owned_by:
+                    return False
+                owner = owned_by
             if new is ABSENT:
                 self._values.pop(name, None)
             else:

@@ -170,35 +170,30 @@ class SessionManager:
         if found is None:
             return None
         stored, previous_access = found
-        session = HttpSession(self, self.listeners, stored.record, stored.attributes)
+        session = HttpSession(self, stored.record, stored.attributes)
         if previous_access is None:
             self._destroy(session, stored.attributes, "expired")
             return None
         session.previous_access = previous_access
         return session
 
-    def rotate(self, session: HttpSession, from_id: str | None = None) -> Rotation | None:
-        """Give the session a new id, by which the old one is dead, and return what that replaced.
+    def rotate(self, session: HttpSession, from_id: str) -> Rotation | None:
+        """Give the session a new id if *from_id* is still its id, which is dead then, and return what that replaced.
 
-        With *from_id* that happens only if it is still the id; otherwise the answer is None.
+        If another request has changed the id since, the answer is None.
 
         The listeners are the caller's to tell, when it has noted the new id.
 
         Raises:
             InvalidSessionError: the session is over.
         """
-        record = session.record
-        while True:
-            drawn = self._draw_id()
-            old_id = record.id if from_id is None else from_id
-            before = Rotation(drawn[0], old_id, record.known_id, record.known_principal)
-            if self._store.save(key_of(old_id), Changes(new_id=drawn), time.time()):
-                session.keep_journal()
-                return before
-            if record.removed:  # otherwise another request has just changed the id
-                raise InvalidSessionError("the session was invalidated or has timed out")
-            if from_id is not None:
-                return None
+        record, drawn = session.record, self._draw_id()
+        rotation = Rotation(drawn[0], from_id, record.known_id, record.known_principal)
+        if self._store.save(key_of(from_id), Changes(new_id=drawn), time.time()):
+            return rotation
+        if record.removed:
+            raise InvalidSessionError("the session was invalidated or has timed out")
+        return None
 
     def take_back(self, session: HttpSession, rotation: Rotation) -> None:
         """Undo a change of the id, and what was set since in the same request: its client will not hear of it.
@@ -208,7 +203,9 @@ class SessionManager:
         """
         back = Changes(new_id=(rotation.known_id, key_of(rotation.known_id)), principal=rotation.principal)
         is_back = self._store.save(key_of(rotation.new_id), back, time.time())
-        calls: list[Callable[[], object]] = list(session.take_back())
+        calls = session.take_back()
+        if not session.is_valid:
+            return  # somebody has ended it, and all of this with it
         if is_back:
             calls.append(lambda: self.listeners.session_id_changed(session, rotation.new_id))
         call_all(calls)
@@ -264,7 +261,7 @@ class SessionManager:
             session_id, key = self._draw_id()
             record = SessionRecord.created(session_id, key, now, config.max_inactive_interval, config.max_lifetime)
             if self._store.create(record, attributes):
-                return HttpSession(self, self.listeners, record, attributes)
+                return HttpSession(self, record, attributes)
 
     def _draw_id(self) -> tuple[str, bytes]:
         session_id = new_id(self.config.id_bytes)
@@ -306,13 +303,13 @@ class SessionManager:
         if stored is None:
             return False
         is_over = stored.record.is_due(now) and stored.record.key not in in_use
-        session = HttpSession(self, self.listeners, stored.record, stored.attributes)
+        session = HttpSession(self, stored.record, stored.attributes)
         self._destroy(session, stored.attributes, "expired" if is_over else "invalidated")
         return not is_over
 
     def _end_quietly(self, stored: Stored, how: str) -> None:
         """Finish off a session outside the request that it belongs to: what listeners raise is logged."""
-        session = HttpSession(self, self.listeners, stored.record, stored.attributes)
+        session = HttpSession(self, stored.record, stored.attributes)
         try:
             self._destroy(session, stored.attributes, how)
         except Exception:

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Literal, overload
 
 from werkzeug.wsgi import get_host
 
-from .errors import IllegalStateError, InvalidSessionError, ResponseCommittedError
+from .errors import IllegalStateError, ResponseCommittedError
 from .ids import key_of
 from .manager import SessionManager
 from .record import Rotation
@@ -53,7 +53,7 @@ class RequestSession:
     has_looked = False
     #: The session that the client asked for, and the id by which it did.
     _joined: HttpSession | None = None
-    _joined_id: str | None = None
+    _joined_id = ""
     #: The session that the request uses.
     _session: HttpSession | None = None
     #: Whether this request made it, the id that this request gave it, and what that replaced.
@@ -126,16 +126,18 @@ class RequestSession:
         self._rotate(session, self._issued_id or self._joined_id)
         return session.id
 
-    def _rotate(self, session: HttpSession, from_id: str | None) -> None:
-        """Change the id if it is still *from_id*, or in any case if that is None."""
+    def _rotate(self, session: HttpSession, from_id: str) -> bool:
+        """Change the id, and return True, unless another request has changed *from_id* already."""
         rotation = self._manager.rotate(session, from_id)
         if rotation is None:
-            return
+            return False
         if not self._has_created:
+            session.keep_journal()
             before = rotation if self._rotation is None else self._rotation
             self._rotation = replace(before, new_id=rotation.new_id)
         self._issued_id = rotation.new_id
         self._manager.listeners.session_id_changed(session, rotation.old_id)
+        return True
 
     def login(self, principal: str) -> HttpSession:
         """Bind *principal*, the name of a user, to the session of this request, which is made if there is none.
@@ -152,7 +154,8 @@ class RequestSession:
         self._check_not_committed("somebody can log in")
         session = self.get_session()
         if not self._has_created:
-            self._rotate(session, None)  # whoever knows the present id must not be logged in by this
+            while not self._rotate(session, session.id):
+                pass  # another request was faster, and whoever knows its id must not be logged in by this
         if session.principal not in (None, principal):
             session.clear()
         self._manager.bind_principal(session, principal)
@@ -266,8 +269,6 @@ class RequestSession:
             elif self._rotation is not None:
                 rotation, self._rotation = self._rotation, None
                 self._manager.take_back(session, rotation)
-        except InvalidSessionError:
-            pass  # somebody ended the session meanwhile, and all of it with it
         except Exception:
             _log.exception("A listener failed when a failed request was taken back.")
 
@@ -326,8 +327,7 @@ class RequestSession:
         in_cookies = self._tracking.cookie.sent(self._cookies)
         if len(in_cookies) + len(self._url_values) > 1 and not self.has_looked:
             self._look_up()
-        requested = self._joined_id
-        if requested is not None:
+        if requested := self._joined_id:
             return requested, "cookie" if requested in self._tracking.cookie.find_ids(self._cookies) else "url"
         if in_cookies:
             return in_cookies[0], "cookie"

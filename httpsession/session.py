@@ -10,7 +10,7 @@ from .accessor import Accessor
 from .attributes import ABSENT, Attributes
 from .config import MAX_INTERVAL
 from .errors import InvalidSessionError
-from .events import HttpSessionBindingEvent, HttpSessionBindingListener, Listeners
+from .events import HttpSessionBindingEvent, HttpSessionBindingListener
 from .record import SessionRecord
 
 if TYPE_CHECKING:
@@ -36,12 +36,10 @@ class HttpSession(MutableMapping[str, Any]):
         "record",
     )
 
-    def __init__(
-        self, context: SessionManager, listeners: Listeners, record: SessionRecord, attributes: Attributes
-    ) -> None:
+    def __init__(self, context: SessionManager, record: SessionRecord, attributes: Attributes) -> None:
         """Made by a :class:`SessionManager`; applications call ``get_session``."""
         self._servlet_context = context
-        self._listeners = listeners
+        self._listeners = context.listeners
         #: For the manager: the record that this is a handle of.
         self.record = record
         self._attributes = attributes
@@ -264,16 +262,20 @@ class HttpSession(MutableMapping[str, Any]):
 
     def keep_journal(self) -> None:
         """Write down from now on what :meth:`take_back` would have to take back."""
-        self._journal = self._journal or []
+        if self._journal is None:
+            self._journal = []
 
     def drop_journal(self) -> None:
-        """Let what was changed since :meth:`keep_journal` stand."""
-        self._journal = None
+        """Let what was changed since :meth:`keep_journal` stand, and go the values that it replaced."""
+        if self._journal is not None:
+            self._journal.clear()  # as the mark of changes it lives on with the attributes
+            self._journal = None
 
-    def take_back(self) -> Iterator[Callable[[], object]]:
-        """Go through what restores the state at :meth:`keep_journal`, but for what others changed since."""
-        journal, self._journal = self._journal or [], None
-        return (partial(undo, journal) for undo in reversed(journal))
+    def take_back(self) -> list[Callable[[], object]]:
+        """Return what restores the state at :meth:`keep_journal`, but for what others changed since, call by call."""
+        calls: list[Callable[[], object]] = [partial(undo, self._journal) for undo in reversed(self._journal or ())]
+        self.drop_journal()
+        return calls
 
     def _bind(self, name: str, value: Any) -> None:
         if self._servlet_context.codec is not None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import weakref
 
 import pytest
 
@@ -427,6 +428,39 @@ class TestChangeSessionId:
         assert other.set_cookies == []
         assert site.has(one.new_id)
         assert dict(site.request(one.new_id).session.get_session()) == {"one": 1, "other": 2}
+
+    def test_all_changes_of_an_attribute_are_taken_back(self, site):
+        """An attribute that a failing request has set several times gets back what it was before the first."""
+        session_id = site.new_session()
+        request = site.request(session_id)
+        session = request.session.login("anna")
+        for value in ("one", "two", None, "three", "four"):
+            session.set_attribute("name", value)
+        request.close()
+
+        assert dict(site.request(session_id).session.get_session(create=False)) == {}
+
+    @pytest.mark.parametrize("fails", [False, True])
+    @pytest.mark.parametrize("is_new", [False, True])
+    def test_values_that_were_replaced_are_let_go(self, is_new, fails):
+        """What could be taken back is not held on to when the request is over, nor any longer than it can be."""
+
+        class Value:
+            pass
+
+        site = site_with()
+        request = site.request(None if is_new else site.new_session())
+        session = request.session.get_session()
+        request.session.change_session_id()
+        session["name"] = Value()
+        replaced = weakref.ref(session["name"])
+        session["name"] = 1
+        if fails:
+            request.close()
+        else:
+            request.finish()
+
+        assert replaced() is None
 
     def test_request_under_way_goes_on(self, site):
         """A request that had the session before another changed the id keeps it: reads, writes and invalidates it."""

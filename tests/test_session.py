@@ -141,7 +141,7 @@ class TestIdentity:
         assert other is not session
         assert other == session
         assert hash(other) == hash(session)
-        session.servlet_context.rotate(session)
+        session.servlet_context.rotate(session, session.id)
         assert other == session
         assert other.id == session.id
 
