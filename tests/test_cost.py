@@ -8,7 +8,7 @@ import sys
 import pytest
 
 from httpsession import SessionConfig, SessionManager, SessionMiddleware, get_session
-from tests.wsgi import TEXT, fetch
+from tests.wsgi import TEXT, fetch, plain_environ
 
 BODY = [b"hello"]
 
@@ -72,17 +72,7 @@ def no_collection():
 def environ(manager):
     """A minimal environ, with the cookie of a session that is in use and has the attribute."""
     session_id = fetch(SessionMiddleware(writing, manager)).new_id
-    return {
-        "REQUEST_METHOD": "GET",
-        "SCRIPT_NAME": "",
-        "PATH_INFO": "/",
-        "QUERY_STRING": "",
-        "SERVER_NAME": "app.example",
-        "SERVER_PORT": "80",
-        "SERVER_PROTOCOL": "HTTP/1.1",
-        "HTTP_COOKIE": f"theme=dark; JSESSIONID={session_id}; lang=en",
-        "wsgi.url_scheme": "http",
-    }
+    return plain_environ(f"JSESSIONID={session_id}")
 
 
 @pytest.mark.parametrize(

@@ -17,7 +17,6 @@ from httpsession import (
     get_session,
 )
 from httpsession.stores import MemoryStore
-from tests.clock import frozen_clock
 from tests.listeners import Recorder
 from tests.wsgi import TEXT, Request, Site, fetch
 
@@ -33,12 +32,6 @@ class Interrupted(MemoryStore):
             interruption, self.interruption = self.interruption, None
             interruption()
         return found
-
-
-@pytest.fixture
-def clock():
-    with frozen_clock() as clock:
-        yield clock
 
 
 @pytest.fixture

@@ -15,11 +15,6 @@ from tests.listeners import Bound, Recorder
 
 
 @pytest.fixture
-def recorder():
-    return Recorder()
-
-
-@pytest.fixture
 def session(recorder):
     session = SessionManager(listeners=[recorder]).create()
     recorder.log.clear()

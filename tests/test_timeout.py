@@ -4,27 +4,10 @@ from __future__ import annotations
 
 import pytest
 
-from httpsession import HttpSessionListener, InvalidSessionError, SessionConfig, SessionManager, TooManySessionsError
-from tests.clock import START, frozen_clock
-from tests.listeners import Bound, Recorder
-from tests.wsgi import Site
-
-
-@pytest.fixture
-def clock():
-    with frozen_clock() as clock:
-        yield clock
-
-
-@pytest.fixture
-def recorder():
-    return Recorder()
-
-
-def site_with(recorder=None, **config):
-    """Return a site, without a background thread, whose sessions idle for a minute if nothing else is said."""
-    config = {"max_inactive_interval": 60, "sweep_interval": None} | config
-    return Site(SessionManager(config=SessionConfig(**config), listeners=[] if recorder is None else [recorder]))
+from httpsession import HttpSessionListener, InvalidSessionError, TooManySessionsError
+from tests.clock import START
+from tests.listeners import Bound
+from tests.wsgi import site_with
 
 
 @pytest.fixture

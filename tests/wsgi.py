@@ -6,7 +6,7 @@ import io
 import re
 from wsgiref.util import setup_testing_defaults
 
-from httpsession import SessionMiddleware, request_session
+from httpsession import SessionConfig, SessionManager, SessionMiddleware, request_session
 
 COOKIE_ID = re.compile(r"JSESSIONID=([0-9A-F]{32});")
 TEXT = ("Content-Type", "text/plain")
@@ -127,3 +127,30 @@ class Site:
         session = request.session.get_session(create=False)
         request.finish()
         return session is not None
+
+
+def site_with(recorder=None, **config):
+    """Return a site, without a background thread, whose sessions idle for a minute if nothing else is said."""
+    config = {"max_inactive_interval": 60, "sweep_interval": None} | config
+    return Site(SessionManager(config=SessionConfig(**config), listeners=[] if recorder is None else [recorder]))
+
+
+def plain_environ(cookies=None):
+    """Return what a server knows of a request and no more; *cookies* are in the middle of others."""
+    made = {
+        "REQUEST_METHOD": "GET",
+        "SCRIPT_NAME": "",
+        "PATH_INFO": "/",
+        "QUERY_STRING": "",
+        "SERVER_NAME": "app.example",
+        "SERVER_PORT": "80",
+        "SERVER_PROTOCOL": "HTTP/1.1",
+        "wsgi.version": (1, 0),
+        "wsgi.url_scheme": "http",
+        "wsgi.multithread": True,
+        "wsgi.multiprocess": False,
+        "wsgi.run_once": False,
+    }
+    if cookies is not None:
+        made["HTTP_COOKIE"] = f"theme=dark; {cookies}; lang=en"
+    return made

@@ -14,6 +14,7 @@ from collections.abc import Callable, Iterable
 
 from httpsession import SessionMiddleware, get_session
 from httpsession.environ import ENVIRON_KEY
+from tests.wsgi import plain_environ
 
 ROUNDS = 60
 REQUESTS = 2000
@@ -101,26 +102,6 @@ class FloorSession:
         self.attributes[name] = value
 
 
-def environ(cookies: str | None) -> dict[str, object]:
-    made: dict[str, object] = {
-        "REQUEST_METHOD": "GET",
-        "SCRIPT_NAME": "",
-        "PATH_INFO": "/",
-        "QUERY_STRING": "",
-        "SERVER_NAME": "app.example",
-        "SERVER_PORT": "80",
-        "SERVER_PROTOCOL": "HTTP/1.1",
-        "wsgi.version": (1, 0),
-        "wsgi.url_scheme": "http",
-        "wsgi.multithread": True,
-        "wsgi.multiprocess": False,
-        "wsgi.run_once": False,
-    }
-    if cookies is not None:
-        made["HTTP_COOKIE"] = f"theme=dark; {cookies}; lang=en"
-    return made
-
-
 def chunk(app: Callable[..., Iterable[bytes]], template: dict[str, object]) -> float:
     """Return the seconds of one request, measured over many."""
     environs = [template.copy() for _ in range(REQUESTS)]
@@ -132,7 +113,7 @@ def chunk(app: Callable[..., Iterable[bytes]], template: dict[str, object]) -> f
 
 def cookie_of(app) -> str:
     sent: list[tuple[str, str]] = []
-    app(environ(None), lambda status, headers, exc_info=None: sent.extend(headers))
+    app(plain_environ(), lambda status, headers, exc_info=None: sent.extend(headers))
     return next(value for name, value in sent if name == "Set-Cookie").partition(";")[0]
 
 
@@ -149,7 +130,7 @@ def main() -> None:
         ("create", create, False),
     ):
         apps = SessionMiddleware(app, ours.manager), Floor(app, sessions), untouched
-        templates = [environ(cookie if with_cookie else None) for cookie in (*cookies, cookies[0])]
+        templates = [plain_environ(cookie if with_cookie else None) for cookie in (*cookies, cookies[0])]
         best = [float("inf")] * 3
         for _ in range(ROUNDS):
             for at, (measured, template) in enumerate(zip(apps, templates, strict=True)):

@@ -9,7 +9,7 @@ from tests.servlet.support import Browser
 
 
 @pytest.fixture
-def browser():
+def browser(clock):
     """A client with a session of 60 seconds that has an attribute."""
     browser = Browser()
     with browser.request() as request:
@@ -20,7 +20,7 @@ def browser():
 
 
 @pytest.fixture
-def accessor(clock, browser):
+def accessor(browser):
     """The accessor of that session, taken in its second request."""
     return browser.session().accessor
 

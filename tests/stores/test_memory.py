@@ -15,7 +15,6 @@ from httpsession.ids import key_of
 from httpsession.record import SessionRecord
 from httpsession.stores import MemoryStore, open_store
 from httpsession.stores.base import Changes
-from tests.clock import frozen_clock
 from tests.wsgi import Site
 
 INTERVAL = 60
@@ -47,12 +46,6 @@ class Store(MemoryStore):
 @pytest.fixture
 def store():
     return Store()
-
-
-@pytest.fixture
-def clock():
-    with frozen_clock() as clock:
-        yield clock
 
 
 def keys_of(sessions):
