@@ -190,16 +190,22 @@ def test_s54_a_request_that_came_too_late_does_not_use_it(clock, browser):
         assert browser.site.manager.sweep() == 1
 
 
+def held_past_its_time(clock):
+    """Return a client, and a request of it that arrived in time and is under way when the session would be over."""
+    browser = Browser(Site(max_inactive_interval=10))
+    with browser.request() as request:
+        request.get_session()
+    clock.tick(8)
+    slow = browser.hold()
+    clock.tick(4)
+    return browser, slow
+
+
 def test_s54_a_request_that_lets_go_meets_a_sweep(clock):
     """A request that ends while the sweep is looking has used the session until then: it does not fall in between."""
 
     def prepare():
-        browser = Browser(Site(max_inactive_interval=10))
-        with browser.request() as request:
-            request.get_session()
-        clock.tick(8)
-        slow = browser.hold()
-        clock.tick(4)
+        browser, slow = held_past_its_time(clock)
 
         def check(result, _):
             assert result == 0
@@ -214,12 +220,7 @@ def test_s54_a_request_that_lets_go_meets_another_one(clock):
     """The same where another request is looking for the session."""
 
     def prepare():
-        browser = Browser(Site(max_inactive_interval=10))
-        with browser.request() as request:
-            request.get_session()
-        clock.tick(8)
-        slow = browser.hold()
-        clock.tick(4)
+        browser, slow = held_past_its_time(clock)
         late = browser.hold()
 
         def check(result, _):
@@ -234,12 +235,7 @@ def test_s54_a_request_that_looks_meets_a_sweep(clock):
     """A request that arrived in time does not lose its session to a sweep while it is looking for it."""
 
     def prepare():
-        browser = Browser(Site(max_inactive_interval=10))
-        with browser.request() as request:
-            request.get_session()
-        clock.tick(8)
-        slow = browser.hold()
-        clock.tick(4)
+        browser, slow = held_past_its_time(clock)
 
         def check(result, swept):
             assert result is not None
