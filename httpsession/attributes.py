@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import threading
+from collections.abc import Collection, ItemsView, Mapping
 from enum import Enum
+from types import MappingProxyType
 from typing import Any, Final
 
 from .errors import InvalidSessionError
@@ -31,8 +33,8 @@ class Attributes:
 
     __slots__ = ("_lock", "_owners", "_values", "closed")
 
-    def __init__(self) -> None:
-        self._values: dict[Any, Any] = {}
+    def __init__(self, values: Mapping[str, Any] = MappingProxyType({})) -> None:
+        self._values: dict[Any, Any] = dict(values)
         self._lock = threading.Lock()
         #: The marks of the latest changes, as far as anybody set one.
         self._owners: dict[str, object] = _NONE
@@ -56,6 +58,10 @@ class Attributes:
         values = self._values.copy()
         self.check_open()
         return values
+
+    def items(self) -> ItemsView[str, Any]:
+        """Return names and values as they are now, or as they were when the map was closed."""
+        return self._values.copy().items()
 
     def put(self, name: str, value: Any, owner: object = None) -> Any:
         """Set *name* and return the value that it had, or :data:`ABSENT`; *owner* as for :meth:`swap`."""
@@ -96,6 +102,22 @@ class Attributes:
                 self._values[name] = new
             if owner is not None or self._owners:
                 self._mark(name, owner)
+        return True
+
+    def apply(
+        self, put: Mapping[str, Any], removed: Collection[str], expected: Mapping[str, Any], afresh: bool = False
+    ) -> bool:
+        """Make all changes, or none and return False if an *expected* value is another now; None there is absence.
+
+        With *afresh* everything that is not *put* goes.
+        """
+        with self._lock:
+            if self.closed:
+                self.check_open()
+            if any(self._values.get(name) != value for name, value in expected.items()):
+                return False
+            kept = {} if afresh else {name: value for name, value in self._values.items() if name not in removed}
+            self._values = kept | dict(put)
         return True
 
     def _mark(self, name: str, owner: object) -> None:

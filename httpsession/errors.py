@@ -39,6 +39,10 @@ class CodecError(SessionError, ValueError):
         self.path = path
 
 
+class StoreError(SessionError):
+    """The system behind a store failed, or did not answer in time. Whether there is a session is not known."""
+
+
 class IllegalStateError(SessionError, RuntimeError):
     """The call does not fit the present state: Java's ``IllegalStateException``."""
 

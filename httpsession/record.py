@@ -10,6 +10,7 @@ from math import inf
 class SessionRecord:
     """What is known of a session beside its attributes. Times are seconds since the epoch."""
 
+    #: Empty where only a shared store is known to have the session: it never sees the id.
     id: str = field(repr=False)
     #: Under which a store knows the session (:func:`httpsession.ids.key_of`).
     key: bytes
@@ -41,16 +42,19 @@ class SessionRecord:
         deadline = inf if lifetime is None else now + lifetime
         return cls(session_id, key, now, interval, deadline, now, now, now, known_id=session_id)
 
-    def due(self) -> float:
-        """Return the time at which the session is over if no further request comes; infinite for never."""
+    def due(self, slack: float = 0.0) -> float:
+        """Return the time at which the session is over if no further request comes; infinite for never.
+
+        Being idle ends a session *slack* seconds later than its interval says.
+        """
         if self.max_inactive_interval <= 0:
             return self.deadline
-        return min(max(self.accessed, self.used) + self.max_inactive_interval, self.deadline)
+        return min(max(self.accessed, self.used) + self.max_inactive_interval + slack, self.deadline)
 
-    def is_due(self, now: float) -> bool:
-        """Return whether the session is over *now*: idle for just its interval is over (S51)."""
+    def is_due(self, now: float, slack: float = 0.0) -> bool:
+        """Return whether the session is over *now*: idle for just its interval, and *slack* seconds, is over (S51)."""
         interval = self.max_inactive_interval
-        if interval > 0 and self.accessed + interval <= now and self.used + interval <= now:
+        if interval > 0 and self.accessed + interval + slack <= now and self.used + interval + slack <= now:
             return True
         return self.deadline <= now
 

@@ -27,7 +27,7 @@ LAYERS = (
     ("httpsession.stores", "httpsession.urls", "httpsession.sweeper", "httpsession.session"),
     ("httpsession.accessor", "httpsession.accesses"),
     ("httpsession.stores.memory",),
-    ("httpsession.stores.agenda", "httpsession.stores.base"),
+    ("httpsession.stores.agenda", "httpsession.stores.base", "httpsession.stores.url"),
     ("httpsession.attributes", "httpsession.codec", "httpsession.record"),
     ("httpsession.kinds",),
     ("httpsession.config", "httpsession.events", "httpsession.forks", "httpsession.ids"),

@@ -13,9 +13,18 @@ from ..attributes import Attributes
 from ..record import SessionRecord
 from .agenda import Agenda, Entry
 from .base import FOLLOW, Changes, Stored, Touch
+from .url import StoreUrl
 
 #: How many sessions are claimed in one go: so long, some 100 microseconds, a request may have to wait for a sweep.
 SLICE = 100
+
+
+def open_url(url: str) -> MemoryStore:
+    """Open ``memory://``. Its options mean nothing: nothing else is in the store, and nobody waits for it."""
+    parsed = StoreUrl.parse(url, timeout=1.0)
+    if parsed.parts.netloc or parsed.path:
+        raise parsed.refusal("has something after memory://, where there is nothing to name")
+    return MemoryStore()
 
 
 class MemoryStore:
@@ -44,9 +53,9 @@ class MemoryStore:
         self._newcomers: OrderedDict[Entry, None] = OrderedDict()
         self._by_principal: dict[str, dict[Entry, None]] = {}
 
-    def create(self, record: SessionRecord, attributes: Attributes) -> bool:
+    def create(self, record: SessionRecord, attributes: Attributes | Mapping[str, bytes]) -> bool:
         """Keep a new session."""
-        entry = Entry(record, attributes)
+        entry = Entry(record, attributes if isinstance(attributes, Attributes) else Attributes(attributes))
         with self._lock:
             if record.key in self._sessions:
                 return False
@@ -78,8 +87,11 @@ class MemoryStore:
     def save(self, key: bytes, changes: Changes, now: float) -> bool:
         """Apply the changes."""
         with self._lock:
-            entry = self._sessions.get(key) if changes.new_id is not None else self._follow(key)
-            if entry is None:
+            is_plain_rename = changes.new_id is not None and not changes.follows
+            entry = self._sessions.get(key) if is_plain_rename else self._follow(key)
+            if entry is None or (changes.new_id is not None and changes.new_id[1] in self._sessions):
+                return False
+            if not self._change_attributes(entry, changes):
                 return False
             record = entry.record
             if changes.max_inactive_interval is not None:
@@ -91,7 +103,20 @@ class MemoryStore:
                 self._bind(entry)
             if changes.new_id is not None:
                 self._move(entry, *changes.new_id, now)
+            if changes.afresh:
+                for former_key in list(entry.former_keys or ()):
+                    self._forget(former_key)
         return True
+
+    def _change_attributes(self, entry: Entry, changes: Changes) -> bool:
+        if not (changes.put or changes.removed or changes.expected or changes.afresh):
+            return True
+        return entry.attributes.apply(changes.put, changes.removed, changes.expected, changes.afresh)
+
+    def peek(self, key: bytes) -> Stored | None:
+        """Return the session as it is."""
+        with self._lock:
+            return self._follow(key)
 
     def remove(self, key: bytes) -> Stored | None:
         """Remove the session and give it back."""
@@ -158,6 +183,13 @@ class MemoryStore:
 
     def __len__(self) -> int:
         return len(self._sessions)
+
+    def describe(self) -> str:
+        """Return what keeps the sessions."""
+        return "the memory of this process"
+
+    def close(self) -> None:
+        """Do nothing: there is nothing to open again."""
 
     def _follow(self, key: bytes) -> Entry | None:
         """Return the session that has this key or had it until lately."""

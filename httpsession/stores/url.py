@@ -1,0 +1,80 @@
+"""The URL that names a store."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Self
+from urllib.parse import SplitResult, parse_qsl, unquote, urlsplit
+
+from ..errors import ConfigError
+
+_PREFIX = re.compile(r"[A-Za-z][A-Za-z0-9_-]{0,31}")
+
+
+@dataclass(frozen=True, repr=False)
+class StoreUrl:
+    """A URL in its parts. What it says of itself has no password in it."""
+
+    parts: SplitResult
+    options: Mapping[str, str]
+    #: What keeps two applications in one store apart.
+    prefix: str
+    #: Seconds that an operation may wait for the system behind the store.
+    timeout: float
+
+    @classmethod
+    def parse(cls, url: str, *, timeout: float, options: tuple[str, ...] = ()) -> Self:
+        """Take a URL apart. Every store takes ``?prefix=`` and ``?timeout=``; *options* are what this one takes, too.
+
+        Raises:
+            ConfigError: an option is unknown, there twice or has a wrong value.
+        """
+        parts = urlsplit(url)
+        known = ("prefix", "timeout", *options)
+        given: dict[str, str] = {}
+        for name, value in parse_qsl(parts.query, keep_blank_values=True):
+            if name not in known:
+                raise _refusal(parts, f"has the unknown option {name!r}; known are {', '.join(known)}")
+            if name in given:
+                raise _refusal(parts, f"has the option {name!r} twice")
+            given[name] = value
+        if parts.fragment:
+            raise _refusal(parts, "has a fragment, which means nothing here")
+        prefix = given.pop("prefix", "httpsession")
+        if not _PREFIX.fullmatch(prefix):
+            raise _refusal(
+                parts, f"has the prefix {prefix!r}, but must have a letter, then up to 31 letters, digits, '_' or '-'"
+            )
+        return cls(parts, given, prefix, _seconds(parts, given.pop("timeout", str(timeout))))
+
+    @property
+    def path(self) -> str:
+        """The path, unquoted."""
+        return unquote(self.parts.path)
+
+    def refusal(self, why: str) -> ConfigError:
+        """Return the error that this URL is wrong; *why* goes on after naming it."""
+        return _refusal(self.parts, why)
+
+    def __str__(self) -> str:
+        """Return the URL without user, password and options."""
+        return _shown(self.parts)
+
+    __repr__ = __str__
+
+
+def _shown(parts: SplitResult) -> str:
+    host = parts.netloc.rpartition("@")[2]
+    return f"{parts.scheme}://{host}{parts.path}"
+
+
+def _refusal(parts: SplitResult, why: str) -> ConfigError:
+    return ConfigError(f"the store {_shown(parts)} {why}")
+
+
+def _seconds(parts: SplitResult, text: str) -> float:
+    if not re.fullmatch(r"[0-9]{1,4}(\.[0-9]{1,6})?", text) or not float(text):
+        raise _refusal(parts, f"has the timeout {text!r}, but must have a number of seconds above zero")
+    return float(text)
