@@ -105,6 +105,10 @@ class SessionStore(Protocol):
         are under way follow it to the new one, for :data:`FOLLOW` seconds.
         """
 
+    def fits(self, key: bytes, new_key: bytes) -> bool:
+        """Return whether a session can move from one key to the other. Whoever changes an id draws until it does: where
+        keys are spread over many machines, a move is atomic only within one."""
+
     def remove(self, key: bytes) -> Stored | None:
         """Remove the session and give it back as it was, to exactly one caller."""
 
