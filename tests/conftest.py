@@ -6,6 +6,7 @@ import pytest
 
 from tests.clock import frozen_clock
 from tests.listeners import Recorder
+from tests.servers import RedisCluster, RedisSentinel, RedisServer
 
 
 @pytest.fixture
@@ -19,3 +20,27 @@ def clock():
 def recorder():
     """A listener that keeps what it hears."""
     return Recorder()
+
+
+@pytest.fixture(scope="session")
+def redis_server(tmp_path_factory):
+    """A Redis server: ``url``, ``unix_url``, ``restart()``, ``pause()``, ``calls()``, a ``client``."""
+    server = RedisServer(tmp_path_factory.mktemp("redis"))
+    yield server
+    server.stop()
+
+
+@pytest.fixture(scope="session")
+def sentinel(tmp_path_factory):
+    """A Redis primary with a replica and three Sentinels: ``url``, ``primary``, ``fail_over()``, ``heal()``."""
+    servers = RedisSentinel(tmp_path_factory.mktemp("sentinel"))
+    yield servers
+    servers.stop()
+
+
+@pytest.fixture(scope="session")
+def cluster(tmp_path_factory):
+    """A Redis Cluster of three nodes: ``url``, ``nodes``, ``node_of(slot)``, ``migrate(slot, to)``."""
+    servers = RedisCluster(tmp_path_factory.mktemp("cluster"))
+    yield servers
+    servers.stop()

@@ -1,0 +1,220 @@
+"""Real Redis servers of the tests' own: one, one with a replica and Sentinels, a Cluster."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import signal
+import socket
+import subprocess
+import time
+from contextlib import ExitStack
+
+import pytest
+import redis
+
+#: Seconds that a server, or several of them, may take to get somewhere.
+PATIENCE = 30
+NODES = 3
+SLOTS = 16384
+SERVICE = "sessions"
+
+
+def redis_program():
+    """Return the server's program; without it the test is skipped, but fails where CI says that all has to be there.
+
+    The program that checks dumps is the server by another name, and comes in Debian's redis-tools, without a service.
+    """
+    program = shutil.which("redis-server") or shutil.which("redis-check-rdb")
+    if program is None:
+        missing = "there is no redis-server: apt install redis-tools"
+        (pytest.fail if os.environ.get("CI") == "true" else pytest.skip)(missing)
+    return program
+
+
+def free_port():
+    """Return a port that nobody listens on."""
+    with socket.socket() as one:
+        one.bind(("127.0.0.1", 0))
+        return one.getsockname()[1]
+
+
+def wait_until(condition, what):
+    """Return what *condition* returns, as soon as it is true."""
+    end = time.monotonic() + PATIENCE
+    while True:
+        try:
+            if found := condition():
+                return found
+        except (redis.RedisError, OSError):
+            pass  # not there yet
+        assert time.monotonic() < end, f"waited {PATIENCE} s for {what}"
+        time.sleep(0.02)
+
+
+class RedisServer:
+    """A redis-server in a folder, on a port of 127.0.0.1 and on a Unix socket, that keeps nothing on disk."""
+
+    def __init__(self, folder, *settings, is_sentinel=False):
+        folder.mkdir(parents=True, exist_ok=True)
+        self.folder = folder
+        self.port = free_port()
+        self.socket = folder / "redis.sock"
+        self.url = f"redis://127.0.0.1:{self.port}"
+        self.unix_url = f"unix://{self.socket}"
+        self._is_sentinel = is_sentinel
+        lines = ["bind 127.0.0.1", f"port {self.port}", f"dir {folder}", f"logfile {folder / 'log'}", *settings]
+        if not is_sentinel:
+            lines += [f"unixsocket {self.socket}", "unixsocketperm 700", 'save ""', "appendonly no"]
+        (folder / "redis.conf").write_text("\n".join([*lines, ""]))
+        self.client = redis.Redis(port=self.port, socket_timeout=PATIENCE)
+        self.start()
+
+    def start(self, *arguments):
+        """Start, and wait until the server answers; *arguments* go before the settings in the file."""
+        mode = ["--sentinel"] * self._is_sentinel
+        command = ["redis-server", str(self.folder / "redis.conf"), *mode, *arguments]
+        self._process = subprocess.Popen(command, executable=redis_program())
+        wait_until(self._answers, f"a Redis server, see {self.folder / 'log'}")
+
+    def _answers(self):
+        assert self._process.poll() is None, (self.folder / "log").read_text()
+        return self.client.ping()
+
+    def stop(self, how=signal.SIGTERM):
+        """End the server, in its own time or by SIGKILL."""
+        self.client.close()
+        self.resume()
+        self._process.send_signal(how)
+        self._process.wait(PATIENCE)
+
+    def restart(self):
+        """End the server and start it again, without what it kept."""
+        self.stop()
+        self.start()
+
+    def pause(self):
+        """Have the server do nothing until :meth:`resume`, while the system goes on taking connections for it."""
+        self._process.send_signal(signal.SIGSTOP)
+
+    def resume(self):
+        """Let the server go on."""
+        self._process.send_signal(signal.SIGCONT)
+
+    def calls(self):
+        """Return how often each command was called since the last time, other than by this."""
+        stats = self.client.info("commandstats")
+        self.client.config_resetstat()
+        names = {name.removeprefix("cmdstat_"): stat["calls"] for name, stat in stats.items()}
+        return {name: calls for name, calls in names.items() if name not in ("info", "config|resetstat")}
+
+
+class RedisSentinel:
+    """A primary and a replica, which three Sentinels watch under the name of :data:`SERVICE`."""
+
+    def __init__(self, folder):
+        with ExitStack() as stack:
+            primary = RedisServer(folder / "a")
+            stack.callback(primary.stop)
+            replica = RedisServer(folder / "b", f"replicaof 127.0.0.1 {primary.port}")
+            stack.callback(replica.stop)
+            self.servers = [primary, replica]
+            settings = [
+                f"sentinel monitor {SERVICE} 127.0.0.1 {primary.port} 2",
+                f"sentinel down-after-milliseconds {SERVICE} 1000",
+                f"sentinel failover-timeout {SERVICE} 2000",
+            ]
+            self.sentinels = []
+            for number in range(3):
+                self.sentinels.append(RedisServer(folder / f"sentinel{number}", *settings, is_sentinel=True))
+                stack.callback(self.sentinels[-1].stop)
+            self._wait_until_whole()
+            self.stop = stack.pop_all().close
+        hosts = ",".join(f"127.0.0.1:{sentinel.port}" for sentinel in self.sentinels)
+        self.url = f"redis+sentinel://{hosts}/{SERVICE}"
+
+    @property
+    def primary(self):
+        """The server that the first Sentinel takes for the primary."""
+        _, port = self.sentinels[0].client.sentinel_get_master_addr_by_name(SERVICE)
+        return next(server for server in self.servers if server.port == int(port))
+
+    @property
+    def replica(self):
+        """The other server."""
+        primary = self.primary
+        return next(server for server in self.servers if server is not primary)
+
+    def fail_over(self):
+        """Kill the primary, and come back as soon as another one is; then :meth:`heal` brings back the killed one."""
+        dead = self.primary
+        dead.stop(signal.SIGKILL)
+        wait_until(lambda: all(self._port(one) != dead.port for one in self.sentinels), "another primary")
+        wait_until(lambda: self.primary.client.role()[0] == b"master", "another primary")
+
+    def heal(self):
+        """Start what was killed, and wait until there is a primary with its replica again."""
+        self.replica.start("--replicaof", f"127.0.0.1 {self.primary.port}")
+        self._wait_until_whole()
+
+    def _wait_until_whole(self):
+        wait_until(lambda: all(self._is_whole(sentinel) for sentinel in self.sentinels), "the Sentinels to agree")
+
+    def _is_whole(self, sentinel):
+        state = sentinel.client.sentinel_master(SERVICE)
+        has_all = (state["num-slaves"], state["num-other-sentinels"]) == (1, 2)
+        role, _, replicas = self.primary.client.role()
+        is_synced = role == b"master" and len(replicas) == 1 and self.replica.client.role()[3] == b"connected"
+        return has_all and is_synced and state["flags"] == "master" and state["port"] == self.primary.port
+
+    def _port(self, sentinel):
+        return int(sentinel.client.sentinel_get_master_addr_by_name(SERVICE)[1])
+
+
+class RedisCluster:
+    """A Cluster of three nodes that have equal shares of the slots, without replicas."""
+
+    def __init__(self, folder):
+        with ExitStack() as stack:
+            self.nodes = []
+            for number in range(NODES):
+                settings = ["cluster-enabled yes", "cluster-node-timeout 5000", f"cluster-port {free_port()}"]
+                self.nodes.append(RedisServer(folder / str(number), *settings))
+                stack.callback(self.nodes[-1].stop)
+            self._join()
+            self.stop = stack.pop_all().close
+        self.url = "redis+cluster://" + ",".join(f"127.0.0.1:{node.port}" for node in self.nodes)
+
+    def _join(self):
+        first = self.nodes[0]
+        bounds = [SLOTS * number // NODES for number in range(NODES + 1)]
+        for number, node in enumerate(self.nodes):
+            node.client.execute_command("CLUSTER ADDSLOTSRANGE", bounds[number], bounds[number + 1] - 1)
+            node.client.execute_command("CLUSTER SET-CONFIG-EPOCH", number + 1)
+            if node is not first:
+                bus = int(node.client.config_get("cluster-port")["cluster-port"])
+                first.client.execute_command("CLUSTER MEET", "127.0.0.1", node.port, bus)
+        wait_until(lambda: all(self._is_whole(node) for node in self.nodes), "the Cluster to form")
+
+    def _is_whole(self, node):
+        info = node.client.execute_command("CLUSTER INFO")
+        return info["cluster_state"] == "ok" and int(info["cluster_known_nodes"]) == NODES
+
+    def node_of(self, slot):
+        """Return the node that serves a slot."""
+        table = self.nodes[0].client.execute_command("CLUSTER SLOTS")
+        port = next(primary[1] for first, last, primary, *_ in table if first <= slot <= last)
+        return next(node for node in self.nodes if node.port == port)
+
+    def migrate(self, slot, to):
+        """Move a slot and its keys, a few at a time, to node *to* as redis-cli does, while clients go on."""
+        source = self.node_of(slot)
+        if source is to:
+            return
+        source_id, target_id = (node.client.execute_command("CLUSTER MYID").decode() for node in (source, to))
+        to.client.execute_command("CLUSTER SETSLOT", slot, "IMPORTING", source_id)
+        source.client.execute_command("CLUSTER SETSLOT", slot, "MIGRATING", target_id)
+        while keys := source.client.execute_command("CLUSTER GETKEYSINSLOT", slot, 10):
+            source.client.execute_command("MIGRATE", "127.0.0.1", to.port, "", 0, PATIENCE * 1000, "KEYS", *keys)
+        for node in (to, source, *self.nodes):
+            node.client.execute_command("CLUSTER SETSLOT", slot, "NODE", target_id)
