@@ -13,7 +13,13 @@ import httpsession
 ROOT = Path(httpsession.__file__).parent
 #: From top to bottom. A module imports from the layers below its own, and not from its own.
 LAYERS = (
-    ("httpsession", "httpsession.paste", "httpsession.servlet", "httpsession.werkzeug"),
+    ("httpsession", "httpsession.paste", "httpsession.servlet", "httpsession.testing", "httpsession.werkzeug"),
+    (
+        *("httpsession.testing.creating", "httpsession.testing.loading", "httpsession.testing.saving"),
+        *("httpsession.testing.renaming", "httpsession.testing.ending", "httpsession.testing.touching"),
+        *("httpsession.testing.listing", "httpsession.testing.races"),
+    ),
+    ("httpsession.testing.contract",),
     ("httpsession.servlet.events", "httpsession.servlet.request"),
     ("httpsession.servlet.session",),
     ("httpsession.servlet.context",),
@@ -23,12 +29,15 @@ LAYERS = (
     ("httpsession.middleware",),
     ("httpsession.environ",),
     ("httpsession.request",),
+    ("httpsession.exchange",),
     ("httpsession.manager", "httpsession.tracking"),
+    ("httpsession.live", "httpsession.snapshots"),
     ("httpsession.stores", "httpsession.urls", "httpsession.sweeper", "httpsession.session"),
     ("httpsession.accessor", "httpsession.accesses"),
     ("httpsession.stores.memory",),
     ("httpsession.stores.agenda", "httpsession.stores.base", "httpsession.stores.url"),
-    ("httpsession.attributes", "httpsession.codec", "httpsession.record"),
+    ("httpsession.attributes", "httpsession.record"),
+    ("httpsession.codec",),
     ("httpsession.kinds",),
     ("httpsession.config", "httpsession.events", "httpsession.forks", "httpsession.ids"),
     ("httpsession.webxml",),

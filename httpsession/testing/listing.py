@@ -1,0 +1,148 @@
+"""of, iteration, len, describe and close; and the store in the child of a fork."""
+
+from __future__ import annotations
+
+import os
+
+import pytest
+
+from ..stores.base import SessionStore
+from .contract import Contract, contents, keys_of
+
+
+class Listing(Contract):
+    """What a store promises as a whole."""
+
+    def test_is_a_store(self, store: SessionStore) -> None:
+        """The store has all methods of a store, says whether it is shared, and begins with nobody using it."""
+        assert isinstance(store, SessionStore)
+        assert store.is_shared in (True, False)
+        assert dict(store.in_use()) == {}
+        assert (len(store), list(store), store.of("anna"), store.expire(self.now, 10)) == (0, [], [], [])
+        assert store.abandoned() is None
+
+    def test_of(self, store: SessionStore, another: SessionStore) -> None:
+        """The sessions of a user are listed with what their records say, from every process."""
+        keys = [self.add(store, principal="anna", at=number, interval=600 + number) for number in range(3)]
+        self.add(store, principal="berta")
+        self.add(store)
+        records = another.of("anna")
+
+        assert sorted((one.key, one.creation_time, one.max_inactive_interval) for one in records) == sorted(
+            (key, self.at(number), 600 + number) for number, key in enumerate(keys)
+        )
+        assert {one.principal for one in records} == {"anna"}
+        assert another.of("nobody") == []
+
+    def test_of_many(self, store: SessionStore) -> None:
+        """A user may have hundreds of sessions; those that ended, in whatever way, are not among them."""
+        keys = [self.add(store, principal="anna", interval=600) for _ in range(300)]
+        store.remove(keys.pop())
+        self.save(store, keys.pop(), principal=None)
+        self.save(store, keys.pop(), principal="berta")
+        self.save(store, keys[-1], max_inactive_interval=5)
+        self.save(store, keys[-2], max_inactive_interval=5)
+        store.load(keys.pop(), self.at(100))
+        store.expire(self.at(100), 10)
+        keys.pop()
+
+        assert sorted(record.key for record in store.of("anna")) == sorted(keys)
+
+    def test_iteration(self, store: SessionStore, another: SessionStore) -> None:
+        """Who goes through the sessions sees each once, with its attributes, and notes no access."""
+        expected = {self.add(store, {"n": b"%d" % number}): {"n": b"%d" % number} for number in range(250)}
+        seen = [(stored.record.key, contents(stored), stored.record.accessed) for stored in another]
+
+        assert len(seen) == 250
+        assert {key: attributes for key, attributes, _ in seen} == expected
+        assert {accessed for _, _, accessed in seen} == {self.now}
+
+    def test_iteration_while_sessions_come_and_go(self, store: SessionStore) -> None:
+        """Going through the sessions goes on while they are removed and others made; those that stay are seen."""
+        stay = [self.add(store) for _ in range(20)]
+        go = {self.add(store) for _ in range(100)}
+        seen = []
+        for stored in store:
+            seen.append(stored.record.key)
+            if go and len(seen) <= 20:
+                store.remove(go.pop())
+                self.add(store)
+
+        assert sorted(set(seen)) == sorted(seen), "no session is seen twice"
+        assert set(stay) <= set(seen)
+        assert go <= set(seen)
+
+    def test_length(self, store: SessionStore, another: SessionStore) -> None:
+        """The length is the number of sessions, due or not, however they came and went."""
+        self.add(store, at=-1000)
+        keys = [self.add(store) for _ in range(5)] + [self.add(store, interval=0)]
+        assert (len(store), len(another)) == (7, 7)
+        store.remove(keys[0])
+        self.rename(store, keys[1])
+        self.save(store, keys[2], put={"a": b"1"}, principal="anna", max_inactive_interval=0)
+        assert len(another) == 6
+        assert len(store.expire(self.now, 10)) == 1
+
+        assert (len(store), len(another)) == (5, 5)
+
+    def test_describe(self, store: SessionStore) -> None:
+        """What keeps the sessions is told in a few words, on one line."""
+        words = store.describe()
+
+        assert isinstance(words, str)
+        assert 0 < len(words) < 500
+        assert words.isprintable()
+
+    def test_close(self, store: SessionStore) -> None:
+        """What is called after close opens files and connections again; closing twice is no error."""
+        key = self.add(store, {"a": b"1"})
+        for _ in range(2):
+            store.close()
+            store.close()
+            assert self.save(store, key, put={"b": b"2"})
+            assert self.read(store, key) == {"a": b"1", "b": b"2"}
+        store.close()
+
+        assert keys_of(store) == [key]
+
+    def test_two_objects(self, store: SessionStore, another: SessionStore) -> None:
+        """What one store object does is there for another on the same data with its next call."""
+        key = self.add(store, {"a": b"1"})
+        assert self.read(another, key) == {"a": b"1"}
+        for number in range(20):
+            one, other = (store, another) if number % 2 else (another, store)
+            assert self.save(one, key, put={"a": b"%d" % number})
+            assert self.read(other, key) == {"a": b"%d" % number}
+        assert another.remove(key) is not None
+
+        assert self.is_gone(store, key)
+
+    @pytest.mark.skipif(not hasattr(os, "fork"), reason="there is no fork here")
+    @pytest.mark.filterwarnings("ignore:.*fork.*:DeprecationWarning")
+    def test_fork(self, store: SessionStore) -> None:
+        """A store that was used before a fork works in the child and goes on in the parent; shared, on the same data.
+
+        The child of one that is not shared begins with no session, since those of the parent are not its to end.
+        """
+        key = self.add(store, {"a": b"1"})
+        for name in ("first", "second"):
+            child = os.fork()
+            if child == 0:  # pragma: no cover - in another process
+                self._live_as_child(store, key, name)
+            assert os.waitpid(child, 0)[1] == 0, "the store did not work in the child of a fork"
+            assert self.save(store, key, put={f"parent of {name}": b"1"})
+
+        names = {"a", "parent of first", "parent of second"} | ({"first", "second"} if store.is_shared else set())
+        assert set(self.read(store, key)) == names
+        assert len(store) == (3 if store.is_shared else 1)
+
+    def _live_as_child(self, store: SessionStore, key: bytes, name: str) -> None:
+        """Use the store and end this process, with 0 if all was well."""
+        status = 1
+        try:
+            was_well = self.save(store, key, put={name: b"1"}) == store.is_shared
+            own = self.add(store, {"mine": b"1"})
+            was_well = was_well and self.read(store, own) == {"mine": b"1"}
+            status = 0 if was_well else 1
+        finally:
+            os._exit(status)

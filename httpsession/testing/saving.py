@@ -1,0 +1,175 @@
+"""save: all changes or none, and only to a session that is there."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+import pytest
+
+from ..stores.base import Changes, SessionStore
+from .contract import MOMENT, Contract, contents, draw, keys_of
+
+
+class Saving(Contract):
+    """What save promises, but for changes of the id."""
+
+    def test_save_unknown(self, store: SessionStore) -> None:
+        """Nothing is saved for a key that nobody has, and no session is made."""
+        _, key = draw()
+        changes = Changes(put={"a": b"1"}, max_inactive_interval=5, principal="anna")
+
+        assert store.save(key, changes, self.now) is False
+        assert store.save(key, Changes(put={"a": b"1"}, expected={"a": None}), self.now) is False
+        assert store.save(key, Changes(new_id=draw()), self.now) is False
+        assert (store.peek(key), len(store), store.of("anna")) == (None, 0, [])
+
+    def test_save_attributes(self, store: SessionStore, another: SessionStore) -> None:
+        """Attributes are added, replaced and removed, and all others stay."""
+        key = self.add(store, {"stays": b"1", "replaced": b"2", "removed": b"3"})
+        changes = {"put": {"replaced": b"two", "added": b"4"}, "removed": ["removed", "was never there"]}
+        assert self.save(store, key, **changes) is True
+
+        assert self.read(another, key) == {"stays": b"1", "replaced": b"two", "added": b"4"}
+
+    def test_save_nothing(self, store: SessionStore) -> None:
+        """No changes are saved for a session that is there, and for no other."""
+        key = self.add(store, {"a": b"1"})
+
+        assert self.save(store, key) is True
+        assert self.save(store, draw()[1]) is False
+        assert self.read(store, key) == {"a": b"1"}
+
+    def test_saves_of_two_that_loaded_before(self, store: SessionStore, another: SessionStore) -> None:
+        """Two requests that loaded the same session and change different attributes lose nothing."""
+        key = self.add(store, {"a": b"0", "b": b"0", "c": b"0"})
+        for one in (store, another):
+            assert self.read(one, key) == {"a": b"0", "b": b"0", "c": b"0"}
+        assert self.save(store, key, put={"a": b"1"}, removed=["c"])
+        assert self.save(another, key, put={"b": b"2"})
+
+        assert self.read(store, key) == self.read(another, key) == {"a": b"1", "b": b"2"}
+
+    def test_save_is_no_access(self, store: SessionStore) -> None:
+        """Saving moves neither the end of a session nor what the next load tells."""
+        key = self.add(store)
+        assert store.save(key, Changes(put={"a": b"1"}), self.at(30))
+        found = store.load(key, self.at(31))
+
+        assert found is not None
+        assert found[1] == self.now
+
+    @pytest.mark.parametrize(("interval", "longest"), [(600, 600), (5, 5), (0, None), (-1, None)])
+    def test_save_interval(self, store: SessionStore, interval: int, longest: int | None) -> None:
+        """A new interval moves the end of the session at once, to later or earlier, or takes it away."""
+        key = self.add(store, {"a": b"1"})
+        assert self.save(store, key, max_inactive_interval=interval)
+        stored = store.peek(key)
+        assert stored is not None
+        assert stored.record.max_inactive_interval == interval
+        assert contents(stored) == {"a": b"1"}
+
+        end = 1e9 if longest is None else self.end_of(store, longest)
+        assert store.expire(self.at(end - MOMENT), 10) == []
+        assert keys_of(store.expire(self.at(end), 10)) == ([] if longest is None else [key])
+
+    def test_save_interval_after_none(self, store: SessionStore) -> None:
+        """A session that never timed out does so again, counted from its latest use; its deadline stays."""
+        key = self.add(store, interval=0, lifetime=1000)
+        store.touch([(key, self.at(20), self.at(25))])
+        assert self.save(store, key, max_inactive_interval=30)
+        end = 25 + self.end_of(store, 30)
+        assert self.is_alive(store, key, 25)
+
+        assert store.expire(self.at(end - MOMENT), 10) == []
+        assert keys_of(store.expire(self.at(end), 10)) == [key]
+
+    def test_deadline_bounds_a_new_interval(self, store: SessionStore) -> None:
+        """A longer interval does not carry a session beyond its deadline."""
+        key = self.add(store, lifetime=100)
+        assert self.save(store, key, max_inactive_interval=600)
+
+        assert store.expire(self.at(100 - MOMENT), 10) == []
+        assert keys_of(store.expire(self.at(100), 10)) == [key]
+
+    def test_save_principal(self, store: SessionStore, another: SessionStore) -> None:
+        """A session is bound to a user, to another one, and to none; each time the lists of both are right."""
+        key = self.add(store, {"a": b"1"})
+        for principal in ("anna", "berta", "berta", None, "anna"):
+            assert self.save(store, key, principal=principal)
+            stored = another.peek(key)
+            assert stored is not None
+            assert (stored.record.principal, contents(stored)) == (principal, {"a": b"1"})
+            for user in ("anna", "berta"):
+                assert [record.key for record in another.of(user)] == ([key] if user == principal else [])
+
+    def test_what_is_not_changed_stays(self, store: SessionStore) -> None:
+        """Changes of one thing leave all others as they were, the principal among them."""
+        key = self.add(store, {"a": b"1"}, principal="anna", lifetime=1000)
+        assert self.save(store, key, max_inactive_interval=5)
+        assert self.save(store, key, put={"b": b"2"})
+        stored = store.peek(key)
+
+        assert stored is not None
+        record = stored.record
+        assert (record.principal, record.max_inactive_interval, record.deadline) == ("anna", 5, self.at(1000))
+        assert (record.key, record.creation_time) == (key, self.now)
+        assert contents(stored) == {"a": b"1", "b": b"2"}
+
+    @pytest.mark.parametrize(
+        "expected",
+        [{}, {"a": b"1"}, {"a": b"1", "empty": b""}, {"b": None}, {"a": b"1", "b": None, "another": None}],
+        ids=str,
+    )
+    def test_expected(self, store: SessionStore, expected: Mapping[str, bytes | None]) -> None:
+        """Where all is as the changes expect, they are applied; None stands for an attribute that is not there."""
+        key = self.add(store, {"a": b"1", "empty": b""})
+
+        assert self.save(store, key, put={"a": b"2", "b": b"3"}, expected=expected) is True
+        assert self.read(store, key) == {"a": b"2", "b": b"3", "empty": b""}
+
+    @pytest.mark.parametrize(
+        "expected",
+        [
+            *({"a": b"2"}, {"a": None}, {"a": b""}, {"a": b"1\0"}, {"b": b"1"}, {"b": b""}, {"empty": None}),
+            *({"a": b"1", "b": b"1"}, {"a": b"2", "b": None}),
+        ],
+        ids=str,
+    )
+    def test_not_as_expected(self, store: SessionStore, expected: Mapping[str, bytes | None]) -> None:
+        """Where anything is not as expected, nothing at all changes: attributes, interval, principal and key stay."""
+        key = self.add(store, {"a": b"1", "empty": b""}, principal="anna")
+        new = self.draw_for(store, key)
+        for more in ({}, {"new_id": new}, {"new_id": new, "afresh": True, "follows": True}):
+            assert not self._save_all(store, key, expected, **more)
+
+            stored = store.peek(key)
+            assert stored is not None
+            assert contents(stored) == {"a": b"1", "empty": b""}
+            record = stored.record
+            assert (record.key, record.principal, record.max_inactive_interval) == (key, "anna", 60)
+            assert (store.peek(new[1]), len(store), store.of("berta")) == (None, 1, [])
+            assert self.is_alive(store, key)
+
+    def _save_all(self, store: SessionStore, key: bytes, expected: Mapping[str, bytes | None], **more: Any) -> bool:
+        return self.save(
+            store,
+            key,
+            put={"a": b"changed", "c": b"3"},
+            removed=["empty"],
+            max_inactive_interval=5,
+            principal="berta",
+            expected=expected,
+            **more,
+        )
+
+    def test_expected_counts_by_bytes(self, store: SessionStore) -> None:
+        """A loop of reading, reckoning and expecting what was read counts on, and a stale value is refused."""
+        key = self.add(store)
+        assert self.save(store, key, put={"n": b"1"}, expected={"n": None})
+        for number in range(1, 5):
+            assert self.save(store, key, put={"n": b"%d" % (number + 1)}, expected={"n": b"%d" % number})
+            assert not self.save(store, key, put={"n": b"0"}, expected={"n": b"%d" % number})
+        assert self.save(store, key, removed=["n"], expected={"n": b"5"})
+
+        assert self.read(store, key) == {}

@@ -1,0 +1,141 @@
+"""touch: many requests at once, of sessions that are there."""
+
+from __future__ import annotations
+
+from ..record import SessionRecord
+from ..stores.base import SessionStore
+from .contract import INTERVAL, MOMENT, Contract, contents, draw, keys_of
+
+
+class Touching(Contract):
+    """What touch promises."""
+
+    def record(self, store: SessionStore, key: bytes) -> SessionRecord:
+        """Return the record of a session that must be there."""
+        stored = store.peek(key)
+        assert stored is not None, "the session is not there"
+        return stored.record
+
+    def test_touch_moves_the_end(self, store: SessionStore, another: SessionStore) -> None:
+        """The idle time begins anew when a request ends, each in its own session; all else stays."""
+        one, two = self.add(store, {"a": b"1"}), self.add(store, principal="anna")
+        store.touch([(one, self.at(10), self.at(30)), (two, self.at(20), self.at(20.5))])
+        record = self.record(another, one)
+        assert (record.accessed, record.used, record.creation_time) == (self.at(10), self.at(30), self.now)
+
+        end = self.end_of(store)
+        assert another.expire(self.at(20.5 + end - MOMENT), 10) == []
+        assert keys_of(another.expire(self.at(20.5 + end), 10)) == [two]
+        assert another.expire(self.at(30 + end - MOMENT), 10) == []
+        [stored] = another.expire(self.at(30 + end), 10)
+        assert (stored.record.key, contents(stored)) == (one, {"a": b"1"})
+
+    def test_touch_unknown(self, store: SessionStore) -> None:
+        """Keys that nobody has are passed over: none is made, and those beside them are noted."""
+        key = self.add(store)
+        unknown = [(draw()[1], self.at(10), self.at(10)) for _ in range(3)]
+        store.touch([*unknown, (key, self.at(10), self.at(11)), *unknown])
+
+        assert (self.record(store, key).accessed, len(store), keys_of(store)) == (self.at(10), 1, [key])
+
+    def test_touch_nothing(self, store: SessionStore) -> None:
+        """No requests at all may be told, in any iterable."""
+        key = self.add(store)
+        store.touch([])
+        store.touch(iter(()))
+        store.touch(access for access in [(key, self.at(1), self.at(2))])
+
+        assert self.record(store, key).used == self.at(2)
+
+    def test_touch_turns_nothing_back(self, store: SessionStore) -> None:
+        """A request that is told late, after later ones, changes neither the latest arrival nor the latest end."""
+        key = self.add(store)
+        store.touch([(key, self.at(30), self.at(40))])
+        store.touch([(key, self.at(10), self.at(20))])
+        record = self.record(store, key)
+
+        assert (record.accessed, record.used) == (self.at(30), self.at(40))
+
+    def test_arrival_and_end_count_apart(self, store: SessionStore) -> None:
+        """Of a long request and a short one within it the latest arrival and the latest end are kept."""
+        key = self.add(store)
+        store.touch([(key, self.at(20), self.at(21))])
+        store.touch([(key, self.at(10), self.at(50))])
+        record = self.record(store, key)
+
+        assert (record.accessed, record.used) == (self.at(20), self.at(50))
+
+    def test_request_that_began_in_time(self, store: SessionStore) -> None:
+        """A request that arrived in time and ended long after has used the session for all that time."""
+        key = self.add(store)
+        store.touch([(key, self.at(self.end_of(store) - MOMENT), self.at(500))])
+
+        assert self.is_alive(store, key, 500 + INTERVAL - MOMENT)
+        assert store.expire(self.at(500 + INTERVAL - MOMENT), 10) == []
+
+    def test_touch_revives_nothing(self, store: SessionStore) -> None:
+        """A request that arrived when the session was over, by idle time or deadline, does not extend it."""
+        idle, mortal = self.add(store), self.add(store, lifetime=30)
+        end = self.end_of(store)
+        store.touch([(mortal, self.at(30), self.at(31)), (idle, self.at(end), self.at(end + 1))])
+
+        assert (self.record(store, idle).accessed, self.record(store, mortal).accessed) == (self.now, self.now)
+        assert keys_of(store.expire(self.at(end), 10)) == sorted([idle, mortal])
+
+    def test_touch_in_order(self, store: SessionStore) -> None:
+        """Each request of a batch finds the session as those before it left it: alive thanks to them, or over."""
+        kept, over = self.add(store), self.add(store)
+        batch = [
+            (kept, self.at(50), self.at(50)),
+            (over, self.at(50), self.at(55)),
+            (kept, self.at(100), self.at(100)),
+            (over, self.at(55 + self.end_of(store)), self.at(200)),
+            (kept, self.at(150), self.at(150)),
+            (over, self.at(201), self.at(202)),
+        ]
+        store.touch(batch)
+
+        assert (self.record(store, kept).accessed, self.record(store, over).accessed) == (self.at(150), self.at(50))
+        assert keys_of(store.expire(self.at(150), 10)) == [over]
+        found = store.load(kept, self.at(160))
+        assert found is not None
+        assert found[1] == self.at(150)
+
+    def test_touch_after_remove(self, store: SessionStore, another: SessionStore) -> None:
+        """A batch that was on its way when its session was removed does not bring it back."""
+        key, other = self.add(store), self.add(store)
+        store.remove(key)
+        another.touch([(key, self.at(1), self.at(2)), (other, self.at(1), self.at(2))])
+
+        assert self.is_gone(store, key)
+        assert keys_of(store) == [other]
+
+    def test_touch_of_one_that_never_times_out(self, store: SessionStore) -> None:
+        """Requests of a session without interval are noted, too, and give it no end."""
+        key = self.add(store, interval=0)
+        store.touch([(key, self.at(10), self.at(11))])
+
+        assert self.record(store, key).accessed == self.at(10)
+        assert store.expire(self.at(1e9), 10) == []
+
+    def test_touch_is_bounded_by_the_deadline(self, store: SessionStore) -> None:
+        """However late a request ends it does not carry its session beyond the deadline."""
+        key = self.add(store, lifetime=70)
+        store.touch([(key, self.at(50), self.at(69))])
+
+        assert store.expire(self.at(70 - MOMENT), 10) == []
+        assert keys_of(store.expire(self.at(70), 10)) == [key]
+
+    def test_touch_thousands(self, store: SessionStore) -> None:
+        """A batch of thousands of requests, to many sessions and to few, is noted to the last one."""
+        keys = [self.add(store) for _ in range(200)]
+        unknown = draw()[1]
+        batch = []
+        for number in range(5000):
+            arrived = self.at(number / 128)
+            batch.append((unknown if number % 7 == 0 else keys[number % 200], arrived, arrived + 1))
+        latest = {key: arrived for key, arrived, _ in batch if key != unknown}
+        store.touch(batch)
+
+        assert {stored.record.key: stored.record.accessed for stored in store} == latest
+        assert {stored.record.key: stored.record.used - 1 for stored in store} == latest
