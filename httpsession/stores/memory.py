@@ -72,7 +72,7 @@ class MemoryStore:
             if entry is None:
                 return None
             record = entry.record
-            previous = record.accessed if record.accessed <= arrived else record.previous_access
+            previous = record.accessed if record.accessed <= arrived else min(record.previous_access, arrived)
             if record.is_due(arrived) and not self._spare(entry, arrived, self._in_use()):
                 self._take_out(entry)
                 return entry, None
@@ -88,7 +88,7 @@ class MemoryStore:
         """Apply the changes."""
         with self._lock:
             is_plain_rename = changes.new_id is not None and not changes.follows
-            entry = self._sessions.get(key) if is_plain_rename else self._follow(key)
+            entry = self._sessions.get(key) if is_plain_rename else self._follow(key, now)
             if entry is None or (changes.new_id is not None and changes.new_id[1] in self._sessions):
                 return False
             if not self._change_attributes(entry, changes):
@@ -195,11 +195,13 @@ class MemoryStore:
     def close(self) -> None:
         """Do nothing: there is nothing to open again."""
 
-    def _follow(self, key: bytes) -> Entry | None:
-        """Return the session that has this key or had it until lately."""
+    def _follow(self, key: bytes, now: float = -inf) -> Entry | None:
+        """Return the session that has this key or, as far as is known, had it until lately."""
         entry = self._sessions.get(key)
         if entry is None and key in self._moved:
-            entry = self._moved[key][0]
+            moved, since = self._moved[key]
+            if since >= now - FOLLOW:
+                return moved
         return entry
 
     def _move(self, entry: Entry, new_id: str, new_key: bytes, now: float) -> None:

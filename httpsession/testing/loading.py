@@ -30,9 +30,9 @@ class Loading(Contract):
         assert (first[1], second[1]) == (self.now, self.at(10))
 
     def test_load_that_is_late(self, store: SessionStore) -> None:
-        """A request that is heard of after a later one is not told that a request before it came after it."""
+        """A request that is heard of after later ones is not told that a request before it came after it."""
         key = self.add(store)
-        store.touch([(key, self.at(30), self.at(30))])
+        store.touch([(key, self.at(30), self.at(30)), (key, self.at(40), self.at(40))])
         found = store.load(key, self.at(20))
 
         assert found is not None

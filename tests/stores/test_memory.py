@@ -1,4 +1,4 @@
-"""The memory store: the contract of a store, on live objects."""
+"""The memory store: what it promises beyond the contract of all stores, on live objects."""
 
 from __future__ import annotations
 
@@ -14,7 +14,8 @@ from httpsession.attributes import Attributes
 from httpsession.ids import key_of
 from httpsession.record import SessionRecord
 from httpsession.stores import MemoryStore, open_store
-from httpsession.stores.base import Changes
+from httpsession.stores.base import FOLLOW, Changes
+from httpsession.testing import StoreContract
 from tests.wsgi import Site
 
 INTERVAL = 60
@@ -52,8 +53,16 @@ def keys_of(sessions):
     return {stored.record.key for stored in sessions}
 
 
+class TestContract(StoreContract):
+    """What holds for every store."""
+
+    @pytest.fixture
+    def store(self):
+        return MemoryStore()
+
+
 class TestCreate:
-    """create: a new session, if its key is free."""
+    """create: the objects themselves."""
 
     def test_keeps_the_very_objects(self, store):
         """What is loaded is what was created: requests of a session share its record and attributes."""
@@ -67,34 +76,9 @@ class TestCreate:
         assert len(store) == 1
         assert keys_of(store) == {b"key"}
 
-    def test_taken_key(self, store):
-        """A key that is taken is refused, and the session that has it stays."""
-        key = store.add()
-        first, _ = store.load(key, 0.0)
-        other = SessionRecord.created("OTHER", key, 0.0, INTERVAL, None)
-
-        assert not store.create(other, Attributes())
-        assert store.load(key, 0.0)[0].record is first.record
-        assert len(store) == 1
-
-    def test_principal_of_a_new_session(self, store):
-        """A session that is created with a principal is among the sessions of that principal, and can be removed."""
-        record = SessionRecord.created("ID", b"key", 0.0, INTERVAL, None)
-        record.principal = "anna"
-        store.create(record, Attributes())
-
-        assert store.of("anna") == [record]
-        store.remove(b"key")
-        assert store.of("anna") == []
-
 
 class TestLoad:
-    """load: the session and the access in one."""
-
-    def test_unknown(self, store):
-        """An unknown key finds nothing, and makes nothing."""
-        assert store.load(b"unknown", 0.0) is None
-        assert len(store) == 0
+    """load: the access is noted at once."""
 
     def test_notes_the_access(self, store):
         """The arrival is noted, the one before is what applications see, and the client has joined."""
@@ -112,77 +96,12 @@ class TestLoad:
         assert store.expire(169.8, 10) == []
         assert keys_of(store.expire(169.9, 10)) == {key}
 
-    def test_due_is_claimed_once(self, store):
-        """A session that is due is given back marked, to the first who asks, and then unknown."""
-        key = store.add()
-        stored, _ = store.load(key, 60.0)
-
-        assert stored.record.removed
-        assert store.load(key, 60.0) is None
-        assert store.load(key, 0.0) is None, "whatever the clock does"
-        assert store.remove(key) is None
-        assert store.expire(1e9, 10) == []
-
-    def test_due_is_claimed_by_one_of_many_threads(self, store):
-        """Of threads that load a session that is due, or remove or sweep it, one gets it."""
-        for _ in range(50):
-            key = store.add()
-            claimed = race(
-                lambda key=key: [one for one in (store.load(key, 60.0),) if one is not None],
-                lambda: store.expire(60.0, 10),
-                lambda key=key: [one for one in (store.remove(key),) if one is not None],
-            )
-            assert len(claimed) == 1
-            assert claimed[0].record.removed
-
-
-def race(*actions, times=3):
-    """Run each action in several threads at once and return all that they return."""
-    barrier, results = Barrier(len(actions) * times), []
-
-    def run(action):
-        barrier.wait(10)
-        results.extend(action())
-
-    threads = [Thread(target=run, args=(action,)) for action in actions * times]
-    for thread in threads:
-        thread.start()
-    for thread in threads:
-        thread.join(10)
-        assert not thread.is_alive()
-    return results
-
 
 class TestSave:
-    """save: all changes or none, and only to a session that is there."""
-
-    def test_unknown(self, store):
-        """Nothing is saved for a session that is not there, and it is not made."""
-        changes = Changes(principal="anna", max_inactive_interval=5, new_id=("NEW", b"new"))
-
-        assert not store.save(b"unknown", changes, 0.0)
-        assert len(store) == 0
-        assert store.of("anna") == []
-
-    def test_interval(self, store):
-        """A new interval holds at once, whether longer, shorter, none or again one."""
-        key = store.add()
-        for interval, due in ((600, 600.0), (5, 5.0), (0, None), (-1, None), (30, 30.0)):
-            assert store.save(key, Changes(max_inactive_interval=interval), 0.0)
-            assert store.expire(1e9 if due is None else due - 0.001, 10) == []
-        assert keys_of(store.expire(30.0, 10)) == {key}
-
-    def test_interval_alone(self, store):
-        """What is not among the changes stays."""
-        key = store.add()
-        store.save(key, Changes(principal="anna"), 0.0)
-        store.save(key, Changes(max_inactive_interval=5), 0.0)
-
-        record = store.load(key, 0.0)[0].record
-        assert (record.principal, record.max_inactive_interval, record.key) == ("anna", 5, key)
+    """save with a new id: on the very record, and for a while."""
 
     def test_rename(self, store):
-        """The session goes on under the new key; the old one is dead in the same step."""
+        """The very record goes on, and has the new id and key for all who hold it; it can have its old ones again."""
         key = store.add()
         stored, _ = store.load(key, 1.0)
         store.save(key, Changes(principal="anna"), 0.0)
@@ -192,102 +111,22 @@ class TestSave:
         assert store.load(b"new", 2.0)[0].record is stored.record
         assert (stored.record.id, stored.record.key) == ("NEW", b"new")
         assert store.of("anna") == [stored.record]
-        assert len(store) == 1
-        assert keys_of(store.expire(62.0, 10)) == {b"new"}
-
-    def test_old_key_is_free(self, store):
-        """A rename can be taken back, and the old key can be anybody's."""
-        key = store.add()
-        store.save(key, Changes(new_id=("NEW", b"new")), 0.0)
         assert store.save(b"new", Changes(new_id=("OLD", key)), 0.0)
+        assert store.load(key, 2.0)[0].record is stored.record
+        assert stored.record.id == "OLD"
 
-        assert store.load(key, 0.0)[0].record.id == "OLD"
-        assert store.load(b"new", 0.0) is None
-
-
-class TestPrincipal:
-    """The sessions of a principal can be found, without looking at all."""
-
-    def test_index_follows(self, store):
-        """Binding, binding another, unbinding and removing keep it right."""
-        one, two, other = store.add(), store.add(), store.add()
-        for key, principal in ((one, "anna"), (two, "anna"), (other, "berta")):
-            store.save(key, Changes(principal=principal), 0.0)
-        assert {record.key for record in store.of("anna")} == {one, two}
-        store.save(one, Changes(principal="berta"), 0.0)
-        assert {record.key for record in store.of("berta")} == {one, other}
-        store.save(other, Changes(principal=None), 0.0)
-        store.remove(two)
-
-        assert [record.key for record in store.of("berta")] == [one]
-        assert store.of("anna") == store.of("nobody") == []
-
-    @pytest.mark.parametrize(
-        "end",
-        [
-            lambda store, key: store.remove(key),
-            lambda store, key: store.expire(1e9, 10),
-            lambda store, key: store.load(key, 1e9),
-        ],
-        ids=["remove", "expire", "load"],
-    )
-    def test_ended_sessions_are_not_found(self, store, end):
-        """However a session ends it is its principal's no more."""
+    def test_saves_follow_for_a_while(self, store):
+        """A save that comes later than that after the key was changed finds nothing under the old one."""
         key = store.add()
-        store.save(key, Changes(principal="anna"), 0.0)
-        end(store, key)
+        store.save(key, Changes(new_id=("NEW", b"new")), 10.0)
 
-        assert store.of("anna") == []
-
-
-class TestRemove:
-    """remove: to exactly one caller."""
-
-    def test_gives_back_once(self, store):
-        """The first gets the session, marked; it is gone for all others."""
-        key = store.add()
-        stored = store.remove(key)
-
-        assert stored.record.key == key
-        assert stored.record.removed
-        assert store.remove(key) is None
-        assert store.load(key, 0.0) is None
-        assert not store.save(key, Changes(principal="anna"), 0.0)
-        assert len(store) == 0
-
-    def test_nothing_revives(self, store):
-        """A touch, which may come late, does not bring a removed session back."""
-        key = store.add()
-        store.remove(key)
-        store.touch([(key, 1.0, 2.0)])
-
-        assert len(store) == 0
-        assert store.load(key, 3.0) is None
+        assert store.save(key, Changes(put={"a": 1}), 10.0 + FOLLOW)
+        assert not store.save(key, Changes(put={"b": 1}), 10.5 + FOLLOW)
+        assert dict(store.peek(b"new").attributes.items()) == {"a": 1}
 
 
 class TestExpire:
-    """expire: what is due, and only that."""
-
-    def test_what_is_due(self, store):
-        """Idle for the interval, or at the end of the lifetime: due; everything else stays."""
-        gone = {store.add(), store.add(now=20.0, interval=40), store.add(interval=0, lifetime=60)}
-        stays = {
-            store.add(now=0.1),
-            store.add(interval=61),
-            store.add(interval=0),
-            store.add(interval=-1),
-            store.add(interval=0, lifetime=60.1),
-        }
-
-        assert keys_of(store.expire(60.0, 100)) == gone
-        assert store.keys() == stays
-
-    def test_found_by_idle_time_and_lifetime(self, store):
-        """A session that is due in both ways is claimed once."""
-        key = store.add(lifetime=60)
-        claimed = store.expire(60.0, 10)
-
-        assert [stored.record.key for stored in claimed] == [key]
+    """expire: behind whatever else there is."""
 
     def test_limit(self, store):
         """No more than the limit are claimed at a time, and none is left if there were fewer."""
@@ -367,18 +206,7 @@ class TestInUse:
 
 
 class TestAbandoned:
-    """abandoned: the oldest session whose client never came back."""
-
-    def test_oldest_first(self, store):
-        """In the order in which they were made; those whose client came back are not given up."""
-        first, joined, second = store.add(joined=False), store.add(), store.add(joined=False)
-
-        assert store.abandoned().record.key == first
-        stored = store.abandoned()
-        assert stored.record.key == second
-        assert stored.record.removed
-        assert store.abandoned() is None
-        assert store.keys() == {joined}
+    """abandoned: who came back."""
 
     def test_coming_back_counts_however(self, store):
         """A client has come back when its session was loaded or touched."""
@@ -387,50 +215,6 @@ class TestAbandoned:
         store.touch([(touched, 1.0, 1.0)])
 
         assert store.abandoned() is None
-
-    def test_in_use(self, store):
-        """A session that is being used is not given up, the next one is."""
-        used, idle = store.add(joined=False), store.add(joined=False)
-        store.users = {used: 0.0}
-
-        assert store.abandoned().record.key == idle
-        assert store.abandoned() is None
-
-
-class TestTouch:
-    """touch: many accesses at once."""
-
-    def test_notes_arrivals_and_ends(self, store):
-        """Each session gets its own; the idle time begins at the end; unknown keys are no matter."""
-        one, two = store.add(), store.add()
-        store.touch([(one, 10.0, 30.0), (b"unknown", 10.0, 10.0), (two, 20.0, 20.5)])
-
-        assert keys_of(store.expire(80.5, 10)) == {two}
-        assert keys_of(store.expire(90.0, 10)) == {one}
-
-    def test_late_one_turns_nothing_back(self, store):
-        """A touch with earlier times than are known changes nothing."""
-        key = store.add()
-        store.touch([(key, 30.0, 40.0)])
-        store.touch([(key, 10.0, 20.0)])
-
-        record = next(iter(store)).record
-        assert (record.previous_access, record.accessed, record.used) == (0.0, 30.0, 40.0)
-
-    def test_never_revives(self, store):
-        """A request that arrived when the session was over does not extend it."""
-        key = store.add()
-        store.touch([(key, 60.0, 61.0)])
-
-        assert keys_of(store.expire(60.0, 10)) == {key}
-
-    def test_request_that_began_in_time(self, store):
-        """A request that arrived in time and ended long after has used the session for all that time."""
-        key = store.add()
-        store.touch([(key, 59.0, 500.0)])
-
-        assert store.expire(559.9, 10) == []
-        assert keys_of(store.expire(560.0, 10)) == {key}
 
 
 class TestSize:
@@ -463,18 +247,22 @@ class TestSize:
         assert len(store) == 0
         assert records() - before < 500
 
-    def test_length_and_iteration(self, store):
-        """The length is the number of sessions, and one can go through them while they change."""
-        keys = {store.add() for _ in range(3)}
-        assert len(store) == 3
-        seen = set()
-        for stored in store:
-            seen.add(stored.record.key)
-            store.remove(stored.record.key)
-            store.add()
 
-        assert seen == keys
-        assert len(store) == 3
+def race(*actions, times=3):
+    """Run each action in several threads at once and return all that they return."""
+    barrier, results = Barrier(len(actions) * times), []
+
+    def run(action):
+        barrier.wait(10)
+        results.extend(action())
+
+    threads = [Thread(target=run, args=(action,)) for action in actions * times]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join(10)
+        assert not thread.is_alive()
+    return results
 
 
 class TestMaxSessions:
