@@ -23,6 +23,7 @@ from .errors import (
     InvalidSessionError,
     ResponseCommittedError,
     SessionError,
+    StoreError,
     TooManySessionsError,
 )
 from .events import (
@@ -65,6 +66,7 @@ __all__ = [
     "SessionMiddleware",
     "SessionStats",
     "SessionTrackingMode",
+    "StoreError",
     "TooManySessionsError",
     "get_session",
     "request_session",

@@ -3,15 +3,21 @@
 from __future__ import annotations
 
 import threading
+import time
 from collections import deque
 from collections.abc import Callable, Iterable, Sequence
+from operator import itemgetter
 from typing import Protocol
 
 from . import forks
+from .errors import StoreError
 from .ids import key_of
+from .stores.base import Touch
 
 #: A request that ended without asking for its session: the ids it carried, when it arrived, when it ended.
 Note = tuple[Sequence[str], float, float]
+#: How many notes may wait in full for a store that does not answer.
+MAX_UNTOLD = 100_000
 
 
 class Access(Protocol):
@@ -27,14 +33,16 @@ class Access(Protocol):
 class Accesses:
     """The accesses of one process.
 
-    A request that never asks for its session writes itself down here, and that is all it costs; whoever looks at
-    sessions next has the store told first. Requests use all containers by single atomic operations, without a lock.
+    A request that never asks for its session writes itself down here, and that is all it costs. Whoever looks at
+    sessions in memory next has the store told first; a store that processes share is told of all requests by the
+    background thread, and takes its time. Requests use all containers by single atomic operations, without a lock.
     """
 
     def __init__(self) -> None:
         #: The requests under way: each enters itself, and takes itself out when its response has gone.
         self.under_way: dict[Access, None] = {}
-        #: For each id with which a request is under way, when the latest such request arrived.
+        #: For each id with which a request is under way, or of which the store does not know yet, when the latest such
+        #: request arrived.
         self.latest: dict[str, float] = {}
         #: Requests that ended without asking for their session. They enter themselves before they leave the above.
         self.ended: deque[Note] = deque()
@@ -46,6 +54,7 @@ class Accesses:
     def start_anew(self) -> None:
         """Be free for all, at the beginning and in the child of a fork."""
         self._telling = threading.Lock()
+        self._told_at = 0.0
 
     def in_use(self) -> dict[bytes, float]:
         """Return the keys of the sessions that requests under way are using, and since when."""
@@ -58,18 +67,44 @@ class Accesses:
                 since[key] = min(arrived, since.get(key, arrived))
         return since
 
-    def tell(self, touch: Callable[[Iterable[tuple[bytes, float, float]]], None]) -> None:
-        """Have *touch* told what has ended: key, arrival and end of each request, in the order of arrival.
+    def tell(self, touch: Callable[[Iterable[Touch]], None], *, with_those_under_way: bool = False) -> None:
+        """Have *touch* told of the requests that have ended, in the order of arrival, and *with those under way* of
+        these, too, as if they ended now.
 
         What has been written down stays until it has been told, so that whoever finds nothing here misses nothing.
         """
         with self._telling:
+            now = time.time()
             notes = list(self.ended)
-            if notes:
-                in_order = sorted(notes, key=lambda note: note[1])
-                touch([(key_of(one), arrived, ended) for ids, arrived, ended in in_order for one in ids])
+            touches = [(key_of(one), arrived, ended) for ids, arrived, ended in notes for one in ids]
+            if with_those_under_way:
+                earlier = [access for access in list(self.under_way) if access.arrived < self._told_at]
+                touches += [(key, access.arrived, now) for access in earlier for key in access.store_keys()]
+            try:
+                if touches:
+                    touch(_thinned(touches))
+            except StoreError:
+                if len(notes) > MAX_UNTOLD:
+                    self._thin_out(notes)
+                raise
             for _ in notes:
                 self.ended.popleft()
+            if with_those_under_way:
+                self._forget_latest(now)
+
+    def _thin_out(self, notes: Sequence[Note]) -> None:
+        """Keep what matters of many notes, while the store cannot be told."""
+        kept: dict[tuple[str, ...], Note] = {tuple(note[0]): note for note in notes}
+        self.ended.extend(kept.values())
+        for _ in notes:
+            self.ended.popleft()
+
+    def _forget_latest(self, now: float) -> None:
+        """Forget arrivals that the store was told of the time before, and of which loads know therefore."""
+        for one, arrived in list(self.latest.items()):
+            if arrived < self._told_at:
+                self.latest.pop(one, None)
+        self._told_at = now
 
     def finish_dropped(self) -> None:
         """Do what remains to be done for responses that nobody closed."""
@@ -79,3 +114,16 @@ class Accesses:
             except IndexError:  # another thread took the last one
                 break
             finish()
+
+
+def _thinned(touches: Iterable[Touch]) -> list[Touch]:
+    """Return the touches in the order of arrival, of each key the first and the latest arrival: those in between change
+    nothing."""
+    first: dict[bytes, Touch] = {}
+    last: dict[bytes, Touch] = {}
+    for key, arrived, ended in sorted(touches, key=itemgetter(1)):
+        if key not in first:
+            first[key] = key, arrived, ended
+        else:
+            last[key] = key, arrived, max(ended, first[key][2], last[key][2] if key in last else ended)
+    return sorted([*first.values(), *last.values()], key=itemgetter(1))

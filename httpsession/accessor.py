@@ -28,6 +28,7 @@ class Accessor:
 
         Raises:
             InvalidSessionError: the session is over, or its id has changed since the accessor was taken.
+            StoreError: the store failed.
         """
         arrived = time.time()
         session = self._manager.find(self._id, arrived)
@@ -38,7 +39,8 @@ class Accessor:
         try:
             consumer(session)
         finally:
-            self._manager.release(session)
+            self._manager.sessions.commit(session, None)
+            self._manager.sessions.release(session, arrived)
             del self._manager.accesses.under_way[use]
 
 

@@ -1,14 +1,21 @@
-"""The attribute map of a session: live values that the requests of the session share."""
+"""The attribute map of a session: live values that its requests share, or one request's snapshot of stored ones."""
 
 from __future__ import annotations
 
+import logging
 import threading
-from collections.abc import Collection, ItemsView, Mapping
+from collections.abc import Callable, Collection, ItemsView, Mapping
 from enum import Enum
 from types import MappingProxyType
-from typing import Any, Final
+from typing import TYPE_CHECKING, Any, Final
 
-from .errors import InvalidSessionError
+from .errors import CodecError, InvalidSessionError
+from .kinds import IMMUTABLE
+
+if TYPE_CHECKING:
+    from .codec import Codec
+
+_log = logging.getLogger("httpsession")
 
 
 class Absent(Enum):
@@ -130,3 +137,136 @@ class Attributes:
             self.closed = True
             values, self._values = self._values, {}
         return values
+
+
+class Snapshot(Attributes):
+    """The stored attributes of a session as one request sees them: decoded when first asked for, changes kept in mind.
+
+    What is stored but cannot be decoded is logged, and is as if it were not there; the other attributes are not
+    affected.
+    """
+
+    __slots__ = ("_changed", "_codec", "_stored", "_unread", "on_read")
+
+    def __init__(self, codec: Codec, stored: Mapping[str, bytes]) -> None:
+        super().__init__()
+        self._codec = codec
+        #: The encodings that the store has, as far as is known here, and the names of those not decoded yet.
+        self._stored = stored
+        self._unread = set(stored)
+        #: The names that were set or removed since the store was last told.
+        self._changed: set[str] = set()
+        #: Is called with each value that was decoded.
+        self.on_read: Callable[[object], object] | None = None
+
+    def get(self, name: object) -> Any:
+        """Return the value of *name*, or :data:`ABSENT`."""
+        if name in self._unread:
+            self._read(name)
+        value = self._values.get(name, ABSENT)
+        if self.closed:
+            self.check_open()
+        return value
+
+    def snapshot(self) -> dict[str, Any]:
+        """Return names and values as they are now."""
+        self._read_all()
+        return super().snapshot()
+
+    def items(self) -> ItemsView[str, Any]:
+        """Return names and values as they are now, or as they were when the map was closed."""
+        self._read_all()
+        return super().items()
+
+    def put(self, name: str, value: Any, owner: object = None) -> Any:
+        """Set *name* and return the value that it had, or :data:`ABSENT`."""
+        if name in self._unread:
+            self._read(name)
+        old = super().put(name, value, owner)
+        self._changed.add(name)
+        return old
+
+    def swap(self, name: str, old: Any, new: Any, owner: object = None, owned_by: object = None) -> bool:
+        """Give *name* the value *new* if it still has the value *old*."""
+        if name in self._unread:
+            self._read(name)
+        is_done = super().swap(name, old, new, owner, owned_by)
+        if is_done:
+            self._changed.add(name)
+        return is_done
+
+    def close(self) -> dict[str, Any]:
+        """Take leave of the values."""
+        self._read_all()
+        return super().close()
+
+    def live(self) -> list[Any]:
+        """Return the values that have been decoded or set."""
+        return list(self._values.values())
+
+    def delta(self, *, is_final: bool) -> tuple[dict[str, bytes], list[str]]:
+        """Return what the store has to be told: the encodings of values that were set, or have changed inside, and the
+        names of attributes that are gone. If this *is_final* what was set is not returned again.
+
+        Raises:
+            CodecError: a value cannot be stored any more.
+        """
+        changed = self._changed
+        if is_final:
+            self._changed = set()
+        put: dict[str, bytes] = {}
+        removed = [name for name in changed if name not in self._values and name in self._stored]
+        for name, value in self._values.copy().items():
+            before = None if name in changed else self._stored.get(name)
+            if before is None:
+                put[name] = self._codec.encode(value, name)
+            elif type(value) not in IMMUTABLE and self._codec.can_change(value):
+                data = self._codec.changed(value, before, name)
+                if data is not None:
+                    put[name] = data
+        return put, removed
+
+    def settle(self, put: Mapping[str, bytes], removed: Collection[str] = ()) -> None:
+        """Note what the store has been told."""
+        self._stored = {name: data for name, data in self._stored.items() if name not in removed} | dict(put)
+
+    def spare(self, name: str) -> None:
+        """Note that the store knows of *name* what there is to know."""
+        self._changed.discard(name)
+
+    def renew(self, stored: Mapping[str, bytes]) -> None:
+        """Note what the store has now; what was set or removed here stands."""
+        with self._lock:
+            for name in self._stored.keys() | stored.keys():
+                if self._stored.get(name) != stored.get(name) and name not in self._changed:
+                    self._values.pop(name, None)
+                    (self._unread.add if name in stored else self._unread.discard)(name)
+            self._stored = stored
+
+    def stored(self, name: str) -> bytes | None:
+        """Return the encoding that the store has, as far as is known here; None if it has none."""
+        return self._stored.get(name)
+
+    def encoded(self, name: str) -> bytes | None:
+        """Return the encoding of what *name* is now; None if there is no such attribute."""
+        value = self.get(name)
+        return None if value is ABSENT else self._codec.encode(value, name)
+
+    def _read(self, name: Any) -> None:
+        """Decode *name*."""
+        with self._lock:
+            if name not in self._unread:
+                return
+            try:
+                value = self._codec.decode(self._stored[name], name)
+                self._values[name] = value
+            except CodecError as error:
+                value = ABSENT
+                _log.error("An attribute is left out: %r", str(error))
+            self._unread.discard(name)
+        if self.on_read is not None and value is not ABSENT:
+            self.on_read(value)
+
+    def _read_all(self) -> None:
+        for name in sorted(self._unread):
+            self._read(name)

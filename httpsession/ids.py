@@ -20,3 +20,9 @@ def key_of(session_id: str) -> bytes:
     Who reads a store, or a stolen copy of one, learns no id and so can open no session.
     """
     return sha256(session_id.encode()).digest()
+
+
+def draw(size: int) -> tuple[str, bytes]:
+    """Draw an id, and return it with the key that goes with it."""
+    session_id = new_id(size)
+    return session_id, key_of(session_id)

@@ -9,23 +9,22 @@ from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 from functools import partial
 from types import TracebackType
-from typing import TYPE_CHECKING, Self
+from typing import Self
 
 from . import forks
 from .accesses import Accesses
-from .attributes import Attributes
+from .codec import Codec
 from .config import SessionConfig
-from .errors import ConfigError, InvalidSessionError, TooManySessionsError
-from .events import Listener, Listeners, call_all
-from .ids import key_of, new_id
+from .errors import ConfigError, StoreError, TooManySessionsError
+from .events import HttpSessionActivationListener, Listener, Listeners, call_all
+from .ids import draw
+from .live import LiveSessions
 from .record import Rotation, SessionInfo, SessionRecord
 from .session import HttpSession
+from .snapshots import SnapshotSessions
 from .stores import SessionStore, Stored, open_store
-from .stores.base import Changes
+from .stores.base import SLACK
 from .sweeper import Sweeper
-
-if TYPE_CHECKING:
-    from .codec import Codec
 
 _log = logging.getLogger("httpsession")
 
@@ -72,18 +71,29 @@ class SessionManager:
         self.config = SessionConfig() if config is None else config
         if not isinstance(self.config, SessionConfig):
             raise ConfigError(f"config is {config!r}, but must be a SessionConfig")
-        #: What says which attributes can be stored; None if any are taken.
-        self.codec = _codec(self.config) if self.config.distributable else None
         #: The registered listeners, sorted.
         self.listeners = Listeners(listeners)
         self._store = open_store("memory://" if store is None else store)
+        #: Whether other processes see the sessions, so that each request has a snapshot, and commits what it changes.
+        self.is_shared = self._store.is_shared
+        #: What says which attributes can be stored; None if any are taken.
+        self.codec = Codec(self.config.types) if self.config.distributable or self.is_shared else None
         #: The requests under way, and the accesses of those that have ended.
         self.accesses = Accesses()
         self._store.in_use = self.accesses.in_use
+        #: How the requests of a session see it, and when what they change takes effect.
+        self.sessions = self._open_sessions()
         self._counts = dict.fromkeys(("created", "expired", "invalidated", "evicted", "rejected"), 0)
         self.start_anew()
         forks.register(self)
         self._sweeper = Sweeper(self, self.config.sweep_interval)
+
+    def _open_sessions(self) -> LiveSessions | SnapshotSessions:
+        if self.codec is None or not self.is_shared:
+            return LiveSessions(self._store, self.codec)
+        kinds = self.config.types.values()
+        hears = any(issubclass(kind, HttpSessionActivationListener) for kind in kinds)
+        return SnapshotSessions(self._store, self.codec, self.accesses, tells_activation=hears)
 
     def __enter__(self) -> Self:
         return self
@@ -122,8 +132,7 @@ class SessionManager:
     def sessions_of(self, principal: str) -> tuple[SessionInfo, ...]:
         """Return the sessions in which *principal* is logged in, the oldest first."""
         self.tell_store()
-        now, in_use = time.time(), self.accesses.in_use()
-        alive = [record for record in self._store.of(principal) if record.key in in_use or not record.is_due(now)]
+        alive = [record for record in self._store.of(principal) if not self._is_over(record)]
         return tuple(record.info() for record in sorted(alive, key=lambda record: record.creation_time))
 
     def invalidate(self, handle: str) -> bool:
@@ -136,12 +145,23 @@ class SessionManager:
 
     def invalidate_all(self, principal: str, *, except_: HttpSession | None = None) -> int:
         """End the sessions in which *principal* is logged in, all but the one given; return how many there were."""
-        spared = None if except_ is None else except_.id
-        return sum(self._end_by_key(record.key) for record in self._store.of(principal) if record.id != spared)
+        spared = None if except_ is None else self._store.peek(except_.record.key)
+        others = self._store.of(principal)
+        if spared is not None:
+            others = [record for record in others if record.key != spared.record.key]
+        return sum(self._end_by_key(record.key) for record in others)
 
     def close(self) -> None:
-        """Stop the background thread and end the sessions, which are lost with the process (Servlet 6.1, 11.3.4)."""
+        """Stop the background thread. Sessions in memory are ended, since they are lost with the process (Servlet 6.1,
+        11.3.4); a store that processes share is told of the latest accesses and keeps them."""
         self._sweeper.stop()
+        if self.is_shared:
+            try:
+                self.tell_store()
+            except StoreError as error:
+                _log.error("The store was not told of the latest accesses: %s", error)
+            self._store.close()
+            return
         for stored in self._store:
             claimed = self._store.remove(stored.record.key)
             if claimed is not None:
@@ -164,36 +184,18 @@ class SessionManager:
         If the session was over by then it is ended here and now: the listeners are told, and what they raise goes to
         the caller (S52).
         """
-        if self.accesses.ended or self.accesses.dropped:
+        if (self.accesses.ended or self.accesses.dropped) and not self.is_shared:
             self.tell_store()
-        found = self._store.load(key_of(session_id), arrived)
+        found = self.sessions.find(session_id, arrived)
         if found is None:
             return None
-        stored, previous_access = found
-        session = HttpSession(self, stored.record, stored.attributes)
+        record, attributes, previous_access = found
+        session = HttpSession(self, record, attributes)
         if previous_access is None:
-            self._destroy(session, stored.attributes, "expired")
+            self._destroy(session, "expired")
             return None
         session.previous_access = previous_access
         return session
-
-    def rotate(self, session: HttpSession, from_id: str) -> Rotation | None:
-        """Give the session a new id if *from_id* is still its id, which is dead then, and return what that replaced.
-
-        If another request has changed the id since, the answer is None.
-
-        The listeners are the caller's to tell, when it has noted the new id.
-
-        Raises:
-            InvalidSessionError: the session is over.
-        """
-        record, drawn = session.record, self._draw_id()
-        rotation = Rotation(drawn[0], from_id, record.known_id, record.known_principal)
-        if self._store.save(key_of(from_id), Changes(new_id=drawn), time.time()):
-            return rotation
-        if record.removed:
-            raise InvalidSessionError("the session was invalidated or has timed out")
-        return None
 
     def take_back(self, session: HttpSession, rotation: Rotation) -> None:
         """Undo a change of the id, and what was set since in the same request: its client will not hear of it.
@@ -201,8 +203,7 @@ class SessionManager:
         If another request has changed the id since, the session keeps that id and its principal. All of it happens
         whatever listeners raise; the first exception goes to the caller.
         """
-        back = Changes(new_id=(rotation.known_id, key_of(rotation.known_id)), principal=rotation.principal)
-        is_back = self._store.save(key_of(rotation.new_id), back, time.time())
+        is_back = self.sessions.take_back(session, rotation)
         calls = session.take_back()
         if not session.is_valid:
             return  # somebody has ended it, and all of this with it
@@ -210,71 +211,41 @@ class SessionManager:
             calls.append(lambda: self.listeners.session_id_changed(session, rotation.new_id))
         call_all(calls)
 
-    def bind_principal(self, session: HttpSession, principal: str) -> None:
-        """Note that *principal* is logged in.
-
-        Raises:
-            InvalidSessionError: the session is over.
-        """
-        if not self._store.save(session.record.key, Changes(principal=principal), time.time()):
-            raise InvalidSessionError("the session was invalidated or has timed out")
-
-    def change_interval(self, session: HttpSession, seconds: int) -> None:
-        """Change the interval of *session*; of one that is over, too, where it has no effect (S28)."""
-        changes = Changes(max_inactive_interval=seconds)
-        if not self._store.save(session.record.key, changes, time.time()):
-            session.record.max_inactive_interval = seconds
-
     def end(self, session: HttpSession) -> None:
         """End the session, unless somebody else is at it: first the registered listeners hear while the attributes can
         still be read, then the session is invalid, then the attributes are unbound (S57). All of it happens whatever
         listeners raise; the first exception goes to the caller."""
-        stored = self._store.remove(session.record.key)
-        if stored is not None:
-            self._destroy(session, stored.attributes, "invalidated")
-
-    def release(self, session: HttpSession) -> None:
-        """Note that a request has done with the session: from now on it idles, and the client knows of it."""
-        session.record.used = time.time()
-        session.record.is_new = False
-        session.previous_access = None
+        if self.sessions.take(session):
+            self._destroy(session, "invalidated")
 
     def tell_store(self) -> None:
         """Tell the store of the requests that ended without asking for their session."""
         self.accesses.finish_dropped()
-        self.accesses.tell(self._store.touch)
+        self.accesses.tell(self._store.touch, with_those_under_way=self.is_shared)
 
     def start(self) -> None:
         """Start the background thread, if it does not run yet."""
         self._sweeper.start()
 
-    @property
-    def is_shared(self) -> bool:
-        """Whether other processes see the sessions."""
-        return self._store.is_shared
-
     def _create(self) -> HttpSession:
         config = self.config
         now = time.time()
-        attributes = Attributes()
         while True:
-            session_id, key = self._draw_id()
+            session_id, key = draw(config.id_bytes)
             record = SessionRecord.created(session_id, key, now, config.max_inactive_interval, config.max_lifetime)
-            if self._store.create(record, attributes):
+            attributes = self.sessions.create(record)
+            if attributes is not None:
                 return HttpSession(self, record, attributes)
-
-    def _draw_id(self) -> tuple[str, bytes]:
-        session_id = new_id(self.config.id_bytes)
-        return session_id, key_of(session_id)
 
     def _create_within(self, max_sessions: int) -> HttpSession:
         """Make a session if there is room for it, or can be made; whom that ends is told when the room is taken."""
         given_up: list[tuple[Stored, str]] = []
-        if len(self._store) >= max_sessions:
+        if self.sessions.count() >= max_sessions:
             self.tell_store()
         try:
             with self._making_room:
-                self._make_room(max_sessions, given_up)
+                if self.sessions.count() >= max_sessions:
+                    self._make_room(max_sessions, given_up)
                 return self._create()
         finally:
             for stored, how in given_up:
@@ -298,30 +269,34 @@ class SessionManager:
     def _end_by_key(self, key: bytes) -> bool:
         """End the session that has this key; False if there is none, or it was over already."""
         self.tell_store()
-        now, in_use = time.time(), self.accesses.in_use()
         stored = self._store.remove(key)
         if stored is None:
             return False
-        is_over = stored.record.is_due(now) and stored.record.key not in in_use
-        session = HttpSession(self, stored.record, stored.attributes)
-        self._destroy(session, stored.attributes, "expired" if is_over else "invalidated")
+        is_over = self._is_over(stored.record)
+        session = HttpSession(self, stored.record, self.sessions.attributes_of(stored))
+        self._destroy(session, "expired" if is_over else "invalidated")
         return not is_over
+
+    def _is_over(self, record: SessionRecord) -> bool:
+        """Return whether a session that is among the others has timed out all the same."""
+        is_due = record.is_due(time.time(), SLACK if self.is_shared else 0.0)
+        return is_due and record.key not in self.accesses.in_use()
 
     def _end_quietly(self, stored: Stored, how: str) -> None:
         """Finish off a session outside the request that it belongs to: what listeners raise is logged."""
-        session = HttpSession(self, stored.record, stored.attributes)
+        session = HttpSession(self, stored.record, self.sessions.attributes_of(stored))
         try:
-            self._destroy(session, stored.attributes, how)
+            self._destroy(session, how)
         except Exception:
             _log.exception("A listener failed when the session %r ended.", session)
 
-    def _destroy(self, session: HttpSession, attributes: Attributes, how: str) -> None:
+    def _destroy(self, session: HttpSession, how: str) -> None:
         """Tell the listeners and unbind the attributes of a session that is out of its store."""
         self._count(how)
 
         def calls() -> Iterator[Callable[[], object]]:
             yield partial(self.listeners.session_destroyed, session)
-            for item in attributes.close().items():
+            for item in session.attributes.close().items():
                 yield partial(session.tell_unbound, *item)
 
         call_all(calls())
@@ -329,14 +304,3 @@ class SessionManager:
     def _count(self, what: str) -> None:
         with self._counting:
             self._counts[what] += 1
-
-
-def _codec(config: SessionConfig) -> Codec:
-    """Make the codec, whose library is only needed, and only loaded, for distributable sessions."""
-    try:
-        from .codec import Codec
-    except ImportError as error:
-        raise ConfigError(
-            f"SessionConfig.distributable is True, but needs {error.name}: install httpsession[distributable]"
-        ) from error
-    return Codec(config.types)

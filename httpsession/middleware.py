@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import logging
 import warnings
 from collections.abc import Callable, Iterable, Iterator
 from types import TracebackType
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final
 
 from .environ import ENVIRON_KEY
+from .errors import StoreError
 from .manager import SessionManager
 from .request import RequestSession
 from .tracking import Tracking
@@ -17,6 +19,11 @@ if TYPE_CHECKING:
 
     _ExcInfo = tuple[type[BaseException], BaseException, TracebackType] | tuple[None, None, None]
 
+_log = logging.getLogger("httpsession")
+
+#: What a client is told while the store of the sessions fails, and after how many seconds it may ask again.
+UNAVAILABLE: Final = "503 Service Unavailable"
+RETRY_AFTER: Final = ("Retry-After", "5")
 #: Bodies that are complete when the application returns them.
 _COMPLETE = (list, tuple)
 
@@ -26,6 +33,9 @@ class SessionMiddleware:
 
     The headers of a response are held back until its first chunk that is not empty, the first ``write()``, or its end,
     so that a session can be made until then (Servlet 6.1, 9.3).
+
+    When the store of the sessions fails, and the application does not catch the :class:`StoreError`, the answer is 503
+    with Retry-After and without a session cookie, also where a framework would make it a 500.
     """
 
     def __init__(self, app: WSGIApplication, manager: SessionManager | None = None) -> None:
@@ -68,11 +78,13 @@ class SessionMiddleware:
                 return _Body(body, response)
             if not session.is_committed:
                 response.send()
-        except BaseException:
+        except BaseException as error:
             try:
                 _close(body)
             finally:
                 response.close()
+            if isinstance(error, StoreError) and not session.is_committed:
+                return response.refuse(error)
             raise
         session.is_over = True
         if session.arrived:
@@ -128,6 +140,10 @@ class _Response:
         session, headers = self.session, self._headers
         if session.has_looked:
             headers = session.commit(headers)
+            if session.has_failed and self._status >= "500":
+                # The application, or its framework, has made an error of its own of the store's.
+                self._status = UNAVAILABLE
+                headers = [*(header for header in headers if header[0].lower() != "retry-after"), RETRY_AFTER]
         if self._exc_info is None:
             self._write = self._start_response(self._status, headers)
         else:
@@ -135,9 +151,20 @@ class _Response:
             self._exc_info = None
         session.is_committed = True
 
+    def refuse(self, error: StoreError) -> list[bytes]:
+        """Answer that sessions cannot be had now. No cookie is touched: the client's session may well be alive."""
+        _log.error("A request was answered with 503, since the session store failed: %s", error)
+        body = b"The service is temporarily unavailable. Please try again in a moment.\n"
+        headers = [("Content-Type", "text/plain; charset=utf-8"), ("Content-Length", str(len(body))), RETRY_AFTER]
+        self._start_response(UNAVAILABLE, headers)
+        self.session.is_committed = True
+        return [body]
+
     def close(self) -> None:
-        """Be done: what could not go out is taken back."""
-        if not self.session.is_committed:
+        """Be done: what could not go out is taken back, and what came late is kept."""
+        if self.session.is_committed:
+            self.session.commit_late()
+        else:
             self.session.abandon()
         self.session.is_over = True
         if self.session.arrived:
@@ -155,14 +182,20 @@ class _Body:
 
     def __iter__(self) -> Iterator[bytes]:
         response = self._response
-        for chunk in self._body:
+        try:
+            for chunk in self._body:
+                if not response.session.is_committed:
+                    if not chunk:
+                        continue
+                    response.send()
+                yield chunk
             if not response.session.is_committed:
-                if not chunk:
-                    continue
                 response.send()
-            yield chunk
-        if not response.session.is_committed:
-            response.send()
+        except StoreError as error:
+            if response.session.is_committed:
+                raise
+            response.session.abandon()
+            yield from response.refuse(error)
 
     def close(self) -> None:
         """Close the application's body; what that does to the session is part of the request, too."""

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 from .accessor import Accessor
 from .attributes import ABSENT, Attributes
 from .config import MAX_INTERVAL
-from .errors import InvalidSessionError
+from .errors import InvalidSessionError, StoreError
 from .events import HttpSessionBindingEvent, HttpSessionBindingListener
 from .record import SessionRecord
 
@@ -27,10 +27,11 @@ class HttpSession(MutableMapping[str, Any]):
     """
 
     __slots__ = (
-        "_attributes",
         "_journal",
         "_listeners",
         "_servlet_context",
+        "attributes",
+        "failure",
         "invalidated_here",
         "previous_access",
         "record",
@@ -42,11 +43,14 @@ class HttpSession(MutableMapping[str, Any]):
         self._listeners = context.listeners
         #: For the manager: the record that this is a handle of.
         self.record = record
-        self._attributes = attributes
+        #: For the manager: names and values.
+        self.attributes = attributes
         #: What takes back what was changed, oldest first; itself the mark of these changes.
         self._journal: list[Callable[[object], object]] | None = None
         #: When the request before that of this handle arrived; None once the handle's own request is over.
         self.previous_access: float | None = None
+        #: What the store raised when something was asked of it through this handle.
+        self.failure: StoreError | None = None
         #: Whether it was through this handle that the session was invalidated.
         self.invalidated_here = False
 
@@ -58,7 +62,7 @@ class HttpSession(MutableMapping[str, Any]):
     @property
     def creation_time(self) -> float:
         """When the session was created, in seconds since the epoch."""
-        self._attributes.check_open()
+        self.attributes.check_open()
         return self.record.creation_time
 
     @property
@@ -68,7 +72,7 @@ class HttpSession(MutableMapping[str, Any]):
         In the request that creates the session it is the creation time; seen from outside of the session's requests it
         is when the latest of them arrived (Servlet 6.1, 7.6).
         """
-        self._attributes.check_open()
+        self.attributes.check_open()
         return self.record.accessed if self.previous_access is None else self.previous_access
 
     @property
@@ -81,31 +85,31 @@ class HttpSession(MutableMapping[str, Any]):
         if not isinstance(seconds, int) or isinstance(seconds, bool) or seconds > MAX_INTERVAL:
             raise ValueError(f"max_inactive_interval is a whole number of at most {MAX_INTERVAL}, not {seconds!r}")
         before = self.record.max_inactive_interval
-        self._servlet_context.change_interval(self, seconds)
+        self._servlet_context.sessions.change_interval(self, seconds)
         if self._journal is not None:
             self._journal.append(partial(self._restore_interval, seconds, before))
 
     @property
     def is_new(self) -> bool:
         """Whether the client does not know of the session yet: in the request that made it (Servlet 6.1, 7.2)."""
-        self._attributes.check_open()
+        self.attributes.check_open()
         return self.record.is_new
 
     @property
     def is_valid(self) -> bool:
         """Whether the session can be used: it was not invalidated and has not timed out."""
-        return not self._attributes.closed
+        return not self.attributes.closed
 
     @property
     def principal(self) -> str | None:
         """The user bound by ``login``, if any."""
-        self._attributes.check_open()
+        self.attributes.check_open()
         return self.record.principal
 
     @property
     def attribute_names(self) -> tuple[str, ...]:
         """The names of the attributes as they are now."""
-        return tuple(self._attributes.snapshot())
+        return tuple(self.attributes.snapshot())
 
     @property
     def servlet_context(self) -> SessionManager:
@@ -115,12 +119,12 @@ class HttpSession(MutableMapping[str, Any]):
     @property
     def accessor(self) -> Accessor:
         """What gives access to the session after this request (Servlet 6.1, ``getAccessor``)."""
-        self._attributes.check_open()
+        self.attributes.check_open()
         return Accessor(self._servlet_context, self)
 
     def get_attribute(self, name: str | None) -> Any:
         """Return the value of the attribute *name*, None if there is none."""
-        value = self._attributes.get(name)
+        value = self.attributes.get(name)
         return None if value is ABSENT else value
 
     def set_attribute(self, name: str, value: Any) -> None:
@@ -158,13 +162,7 @@ class HttpSession(MutableMapping[str, Any]):
         """
         if not isinstance(name, str):
             raise ValueError(f"the name of an attribute is a string, not {name!r}")
-        while True:
-            old = self._attributes.get(name)
-            new = function(None if old is ABSENT else old)
-            if self._servlet_context.codec is not None:
-                self._servlet_context.codec.encode(new, name)
-            if (new is None and old is ABSENT) or self._replace(name, old, ABSENT if new is None else new):
-                return new
+        return self._servlet_context.sessions.update(self, name, function)
 
     def invalidate(self) -> None:
         """End the session: it is taken away from everybody, then its attributes are unbound (Servlet 6.1, 7.5).
@@ -172,12 +170,12 @@ class HttpSession(MutableMapping[str, Any]):
         Raises:
             InvalidSessionError: it is over already.
         """
-        self._attributes.check_open()
+        self.attributes.check_open()
         self.invalidated_here = True
         self._servlet_context.end(self)
 
     def __getitem__(self, name: str) -> Any:
-        value = self._attributes.get(name)
+        value = self.attributes.get(name)
         if value is ABSENT:
             raise KeyError(name)
         return value
@@ -191,41 +189,41 @@ class HttpSession(MutableMapping[str, Any]):
         self.pop(name)
 
     def __iter__(self) -> Iterator[str]:
-        return iter(self._attributes.snapshot())
+        return iter(self.attributes.snapshot())
 
     def __len__(self) -> int:
-        return len(self._attributes.snapshot())
+        return len(self.attributes.snapshot())
 
     def __contains__(self, name: object) -> bool:
-        return self._attributes.get(name) is not ABSENT
+        return self.attributes.get(name) is not ABSENT
 
     def __bool__(self) -> bool:
         """Return True: a session without attributes is a session."""
         return True
 
     def __eq__(self, other: object) -> bool:
-        return isinstance(other, HttpSession) and self._attributes is other._attributes
+        return isinstance(other, HttpSession) and self.attributes is other.attributes
 
     def __hash__(self) -> int:
-        return hash(self._attributes)
+        return hash(self.attributes)
 
     def __repr__(self) -> str:
         """Return a text that names the session without giving away its id."""
-        state = "over" if self._attributes.closed else f"{len(self)} attributes"
+        state = "over" if self.attributes.closed else f"{len(self)} attributes"
         return f"<HttpSession {self.record.key.hex()[:8]}: {state}>"
 
     def get(self, name: str, default: Any = None) -> Any:
         """Return the value of *name*, or *default*."""
-        value = self._attributes.get(name)
+        value = self.attributes.get(name)
         return default if value is ABSENT else value
 
     def items(self) -> ItemsView[str, Any]:
         """Return names and values as they are now."""
-        return self._attributes.snapshot().items()
+        return self.attributes.snapshot().items()
 
     def values(self) -> ValuesView[Any]:
         """Return the values as they are now."""
-        return self._attributes.snapshot().values()
+        return self.attributes.snapshot().values()
 
     def pop(self, name: str, default: Any = ABSENT) -> Any:
         """Remove *name* and return its value, or *default* if it is given and there is no such attribute."""
@@ -240,10 +238,10 @@ class HttpSession(MutableMapping[str, Any]):
         """Return the value of *name*; if there is none, bind *default* first. Of several threads one binds."""
         if not isinstance(name, str):
             raise ValueError(f"the name of an attribute is a string, not {name!r}")
-        while (value := self._attributes.get(name)) is ABSENT:
+        while (value := self.attributes.get(name)) is ABSENT:
             if self._servlet_context.codec is not None:
                 self._servlet_context.codec.encode(default, name)
-            if self._replace(name, ABSENT, default):
+            if self.replace(name, ABSENT, default):
                 return default
         return value
 
@@ -281,13 +279,13 @@ class HttpSession(MutableMapping[str, Any]):
         if self._servlet_context.codec is not None:
             self._servlet_context.codec.encode(value, name)
         if not isinstance(value, HttpSessionBindingListener):
-            self._tell_bound(name, self._attributes.put(name, value, self._journal), value, is_told=False)
+            self._tell_bound(name, self.attributes.put(name, value, self._journal), value, is_told=False)
             return
-        old = self._attributes.get(name)
+        old = self.attributes.get(name)
         is_told = self._announce(name, old, value)
         try:
-            while not self._attributes.swap(name, old, value, self._journal):
-                old = self._attributes.get(name)
+            while not self.attributes.swap(name, old, value, self._journal):
+                old = self.attributes.get(name)
                 is_told = is_told or self._announce(name, old, value)
         except InvalidSessionError:
             if is_told:
@@ -297,16 +295,16 @@ class HttpSession(MutableMapping[str, Any]):
 
     def _unbind(self, name: Any) -> Any:
         while True:
-            old = self._attributes.get(name)
-            if old is ABSENT or self._replace(name, old, ABSENT):
+            old = self.attributes.get(name)
+            if old is ABSENT or self.replace(name, old, ABSENT):
                 return old
 
-    def _replace(self, name: str, old: Any, new: Any, owned_by: object = None) -> bool:
+    def replace(self, name: str, old: Any, new: Any, owned_by: object = None) -> bool:
         """Put *new* in place of *old* and tell everybody; False if *old* is not the value any more."""
         is_told = self._announce(name, old, new)
         is_done = False
         try:
-            is_done = self._attributes.swap(name, old, new, self._journal, owned_by)
+            is_done = self.attributes.swap(name, old, new, self._journal, owned_by)
         finally:
             if is_told and not is_done:
                 new.value_unbound(HttpSessionBindingEvent(self, name, new))
@@ -337,11 +335,11 @@ class HttpSession(MutableMapping[str, Any]):
 
     def _journalise(self, name: str, before: Any, after: Any) -> None:
         if self._journal is not None:
-            self._journal.append(partial(self._replace, name, after, before))
+            self._journal.append(partial(self.replace, name, after, before))
 
     def _restore_interval(self, after: int, before: int, _: object) -> None:
         if self.record.max_inactive_interval == after:
-            self._servlet_context.change_interval(self, before)
+            self._servlet_context.sessions.change_interval(self, before)
 
     def tell_unbound(self, name: str, value: Any) -> None:
         """Tell *value*, then the attribute listeners, that it is no attribute any more."""

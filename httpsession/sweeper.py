@@ -9,6 +9,7 @@ from random import SystemRandom
 from typing import Protocol
 
 from . import forks
+from .errors import StoreError
 
 _log = logging.getLogger("httpsession")
 
@@ -64,6 +65,7 @@ class Sweeper:
 
     def _run(self) -> None:
         ticks_to_sweep = self._ticks_to_sweep()
+        is_down = False
         while not self._stopped.wait(self._tick):
             manager = self._manager()
             if manager is None:
@@ -74,6 +76,11 @@ class Sweeper:
                 if ticks_to_sweep <= 0:
                     ticks_to_sweep = self._ticks_to_sweep()
                     manager.sweep()
+                is_down = False
+            except StoreError as error:
+                if not is_down:
+                    _log.error("The background thread goes on trying, but the store fails: %s", error)
+                is_down = True
             except Exception:
                 _log.exception("The background sweep failed; it goes on with the next one.")
             del manager

@@ -6,8 +6,10 @@ from threading import Event, Thread
 
 import pytest
 
+from httpsession import StoreError
 from httpsession.accesses import Accesses
 from httpsession.ids import key_of
+from tests.clock import START, frozen_clock
 
 ONE, TWO = "1" * 32, "2" * 32
 
@@ -50,7 +52,7 @@ def test_told_once():
     accesses.ended.extend([([ONE, TWO], 20.0, 21.0), ([ONE], 10.0, 40.0)])
 
     assert told(accesses) == [
-        [(key_of(ONE), 10.0, 40.0), (key_of(ONE), 20.0, 21.0), (key_of(TWO), 20.0, 21.0)],
+        [(key_of(ONE), 10.0, 40.0), (key_of(ONE), 20.0, 40.0), (key_of(TWO), 20.0, 21.0)],
     ]
     assert told(accesses) == []
     assert not accesses.ended
@@ -67,6 +69,40 @@ def test_what_could_not_be_told_stays():
     with pytest.raises(OSError, match="the store is down"):
         accesses.tell(fail)
     assert told(accesses) == [[(key_of(ONE), 10.0, 11.0)]]
+
+
+def test_first_and_last_of_many():
+    """Of many requests of a session the store hears the first, by which it sees that it was alive, and the last."""
+    accesses = Accesses()
+    accesses.ended.extend(([ONE], float(at), at + 0.5) for at in (3, 1, 2, 4))
+
+    assert told(accesses) == [[(key_of(ONE), 1.0, 1.5), (key_of(ONE), 4.0, 4.5)]]
+
+
+def test_under_way_are_told_when_asked_for():
+    """A store that cannot look into this process is told of requests under way, of which it was not told last time."""
+    accesses = Accesses()
+    accesses.tell(list, with_those_under_way=True)
+    accesses.under_way[UnderWay(10.0, ONE)] = None
+    calls = []
+    with frozen_clock():
+        accesses.tell(calls.append, with_those_under_way=True)
+
+    assert calls == [[(key_of(ONE), 10.0, START)]]
+
+
+def test_notes_are_thinned_while_the_store_is_down(monkeypatch):
+    """While the store cannot be told, of each id the latest note is kept, so that an outage does not fill the memory."""
+    monkeypatch.setattr("httpsession.accesses.MAX_UNTOLD", 10)
+    accesses = Accesses()
+    accesses.ended.extend(([one], float(at), at + 0.5) for at in range(10) for one in (ONE, TWO))
+
+    def fail(latest):
+        raise StoreError("the store is down")
+
+    with pytest.raises(StoreError):
+        accesses.tell(fail)
+    assert list(accesses.ended) == [([ONE], 9.0, 9.5), ([TWO], 9.0, 9.5)]
 
 
 def test_what_comes_meanwhile_is_told_later():

@@ -388,7 +388,7 @@ class TestWhileTheIdChanges:
     def test_ended_by_its_user(self, meeting):
         """So does one by the session's user."""
         site, one, _ = meeting
-        site.manager.bind_principal(one.session.get_session(), "anna")
+        site.manager.sessions.bind_principal(one.session.get_session(), "anna")
 
         assert site.manager.invalidate_all("anna") == 1
         assert site.manager.stats().active == 0

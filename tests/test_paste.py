@@ -83,7 +83,7 @@ def test_what_the_file_has_in_common(load):
         ("cookie.nam = SID", "cookie.nam is unknown; the nearest known name is cookie.name"),
         ("max_inactive_interval = soon", "max_inactive_interval is 'soon', but must be a duration"),
         ("cookie.same-site = none", "cookie.secure is 'auto', but must be True, .* cookie.same-site='none'"),
-        ("store = nosuch://host", ".*nosuch://host"),
+        ("store = nosuch://host", ".*nosuch://"),
         ("app = x", "app is unknown"),
         ("global_conf = x", "global_conf is unknown"),
     ],

@@ -136,7 +136,7 @@ class TestIdentity:
         assert other is not session
         assert other == session
         assert hash(other) == hash(session)
-        session.servlet_context.rotate(session, session.id)
+        session.servlet_context.sessions.rotate(session, session.id, 16)
         assert other == session
         assert other.id == session.id
 

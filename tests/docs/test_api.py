@@ -14,17 +14,17 @@ PAGE = (Path(__file__).parents[2] / "docs/reference/api.md").read_text()
 #: The members that are for the package itself.
 INTERNAL = {
     httpsession.HttpSession: (
-        *("record", "previous_access", "invalidated_here"),
-        *("keep_journal", "drop_journal", "take_back", "tell_unbound"),
+        *("record", "attributes", "failure", "previous_access", "invalidated_here"),
+        *("keep_journal", "drop_journal", "replace", "take_back", "tell_unbound"),
     ),
     httpsession.RequestSession: (
-        *("arrived", "has_looked", "is_over", "outer"),
-        *("commit", "abandon", "end", "store_keys"),
+        *("arrived", "has_failed", "has_looked", "is_over", "outer"),
+        *("commit", "commit_late", "abandon", "end", "store_keys"),
     ),
     httpsession.SessionManager: (
-        *("accesses", "codec", "is_shared", "listeners"),
-        *("find", "create", "rotate", "take_back", "bind_principal", "change_interval"),
-        *("end", "release", "start", "start_anew", "tell_store"),
+        *("accesses", "codec", "is_shared", "listeners", "sessions"),
+        *("find", "create", "take_back"),
+        *("end", "start", "start_anew", "tell_store"),
     ),
 }
 
