@@ -139,6 +139,14 @@ class Racing(Contract):
                 assert contents(claimed[0]) == {"a": b"1"}
                 assert self.is_gone(store, key)
 
+    def test_race_of_removers(self, store: SessionStore, another: SessionStore) -> None:
+        """Of many that remove a session at the same time one gets it."""
+        with Race() as race:
+            for _ in range(self.rounds):
+                key = self.add(store)
+                removed = race.run(*[partial(one.remove, key) for one in [store, another] * 3])
+                assert keys_of(stored for stored in removed if stored is not None) == [key]
+
     def test_race_of_sweepers(self, store: SessionStore, another: SessionStore) -> None:
         """Several that sweep at the same time get each session once, and together all."""
         with Race() as race:

@@ -88,6 +88,13 @@ def test_tutorial(tmp_path):
     assert "9 passed" in result.stdout, result.stdout + result.stderr
 
 
+def test_own_store(tmp_path):
+    """The store of the page passes the whole contract."""
+    write_programs(read("docs/howto/write-a-store.md"), tmp_path)
+    result = python("-m", "pytest", "-q", "-W", "error", "test_filestore.py", folder=tmp_path)
+    assert result.returncode == 0, result.stdout + result.stderr
+
+
 @pytest.mark.parametrize("framework", ["Plain WSGI", "Werkzeug", "Flask", "Django", "Pyramid", "Bottle", "Falcon"])
 def test_framework(framework, tmp_path):
     if framework != "Plain WSGI" and find_spec(framework.lower()) is None:
