@@ -27,27 +27,15 @@ if this module is not imported before pytest has begun.
 
 from __future__ import annotations
 
+from pkgutil import iter_modules
+
 import pytest
 
-pytest.register_assert_rewrite(
-    *(
-        f"{__name__}.{module}"
-        for module in (
-            "contract",
-            "creating",
-            "ending",
-            "listing",
-            "loading",
-            "races",
-            "renaming",
-            "saving",
-            "touching",
-        )
-    )
-)
+pytest.register_assert_rewrite(*(module.name for module in iter_modules(__path__, f"{__name__}.")))
 
 from .creating import Creating
 from .ending import Ending
+from .forking import Forking
 from .listing import Listing
 from .loading import Loading
 from .races import Racing
@@ -58,7 +46,7 @@ from .touching import Touching
 __all__ = ["StoreContract"]
 
 
-class StoreContract(Creating, Loading, Saving, Renaming, Ending, Touching, Listing, Racing):
+class StoreContract(Creating, Loading, Saving, Renaming, Ending, Touching, Listing, Racing, Forking):
     """Tests that every store passes: what :class:`httpsession.stores.base.SessionStore` says, sentence by sentence.
 
     A store that is shared may end idle sessions :data:`~httpsession.stores.base.SLACK` seconds late, and the tests

@@ -1,10 +1,6 @@
-"""of, iteration, len, describe and close; and the store in the child of a fork."""
+"""of, iteration, len, describe and close."""
 
 from __future__ import annotations
-
-import os
-
-import pytest
 
 from ..stores.base import SessionStore
 from .contract import Contract, contents, keys_of
@@ -116,33 +112,3 @@ class Listing(Contract):
         assert another.remove(key) is not None
 
         assert self.is_gone(store, key)
-
-    @pytest.mark.skipif(not hasattr(os, "fork"), reason="there is no fork here")
-    @pytest.mark.filterwarnings("ignore:.*fork.*:DeprecationWarning")
-    def test_fork(self, store: SessionStore) -> None:
-        """A store that was used before a fork works in the child and goes on in the parent; shared, on the same data.
-
-        The child of one that is not shared begins with no session, since those of the parent are not its to end.
-        """
-        key = self.add(store, {"a": b"1"})
-        for name in ("first", "second"):
-            child = os.fork()
-            if child == 0:  # pragma: no cover - in another process
-                self._live_as_child(store, key, name)
-            assert os.waitpid(child, 0)[1] == 0, "the store did not work in the child of a fork"
-            assert self.save(store, key, put={f"parent of {name}": b"1"})
-
-        names = {"a", "parent of first", "parent of second"} | ({"first", "second"} if store.is_shared else set())
-        assert set(self.read(store, key)) == names
-        assert len(store) == (3 if store.is_shared else 1)
-
-    def _live_as_child(self, store: SessionStore, key: bytes, name: str) -> None:
-        """Use the store and end this process, with 0 if all was well."""
-        status = 1
-        try:
-            was_well = self.save(store, key, put={name: b"1"}) == store.is_shared
-            own = self.add(store, {"mine": b"1"})
-            was_well = was_well and self.read(store, own) == {"mine": b"1"}
-            status = 0 if was_well else 1
-        finally:
-            os._exit(status)
