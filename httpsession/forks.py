@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 from itertools import count
-from typing import Protocol
+from typing import Protocol, runtime_checkable
 from weakref import WeakValueDictionary
 
 
@@ -15,13 +15,27 @@ class Forked(Protocol):
         """Be usable in the child."""
 
 
+@runtime_checkable
+class Prepared(Forked, Protocol):
+    """What must not be in use while the process forks."""
+
+    def prepare_to_fork(self) -> None:
+        """Finish what is under way, wait for no longer than an operation may take, and begin nothing until after it."""
+
+    def resume(self) -> None:
+        """Go on in the parent, whether there was a child or not."""
+
+
 #: In the order in which they were registered.
 _registered: WeakValueDictionary[int, Forked] = WeakValueDictionary()
 _numbers = count()
 
 
 def register(forked: Forked) -> None:
-    """Have an object start anew in the child of every fork, after those that were registered before it."""
+    """Have an object start anew in the child of every fork, after those that were registered before it.
+
+    One that is :class:`Prepared` is told before the fork, too, and in the parent after it.
+    """
     _registered[next(_numbers)] = forked
 
 
@@ -30,5 +44,17 @@ def _start_anew() -> None:
         forked.start_anew()
 
 
+def _prepare() -> None:
+    for forked in reversed(list(_registered.values())):
+        if isinstance(forked, Prepared):
+            forked.prepare_to_fork()
+
+
+def _resume() -> None:
+    for forked in list(_registered.values()):
+        if isinstance(forked, Prepared):
+            forked.resume()
+
+
 if hasattr(os, "register_at_fork"):
-    os.register_at_fork(after_in_child=_start_anew)
+    os.register_at_fork(before=_prepare, after_in_parent=_resume, after_in_child=_start_anew)

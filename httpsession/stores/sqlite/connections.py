@@ -1,0 +1,85 @@
+"""Connections to a database: how one is made, and those that are open."""
+
+from __future__ import annotations
+
+import sqlite3
+import time
+from collections import deque
+from contextlib import suppress
+from pathlib import Path
+from typing import Final
+
+from .files import Identity
+
+#: Bytes to which the log of changes is cut back after a time of many.
+_MAX_LOG: Final = 1 << 24
+
+
+class Pool:
+    """The connections to one file, each by its one cursor. Who uses one takes it out of those that are idle.
+
+    There are as many as were ever needed at once. The latest one is taken first, since it knows most of the file.
+    """
+
+    __slots__ = ("identity", "idle", "opened")
+
+    def __init__(self) -> None:
+        #: Which file it is, as soon as a connection was opened.
+        self.identity: Identity | None = None
+        self.idle: deque[sqlite3.Cursor] = deque()
+        #: Those that are idle and those in use.
+        self.opened: set[sqlite3.Cursor] = set()
+
+    def close(self) -> None:
+        """Close what is idle."""
+        while True:
+            try:
+                cursor = self.idle.pop()
+            except IndexError:
+                return
+            self.drop(cursor)
+
+    def drop(self, cursor: sqlite3.Cursor) -> None:
+        """Close a connection; what it had begun is undone."""
+        with suppress(sqlite3.Error):
+            cursor.connection.close()
+        self.opened.discard(cursor)
+
+
+def connect(path: str, deadline: float, synchronous: str, reads_any_text: bool) -> sqlite3.Cursor:
+    """Open a connection, waiting for the locks of others until *deadline*; it never waits itself after that.
+
+    Args:
+        path: the file, which must be there.
+        deadline: a time of the monotonic clock.
+        synchronous: how it is made sure that changes reach the disk.
+        reads_any_text: whether text that is not UTF-8 comes as its bytes, instead of an error.
+    """
+    # Threads pass connections on to each other, but never share one.
+    connection = sqlite3.connect(
+        f"{Path(path).as_uri()}?mode=rw",
+        uri=True,
+        timeout=max(0.0, deadline - time.monotonic()),
+        isolation_level=None,
+        check_same_thread=False,
+    )
+    try:
+        cursor = connection.cursor()
+        (mode,) = cursor.execute("PRAGMA journal_mode = WAL").fetchone()
+        if mode != "wal":
+            raise sqlite3.OperationalError(f"the journal mode is {mode}, but must be WAL, which is not to be had here")
+        cursor.execute(f"PRAGMA synchronous = {synchronous}")
+        cursor.execute(f"PRAGMA journal_size_limit = {_MAX_LOG}").fetchall()
+        if reads_any_text:
+            connection.text_factory = _text
+    except BaseException:
+        connection.close()
+        raise
+    return cursor
+
+
+def _text(text: bytes) -> str | bytes:
+    try:
+        return text.decode()
+    except UnicodeDecodeError:
+        return text

@@ -1,0 +1,68 @@
+"""The tables of the store in a database, and the versions that they went through."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from sqlite3 import Cursor
+from typing import Final
+
+from ...errors import StoreError
+from .statements import Statements, text
+
+#: Of each version, what makes it from the version before.
+STEPS: Final[Sequence[Sequence[str]]] = (
+    (
+        # A session is as due as its times say. The last column, where sweeps look, may say an earlier time but never a
+        # later one: so an access does not move the session in an index.
+        """CREATE TABLE {sessions} (
+            identity INTEGER PRIMARY KEY,
+            key BLOB NOT NULL UNIQUE,
+            created REAL NOT NULL,
+            accessed REAL NOT NULL,
+            used REAL NOT NULL,
+            interval INTEGER NOT NULL,
+            deadline REAL NOT NULL,
+            principal TEXT,
+            due REAL NOT NULL
+        )""",
+        "CREATE INDEX {due} ON {sessions} (due)",
+        "CREATE INDEX {principals} ON {sessions} (principal) WHERE principal IS NOT NULL",
+        "CREATE INDEX {newcomers} ON {sessions} (created) WHERE accessed = created",
+        """CREATE TABLE {attributes} (
+            session INTEGER NOT NULL,
+            name TEXT NOT NULL,
+            value BLOB NOT NULL,
+            PRIMARY KEY (session, name)
+        ) WITHOUT ROWID""",
+        # Of a former key, which session had it, and until when.
+        """CREATE TABLE {marks} (
+            key BLOB NOT NULL PRIMARY KEY,
+            session INTEGER NOT NULL,
+            moved REAL NOT NULL
+        ) WITHOUT ROWID""",
+        "CREATE INDEX {marked} ON {marks} (session)",
+        "CREATE INDEX {moved} ON {marks} (moved)",
+    ),
+)
+
+
+def migrate(cursor: Cursor, statements: Statements, path: str, steps: Sequence[Sequence[str]] = STEPS) -> None:
+    """Bring the tables to the latest version, all or nothing; to be called by one process at a time.
+
+    Raises:
+        StoreError: a later version of this package has been here.
+    """
+    cursor.execute(statements.make_version)
+    ((version,),) = cursor.execute(statements.version).fetchall()
+    if version > len(steps):
+        raise StoreError(
+            f"{path} keeps sessions by schema {version}, but this httpsession knows no later one than {len(steps)}:"
+            " a newer release of it has been here"
+        )
+    if version < len(steps):
+        cursor.execute("BEGIN IMMEDIATE")
+        for step in steps[version:]:
+            for template in step:
+                cursor.execute(text(template, statements.prefix))
+        cursor.execute(statements.set_version, (len(steps),))
+        cursor.execute("COMMIT")

@@ -1,0 +1,94 @@
+"""Who may write next: one thread of one process at a time, and nobody is left waiting."""
+
+from __future__ import annotations
+
+import os
+import threading
+import time
+from typing import Final
+
+from .files import open_private
+
+try:
+    import fcntl
+except ImportError:  # Windows: there SQLite's own lock has to do
+    _has_flock = False
+else:
+    _has_flock = True
+
+#: Seconds after which is looked again whether another process is done.
+PAUSE: Final = 0.0005
+
+
+class Turn:
+    """The turn to write to a database, which the processes of a machine take by locking a file beside it.
+
+    SQLite itself makes writers wait for longer and longer where another one has the lock, and who waits long comes off
+    worst: under load it is passed over for whole seconds. Here all look again equally often.
+    """
+
+    def __init__(self, database: str) -> None:
+        self._database = database
+        self._path = f"{database}-lock"
+        self._descriptor: int | None = None
+        self.start_anew()
+
+    def start_anew(self) -> None:
+        """Be nobody's, at the beginning and in the child of a fork. There the parent's file must not be used: whoever
+        has it has the same lock."""
+        self._threads = threading.RLock()
+        self._depth = 0
+        self.close()
+
+    def take(self, deadline: float) -> None:
+        """Wait for the turn until *deadline*, by the monotonic clock. A thread that has the turn may take it again.
+
+        Raises:
+            TimeoutError: others had it all the time.
+            OSError: the file cannot be opened.
+        """
+        if not self._threads.acquire(timeout=max(0.0, deadline - time.monotonic())):
+            raise TimeoutError("other threads are writing all the time")
+        if not self._depth:
+            try:
+                self._take_file(deadline)
+            except BaseException:
+                self._threads.release()
+                raise
+        self._depth += 1
+
+    def give_back(self) -> None:
+        """Let the next one write."""
+        self._depth -= 1
+        try:
+            if not self._depth and self._descriptor is not None:
+                fcntl.flock(self._descriptor, fcntl.LOCK_UN)
+        finally:
+            self._threads.release()
+
+    def pause(self, deadline: float) -> bool:
+        """Keep the threads of this process from taking the turn, without taking it from other processes."""
+        return self._threads.acquire(timeout=max(0.0, deadline - time.monotonic()))
+
+    def resume(self) -> None:
+        """Let the threads of this process take the turn again."""
+        self._threads.release()
+
+    def close(self) -> None:
+        """Close the file, which whoever takes the turn opens again; to be called during a pause."""
+        descriptor, self._descriptor = self._descriptor, None
+        if descriptor is not None:
+            os.close(descriptor)
+
+    def _take_file(self, deadline: float) -> None:
+        if not _has_flock:
+            return
+        if self._descriptor is None:
+            self._descriptor = open_private(self._path, self._database)
+        while True:
+            try:
+                return fcntl.flock(self._descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            except BlockingIOError:
+                if time.monotonic() >= deadline:
+                    raise TimeoutError("other processes are writing all the time") from None
+            time.sleep(PAUSE)
