@@ -22,7 +22,7 @@ INTERVAL = 60
 #: The least time that makes a difference here, in seconds; sums with it are exact.
 MOMENT = 2.0**-10
 #: How many threads a race may have, and how many seconds none of them may take.
-THREADS = 8
+THREADS = 32
 PATIENCE = 60.0
 #: What ``in_use`` gives when no request is under way.
 NOBODY: Mapping[bytes, float] = {}

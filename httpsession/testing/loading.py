@@ -111,6 +111,20 @@ class Loading(Contract):
             assert (record.creation_time, record.principal) == (self.now, "anna")
             assert (record.max_inactive_interval, record.deadline) == (INTERVAL, self.at(1000))
 
+    def test_copies(self, store: SessionStore) -> None:
+        """What comes out of a shared store is a copy, and so is what it takes; else all share the very objects."""
+        given = {"a": b"1"}
+        key = self.add(store, given)
+        given["a"] = b"given"
+        for found in (store.peek(key), (store.load(key, self.now) or (None,))[0], next(iter(store))):
+            assert found is not None
+            assert contents(found) == {"a": b"1"}
+            found.record.principal = "anna"
+            stored = store.peek(key)
+            assert stored is not None
+            assert stored.record.principal == (None if store.is_shared else "anna")
+            found.record.principal = None
+
     def test_peek_unknown(self, store: SessionStore) -> None:
         """A key that nobody has finds nothing, and makes nothing."""
         _, key = draw()

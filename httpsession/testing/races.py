@@ -7,7 +7,7 @@ from functools import partial
 
 from ..record import SessionRecord
 from ..stores.base import Changes, SessionStore, Stored
-from .contract import Contract, Race, contents, keys_of
+from .contract import THREADS, Contract, Race, contents, keys_of
 
 
 class Racing(Contract):
@@ -41,6 +41,24 @@ class Racing(Contract):
             return [] if stored is None else [stored]
 
         return [load, remove, lambda: store.expire(at, 10)]
+
+    def live(self, store: SessionStore) -> None:
+        """Do with a session of one's own what is done with sessions."""
+        key = self.add(store, {"a": b"1"}, principal="anna")
+        assert self.save(store, key, put={"b": b"2"})
+        store.touch([(key, self.at(1), self.at(2))])
+        new = self.rename(store, key)
+        assert self.read(store, new) == {"a": b"1", "b": b"2"}
+        stored = store.remove(new)
+        assert stored is not None
+        assert contents(stored) == {"a": b"1", "b": b"2"}
+
+    def test_many_threads(self, store: SessionStore, another: SessionStore) -> None:
+        """Any number of threads use the store at once; threads come and go."""
+        for _ in range(3):
+            with Race() as race:
+                race.run(*[partial(self.live, one) for one in [store, another] * (THREADS // 2)])
+        assert (len(store), store.of("anna")) == (0, [])
 
     def test_race_of_creators(self, store: SessionStore, another: SessionStore) -> None:
         """Of those who create a session with the same key one does, and it is that one's."""
@@ -205,6 +223,41 @@ class Racing(Contract):
                 assert stored is not None
                 assert (self.is_gone(store, key), self.is_gone(store, new[1])) == (True, True)
                 assert (len(store), store.of("anna")) == (0, [])
+
+    def test_race_of_rename_and_create(self, store: SessionStore, another: SessionStore) -> None:
+        """A key that a session is to move to and another is to be made with goes to one of the two."""
+        with Race() as race:
+            for _ in range(self.rounds):
+                key = self.add(store, {"moved": b"1"})
+                new = self.draw_for(store, key)
+                rename = partial(self.save, store, key, new_id=new)
+                answers = race.run(rename, partial(self.create, another, new[1], "created"))
+                assert sorted(answers) == [False, True]
+                assert self.read(store, new[1]) == ({"moved": b"1"} if answers[0] else {"created": b"1"})
+                assert (store.load(key, self.now) is None) == answers[0]
+
+    def test_race_of_rename_and_expire(self, store: SessionStore, another: SessionStore) -> None:
+        """A session whose key changes while it is swept is given back once, and gone under both keys."""
+        at = self.at(self.end_of(store))
+        with Race() as race:
+            for _ in range(self.rounds):
+                key = self.add(store, principal="anna")
+                new = self.draw_for(store, key)
+                _, expired = race.run(partial(self.save, store, key, new_id=new), partial(another.expire, at, 10))
+                assert len(expired + store.expire(at, 10)) == 1
+                assert (self.is_gone(store, key), self.is_gone(store, new[1])) == (True, True)
+                assert (len(store), store.of("anna")) == (0, [])
+
+    def test_race_of_rename_and_touch(self, store: SessionStore, another: SessionStore) -> None:
+        """An access that is told while the key changes is noted."""
+        with Race() as race:
+            for _ in range(self.rounds):
+                key = self.add(store)
+                touch = partial(store.touch, [(key, self.at(10), self.at(20))])
+                _, new = race.run(touch, partial(self.rename, another, key))
+                stored = store.peek(new)
+                assert stored is not None
+                assert (stored.record.accessed, stored.record.used) == (self.at(10), self.at(20))
 
     def test_race_of_save_and_fresh_start(self, store: SessionStore, another: SessionStore) -> None:
         """Nothing that is saved under the old key reaches a session that starts afresh with a new one."""
