@@ -156,8 +156,8 @@ class Snapshot(Attributes):
         self._unread = set(stored)
         #: The names that were set or removed since the store was last told.
         self._changed: set[str] = set()
-        #: Is called with each value that was decoded.
-        self.on_read: Callable[[object], object] | None = None
+        #: Is called with each name and value that was decoded.
+        self.on_read: Callable[[str, object], object] | None = None
 
     def get(self, name: object) -> Any:
         """Return the value of *name*, or :data:`ABSENT`."""
@@ -200,9 +200,10 @@ class Snapshot(Attributes):
         self._read_all()
         return super().close()
 
-    def live(self) -> list[Any]:
-        """Return the values that have been decoded or set."""
-        return list(self._values.values())
+    def changed(self, others: set[str]) -> list[Any]:
+        """Return the values that were set since the store was last told, and those of *others*, as far as they are
+        there."""
+        return [self._values[name] for name in self._changed | others if name in self._values]
 
     def delta(self, *, is_final: bool) -> tuple[dict[str, bytes], list[str]]:
         """Return what the store has to be told: the encodings of values that were set, or have changed inside, and the
@@ -265,7 +266,7 @@ class Snapshot(Attributes):
                 _log.error("An attribute is left out: %r", str(error))
             self._unread.discard(name)
         if self.on_read is not None and value is not ABSENT:
-            self.on_read(value)
+            self.on_read(name, value)
 
     def _read_all(self) -> None:
         for name in sorted(self._unread):

@@ -81,8 +81,11 @@ class Codec:
         """Return the encoding of *value*, the value of the attribute *name*.
 
         Raises:
-            CodecError: the value would not come back as it is, is nested too deep or takes too much room.
+            CodecError: the value would not come back as it is, is nested too deep or takes too much room, or the name
+                cannot be written in UTF-8.
         """
+        if name is not None and not name.isascii():
+            _check_name(name)
         try:
             if type(value) in NATIVE:
                 data = _PREFIX + write(value)
@@ -284,6 +287,13 @@ def _reader(depth: int) -> Callable[[bytes], Any]:
 def _check_bound(name: str, value: int, most: int) -> None:
     if type(value) is not int or not 1 <= value <= most:
         raise ConfigError(f"Codec.{name} is {value!r}, but must be an int from 1 to {most}")
+
+
+def _check_name(name: str) -> None:
+    try:
+        name.encode()
+    except UnicodeEncodeError:
+        raise _cannot_store(name, "its name has a lone surrogate, which UTF-8 cannot hold") from None
 
 
 def _cannot_store(name: str | None, why: str, path: str | None = None) -> CodecError:

@@ -201,8 +201,8 @@ class SessionConfig:
     cookie: SessionCookieConfig = field(default_factory=SessionCookieConfig)
     #: Whether the response to a request that ends the session tells the client to forget the cookie.
     expire_cookie: bool = True
-    #: Whether attributes must be of types that can be stored, so that the application can move to a store that other
-    #: processes share (Servlet 6.1, 7.7.2); needs the extra ``distributable``.
+    #: Whether attributes must be of types that can be stored (Servlet 6.1, 7.7.2). In a store that processes share they
+    #: always must; in memory this keeps an application fit for one.
     distributable: bool = False
     #: Dataclasses and Enum classes that can be stored, too, by the names under which they are.
     types: Mapping[str, type] = field(default_factory=dict)

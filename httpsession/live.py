@@ -15,6 +15,7 @@ from .stores.base import Changes, SessionStore, Stored
 
 if TYPE_CHECKING:
     from .codec import Codec
+    from .manager import SessionManager
 
 
 class LiveSessions:
@@ -25,26 +26,25 @@ class LiveSessions:
         self._store = store
         self._codec = codec
 
-    def create(self, record: SessionRecord) -> Attributes | None:
-        """Keep a new session and return its attributes; None if its key is taken."""
+    def create(self, context: SessionManager, record: SessionRecord) -> HttpSession | None:
+        """Keep a new session and return it; None if its key is taken."""
         attributes = Attributes()
-        return attributes if self._store.create(record, attributes) else None
+        return HttpSession(context, record, attributes) if self._store.create(record, attributes) else None
 
-    def find(self, session_id: str, arrived: float) -> tuple[SessionRecord, Attributes, float | None] | None:
-        """Return a session and when the request before arrived; if this found it to be over: None for that time."""
+    def find(self, context: SessionManager, session_id: str, arrived: float) -> HttpSession | None:
+        """Return a session; if this found it to be over its ``previous_access`` is None."""
         found = self._store.load(key_of(session_id), arrived)
         if found is None:
             return None
         stored, previous_access = found
-        attributes: Any = stored.attributes  # those that it was given, as attributes_of() would find after a while
-        return stored.record, attributes, previous_access
+        attributes: Any = stored.attributes  # not looked at as in open(): every request comes this way
+        session = HttpSession(context, stored.record, attributes)
+        session.previous_access = previous_access
+        return session
 
-    def attributes_of(self, stored: Stored) -> Attributes:
-        """Return the attributes of what came out of the store: the very ones that requests share."""
-        attributes = stored.attributes
-        if not isinstance(attributes, Attributes):
-            raise TypeError("a store that is not shared gives back the Attributes that it was given")
-        return attributes
+    def open(self, context: SessionManager, stored: Stored) -> HttpSession:
+        """Return the session that came out of the store."""
+        return HttpSession(context, stored.record, _attributes(stored))
 
     def count(self) -> int:
         """Return how many sessions there are."""
@@ -103,3 +103,10 @@ class LiveSessions:
         record.used = time.time()
         record.is_new = False
         session.previous_access = None
+
+
+def _attributes(stored: Stored) -> Attributes:
+    attributes = stored.attributes
+    if not isinstance(attributes, Attributes):
+        raise TypeError("a store that is not shared gives back the Attributes that it was given")
+    return attributes

@@ -186,15 +186,10 @@ class SessionManager:
         """
         if (self.accesses.ended or self.accesses.dropped) and not self.is_shared:
             self.tell_store()
-        found = self.sessions.find(session_id, arrived)
-        if found is None:
-            return None
-        record, attributes, previous_access = found
-        session = HttpSession(self, record, attributes)
-        if previous_access is None:
+        session = self.sessions.find(self, session_id, arrived)
+        if session is not None and session.previous_access is None:
             self._destroy(session, "expired")
             return None
-        session.previous_access = previous_access
         return session
 
     def take_back(self, session: HttpSession, rotation: Rotation) -> None:
@@ -233,9 +228,9 @@ class SessionManager:
         while True:
             session_id, key = draw(config.id_bytes)
             record = SessionRecord.created(session_id, key, now, config.max_inactive_interval, config.max_lifetime)
-            attributes = self.sessions.create(record)
-            if attributes is not None:
-                return HttpSession(self, record, attributes)
+            session = self.sessions.create(self, record)
+            if session is not None:
+                return session
 
     def _create_within(self, max_sessions: int) -> HttpSession:
         """Make a session if there is room for it, or can be made; whom that ends is told when the room is taken."""
@@ -273,8 +268,7 @@ class SessionManager:
         if stored is None:
             return False
         is_over = self._is_over(stored.record)
-        session = HttpSession(self, stored.record, self.sessions.attributes_of(stored))
-        self._destroy(session, "expired" if is_over else "invalidated")
+        self._destroy(self.sessions.open(self, stored), "expired" if is_over else "invalidated")
         return not is_over
 
     def _is_over(self, record: SessionRecord) -> bool:
@@ -284,7 +278,7 @@ class SessionManager:
 
     def _end_quietly(self, stored: Stored, how: str) -> None:
         """Finish off a session outside the request that it belongs to: what listeners raise is logged."""
-        session = HttpSession(self, stored.record, self.sessions.attributes_of(stored))
+        session = self.sessions.open(self, stored)
         try:
             self._destroy(session, how)
         except Exception:

@@ -56,8 +56,14 @@ class HttpSession(MutableMapping[str, Any]):
 
     @property
     def id(self) -> str:
-        """The id; it can be read even when the session is over."""
+        """The id; it can be read even when the session is over. Empty where no client named it: a shared store, which
+        does not know it, lets listeners hear of a session that timed out; they have its :attr:`handle`."""
         return self.record.id
+
+    @property
+    def handle(self) -> str:
+        """A name for the session that opens nothing (:attr:`SessionInfo.handle`); it changes with the id."""
+        return self.record.key.hex()
 
     @property
     def creation_time(self) -> float:
@@ -137,9 +143,7 @@ class HttpSession(MutableMapping[str, Any]):
             ValueError: *name* is no string.
             CodecError: sessions are distributable, and *value* cannot be stored (S138).
         """
-        if not isinstance(name, str):
-            raise ValueError(f"the name of an attribute is a string, not {name!r}")
-        if value is None:
+        if value is None and isinstance(name, str):
             self.remove_attribute(name)
         else:
             self._bind(name, value)
@@ -152,16 +156,14 @@ class HttpSession(MutableMapping[str, Any]):
         """Replace the value of *name* by what *function* makes of it, atomically and at once.
 
         *function* gets the present value, None if there is none, and may be called more than once; if it returns None
-        the attribute is removed.
-
-        Returns:
-            The new value.
+        the attribute is removed. The new value is returned.
 
         Raises:
             ValueError: *name* is no string.
+            CodecError: the new value cannot be stored.
+            StoreError: the store failed.
         """
-        if not isinstance(name, str):
-            raise ValueError(f"the name of an attribute is a string, not {name!r}")
+        self._check(name)
         return self._servlet_context.sessions.update(self, name, function)
 
     def invalidate(self) -> None:
@@ -181,8 +183,6 @@ class HttpSession(MutableMapping[str, Any]):
         return value
 
     def __setitem__(self, name: str, value: Any) -> None:
-        if not isinstance(name, str):
-            raise ValueError(f"the name of an attribute is a string, not {name!r}")
         self._bind(name, value)
 
     def __delitem__(self, name: str) -> None:
@@ -236,11 +236,8 @@ class HttpSession(MutableMapping[str, Any]):
 
     def setdefault(self, name: str, default: Any = None) -> Any:
         """Return the value of *name*; if there is none, bind *default* first. Of several threads one binds."""
-        if not isinstance(name, str):
-            raise ValueError(f"the name of an attribute is a string, not {name!r}")
         while (value := self.attributes.get(name)) is ABSENT:
-            if self._servlet_context.codec is not None:
-                self._servlet_context.codec.encode(default, name)
+            self._check(name, default)
             if self.replace(name, ABSENT, default):
                 return default
         return value
@@ -275,9 +272,14 @@ class HttpSession(MutableMapping[str, Any]):
         self.drop_journal()
         return calls
 
-    def _bind(self, name: str, value: Any) -> None:
+    def _check(self, name: str, value: Any = None) -> None:
+        if not isinstance(name, str):
+            raise ValueError(f"the name of an attribute is a string, not {name!r}")
         if self._servlet_context.codec is not None:
             self._servlet_context.codec.encode(value, name)
+
+    def _bind(self, name: str, value: Any) -> None:
+        self._check(name, value)
         if not isinstance(value, HttpSessionBindingListener):
             self._tell_bound(name, self.attributes.put(name, value, self._journal), value, is_told=False)
             return

@@ -5,11 +5,11 @@ from __future__ import annotations
 import logging
 import threading
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from functools import partial
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from .accesses import Accesses
 from .attributes import ABSENT, Attributes, Snapshot
@@ -20,6 +20,9 @@ from .ids import draw, key_of
 from .record import Rotation, SessionRecord
 from .session import HttpSession
 from .stores.base import Changes, SessionStore, Stored
+
+if TYPE_CHECKING:
+    from .manager import SessionManager
 
 _log = logging.getLogger("httpsession")
 
@@ -51,9 +54,13 @@ class _Base:
 class _Copy(Snapshot):
     """The attributes of a session, with what the store had of it; None while it has nothing."""
 
-    __slots__ = ("base",)
+    __slots__ = ("activated", "base")
 
-    base: _Base | None
+    def __init__(self, codec: Codec, encodings: Mapping[str, bytes], base: _Base | None) -> None:
+        super().__init__(codec, encodings)
+        self.base = base
+        #: Which values have heard of being read, and are to hear of being written.
+        self.activated: set[str] = set()
 
 
 class SnapshotSessions:
@@ -70,39 +77,35 @@ class SnapshotSessions:
         self._count = 0
         self._counted_at = -_COUNT_AGE
 
-    def create(self, record: SessionRecord) -> Attributes:
-        """Return the attributes of a new session, of which the store hears at the commit."""
+    def create(self, context: SessionManager, record: SessionRecord) -> HttpSession:
+        """Return a new session, of which the store hears at the commit."""
         self._count += 1
-        copy = _Copy(self._codec, {})
-        copy.base = None
-        return copy
+        return HttpSession(context, record, _Copy(self._codec, {}, None))
 
-    def find(self, session_id: str, arrived: float) -> tuple[SessionRecord, Attributes, float | None] | None:
-        """Return a session and when the request before arrived; if this found it to be over: None for that time."""
+    def find(self, context: SessionManager, session_id: str, arrived: float) -> HttpSession | None:
+        """Return a session; if this found it to be over its ``previous_access`` is None."""
         found = self._store.load(key_of(session_id), arrived)
         if found is None:
             return None
         stored, previous_access = found
         record = stored.record
         record.id = session_id
-        record.is_new = False
         if previous_access is not None:
             record.access(arrived)
-        return record, self.attributes_of(stored), previous_access
+        session = self.open(context, stored)
+        session.previous_access = previous_access
+        return session
 
-    def attributes_of(self, stored: Stored) -> Attributes:
-        """Return the attributes of what came out of the store."""
-        record, encodings = stored.record, stored.attributes
-        if isinstance(encodings, Attributes):
-            raise TypeError("a shared store gives back encodings")
-        copy = _Copy(self._codec, encodings)
-        copy.base = _Base(record.id, record.max_inactive_interval, record.principal)
-        return copy
-
-    def begin(self, session: HttpSession) -> None:
-        """Tell attributes of the session that it is there again, when they are read."""
+    def open(self, context: SessionManager, stored: Stored) -> HttpSession:
+        """Return the session that came out of the store."""
+        record = stored.record
+        record.is_new = False
+        base = _Base(record.id, record.max_inactive_interval, record.principal)
+        copy = _Copy(self._codec, _encodings(stored), base)
+        session = HttpSession(context, record, copy)
         if self._tells_activation:
-            _copy_of(session).on_read = partial(_activate, session)
+            copy.on_read = partial(_activate, session)
+        return session
 
     def count(self) -> int:
         """Return about how many sessions there are."""
@@ -171,10 +174,10 @@ class SnapshotSessions:
             return True
         with _noting_failure(session):
             stored = None if copy.base.is_gone else self._store.remove(session.record.key)
-        if stored is None or isinstance(stored.attributes, Attributes):
+        if stored is None:
             copy.close()
             return False
-        copy.renew(stored.attributes)
+        copy.renew(_encodings(stored))
         return True
 
     def commit(self, session: HttpSession, issued_id: str | None) -> None:
@@ -285,8 +288,8 @@ class SnapshotSessions:
         """Read again what the store has of the session."""
         copy = _copy_of(session)
         stored = self._store.peek(session.record.key)
-        if stored is not None and not isinstance(stored.attributes, Attributes):
-            copy.renew(stored.attributes)
+        if stored is not None:
+            copy.renew(_encodings(stored))
         elif copy.base is not None:
             copy.base.is_gone = True
 
@@ -298,6 +301,12 @@ def _copy_of(session: HttpSession) -> _Copy:
     return copy
 
 
+def _encodings(stored: Stored) -> Mapping[str, bytes]:
+    if isinstance(stored.attributes, Attributes):
+        raise TypeError("a shared store gives back the encodings of attributes")
+    return stored.attributes
+
+
 @contextmanager
 def _noting_failure(session: HttpSession) -> Iterator[None]:
     try:
@@ -307,13 +316,16 @@ def _noting_failure(session: HttpSession) -> Iterator[None]:
         raise
 
 
-def _activate(session: HttpSession, value: object) -> None:
+def _activate(session: HttpSession, name: str, value: object) -> None:
     if isinstance(value, HttpSessionActivationListener):
         value.session_did_activate(HttpSessionEvent(session))
+        _copy_of(session).activated.add(name)
 
 
 def _passivate(session: HttpSession) -> None:
-    """Tell the attributes that are in memory that the session is about to be written."""
-    for value in _copy_of(session).live():
+    """Tell the attributes that were read or set since the last time that the session is about to be written."""
+    copy = _copy_of(session)
+    activated, copy.activated = copy.activated, set()
+    for value in copy.changed(activated):
         if isinstance(value, HttpSessionActivationListener):
             value.session_will_passivate(HttpSessionEvent(session))

@@ -832,7 +832,7 @@ def test_no_code_is_run():
 
 @pytest.mark.parametrize("value", ["kim", 7, True, None, 1.5], ids=repr)
 def test_scalars_are_cheap(value):
-    """To encode or decode what sessions hold most takes three calls."""
+    """To encode what sessions hold most takes four calls, and to decode it three."""
 
     def calls(function, *arguments):
         seen = []
@@ -848,5 +848,5 @@ def test_scalars_are_cheap(value):
             sys.setprofile(None)
         return len(seen) - 1  # without that of setprofile itself
 
-    assert calls(CODEC.encode, value, "a") <= 3
+    assert calls(CODEC.encode, value, "a") <= 4
     assert calls(CODEC.decode, CODEC.encode(value), "a") <= 3

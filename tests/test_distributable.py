@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 import pytest
 
-from httpsession import CodecError, ConfigError, SessionConfig, SessionManager, SessionMiddleware
+from httpsession import CodecError, ConfigError, SessionConfig, SessionManager
 from tests.listeners import Recorder
 from tests.wsgi import Site
 
@@ -66,8 +66,3 @@ def test_types_that_cannot_be_stored():
     """A class that is neither a dataclass nor an Enum is refused when the manager is made."""
     with pytest.raises(ConfigError, match="types"):
         SessionManager(config=SessionConfig(distributable=True, types={"x": int}))
-
-
-def test_middleware_needs_no_codec():
-    """The codec's library is not loaded unless it is needed: see the dependencies in setup.cfg."""
-    assert SessionMiddleware(lambda environ, start: []).manager.codec is None
