@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import pytest
+
 from ..stores.base import FOLLOW, Changes, SessionStore
 from .contract import MOMENT, Contract, contents, draw, keys_of
 
@@ -45,6 +47,16 @@ class Renaming(Contract):
         assert self.read(store, key) == {"a": b"1"}
         assert self.read(store, taken) == {"b": b"2"}
         assert store.of("anna") == []
+
+    def test_rename_to_a_key_that_does_not_fit(self, store: SessionStore) -> None:
+        """To ask for a move that cannot be is the caller's mistake, and changes nothing; most stores know none."""
+        key = self.add(store, {"a": b"1"})
+        misfits = [new for new in (draw() for _ in range(300)) if not store.fits(key, new[1])]
+        for new in misfits[:3]:
+            with pytest.raises(ValueError, match=""):
+                self.save(store, key, new_id=new, put={"a": b"2"})
+            assert store.peek(new[1]) is None
+        assert self.read(store, key) == {"a": b"1"}
 
     def test_what_is_under_way_follows(self, store: SessionStore, another: SessionStore) -> None:
         """Requests that have the old key still save to the session, see it, and are noted as its accesses."""
@@ -123,7 +135,8 @@ class Renaming(Contract):
         key = self.add(store, {"a": b"1"})
 
         assert self.read(store, self.rename(store, key, follows=True)) == {"a": b"1"}
-        assert self.save(store, draw()[1], new_id=draw(), follows=True, put={"a": b"1"}) is False
+        unknown = draw()[1]
+        assert self.save(store, unknown, new_id=self.draw_for(store, unknown), follows=True, put={"a": b"1"}) is False
         assert len(store) == 1
 
     def test_afresh(self, store: SessionStore, another: SessionStore) -> None:

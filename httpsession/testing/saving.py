@@ -21,7 +21,7 @@ class Saving(Contract):
 
         assert store.save(key, changes, self.now) is False
         assert store.save(key, Changes(put={"a": b"1"}, expected={"a": None}), self.now) is False
-        assert store.save(key, Changes(new_id=draw()), self.now) is False
+        assert store.save(key, Changes(new_id=self.draw_for(store, key)), self.now) is False
         assert (store.peek(key), len(store), store.of("anna")) == (None, 0, [])
 
     def test_save_attributes(self, store: SessionStore, another: SessionStore) -> None:
