@@ -60,7 +60,7 @@ def _opener(scheme: str, is_url: bool) -> _Opener:
     try:
         found: _Opener = getattr(import_module(module, __name__), name)
     except ModuleNotFoundError as error:
-        if error.name != "redis":
+        if error.name not in ("redis", "hiredis"):
             raise
         raise ConfigError(f"a store at {scheme}:// needs redis: install httpsession[redis]") from error
     return found

@@ -1,0 +1,177 @@
+"""What a URL says: which servers there are, and how to log in."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable
+from dataclasses import dataclass, field
+from typing import Any, Final, Protocol
+from urllib.parse import unquote
+
+import redis
+
+from ..url import StoreUrl
+
+#: A host and a port, or the path of a socket.
+Place = tuple[str, int] | str
+
+_PORT: Final = 6379
+_SENTINEL_PORT: Final = 26379
+_HOST: Final = re.compile(r"(?:\[([0-9A-Fa-f:.%a-z]+)\]|([^\[\]:@,/]+))(?::([0-9]{1,5}))?")
+_TLS: Final = ("ssl_ca_certs", "ssl_certfile", "ssl_keyfile", "ssl_cert_reqs", "ssl_check_hostname")
+_OPTIONS: Final = {
+    "redis": (),
+    "rediss": _TLS,
+    "unix": ("db",),
+    "redis+sentinel": ("sentinel_username", "sentinel_password", "ssl", *_TLS),
+    "redis+cluster": ("ssl", *_TLS),
+}
+
+
+class Connection(Protocol):
+    """What is used of a connection of redis-py."""
+
+    is_connected: bool
+
+    def connect(self) -> None:
+        """Connect and log in."""
+
+    def disconnect(self) -> None:
+        """Close the socket."""
+
+    def can_read(self, timeout: float) -> bool:
+        """Return whether there is something to read; raise an error if the connection is at its end."""
+
+    def send_packed_command(self, command: Iterable[bytes], check_health: bool) -> None:
+        """Send a command, of which the parts are given as they go out."""
+
+    def read_response(self) -> Any:
+        """Return the next reply, or raise it if it is an error."""
+
+
+@dataclass(frozen=True)
+class Login:
+    """How to connect to a server: seconds to wait, user, password, database, and TLS if there is any."""
+
+    timeout: float
+    username: str | None = None
+    password: str | None = field(default=None, repr=False)
+    db: int = 0
+    tls: dict[str, Any] | None = field(default=None, repr=False)
+
+    def connection(self, place: Place) -> Connection:
+        """Return a connection that is not open yet. It tells the server nothing about itself."""
+        options: dict[str, Any] = {
+            "username": self.username,
+            "password": self.password,
+            "db": self.db,
+            "socket_timeout": self.timeout,
+            "socket_connect_timeout": self.timeout,
+            "protocol": 2,
+            "driver_info": None,
+        }
+        kind: Any
+        if isinstance(place, str):
+            kind = redis.UnixDomainSocketConnection
+            options["path"] = place
+        else:
+            kind = redis.Connection if self.tls is None else redis.SSLConnection
+            options |= {"host": place[0], "port": place[1], "socket_keepalive": True, **(self.tls or {})}
+        connection: Connection = kind(**options)
+        return connection
+
+
+@dataclass(frozen=True)
+class Address:
+    """A URL, understood."""
+
+    scheme: str
+    prefix: str
+    places: tuple[Place, ...]
+    login: Login
+    #: Of Sentinels: the name under which they know the primary, and how to log in with them.
+    service: str = ""
+    sentinel_login: Login | None = None
+
+
+def parse(url: str) -> Address:
+    """Take a URL apart.
+
+    Raises:
+        ConfigError: it is malformed, or has an option that its scheme does not have.
+    """
+    scheme = url.partition(":")[0]
+    parsed = StoreUrl.parse(url, timeout=0.5, options=_OPTIONS[scheme])
+    username, password = _credentials(parsed)
+    service, _, db = parsed.path.removeprefix("/").rpartition("/") if scheme == "redis+sentinel" else ("", "", "")
+    if scheme == "unix":
+        return Address(
+            scheme, parsed.prefix, (_socket(parsed),), _login(parsed, username, password, parsed.options.get("db", ""))
+        )
+    if scheme == "redis+sentinel":
+        service, db = (service, db) if service else (db, "")
+        if not service or "/" in service:
+            raise parsed.refusal("must name a service behind the Sentinels, and perhaps a database: /service/0")
+        places = _places(parsed, _SENTINEL_PORT)
+        login = _login(parsed, username, password, db)
+        options = parsed.options
+        sentinel = Login(
+            parsed.timeout, options.get("sentinel_username"), options.get("sentinel_password"), tls=login.tls
+        )
+        return Address(scheme, parsed.prefix, places, login, service, sentinel)
+    db = parsed.path.removeprefix("/")
+    if scheme == "redis+cluster" and db:
+        raise parsed.refusal("has a path, but a Cluster has no databases")
+    places = _places(parsed, _PORT)
+    if scheme != "redis+cluster" and len(places) > 1:
+        raise parsed.refusal("names several servers, which only redis+sentinel:// and redis+cluster:// do")
+    return Address(scheme, parsed.prefix, places, _login(parsed, username, password, db))
+
+
+def _credentials(parsed: StoreUrl) -> tuple[str | None, str | None]:
+    user_info, at, _ = parsed.parts.netloc.rpartition("@")
+    username, colon, password = user_info.partition(":")
+    if at and not (colon and password):
+        raise parsed.refusal("has a user without a password; write user:password@, or :password@ for the default user")
+    return unquote(username) or None, unquote(password) or None
+
+
+def _places(parsed: StoreUrl, port: int) -> tuple[Place, ...]:
+    hosts = parsed.parts.netloc.rpartition("@")[2]
+    found = [_HOST.fullmatch(host) for host in hosts.split(",")]
+    places = [(one[1] or one[2], int(one[3] or port)) for one in found if one]
+    if len(places) < len(found) or not all(0 < place[1] < 65536 for place in places):
+        raise parsed.refusal("must have host:port between // and /, several with commas between them")
+    return tuple(places)
+
+
+def _socket(parsed: StoreUrl) -> str:
+    if parsed.parts.netloc.rpartition("@")[2] or not parsed.path or "\0" in parsed.path:
+        raise parsed.refusal("must have three slashes before the path of a socket, as in unix:///run/redis.sock")
+    return parsed.path
+
+
+def _login(parsed: StoreUrl, username: str | None, password: str | None, db: str) -> Login:
+    if not re.fullmatch(r"[0-9]{0,5}", db):
+        raise parsed.refusal(f"has the database {db!r}, but must have a number")
+    return Login(parsed.timeout, username, password, int(db or 0), _tls(parsed))
+
+
+def _tls(parsed: StoreUrl) -> dict[str, Any] | None:
+    options: dict[str, Any] = {name: value for name, value in parsed.options.items() if name in _TLS}
+    if not (parsed.parts.scheme == "rediss" or _truth(parsed, "ssl", False)):
+        if options:
+            raise parsed.refusal("has options for TLS, but no ssl=true")
+        return None
+    if options.get("ssl_cert_reqs", "required") not in ("none", "optional", "required"):
+        raise parsed.refusal("has a wrong option ssl_cert_reqs; it must be none, optional or required")
+    # Without a certificate that is looked at there is no name to compare.
+    is_checked = options.get("ssl_cert_reqs") != "none"
+    return {**options, "ssl_check_hostname": _truth(parsed, "ssl_check_hostname", is_checked)}
+
+
+def _truth(parsed: StoreUrl, option: str, default: bool) -> bool:
+    text = parsed.options.get(option, str(default).lower())
+    if text not in ("true", "false"):
+        raise parsed.refusal(f"has the option {option}={text!r}, but must have true or false")
+    return text == "true"

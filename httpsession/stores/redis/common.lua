@@ -1,0 +1,94 @@
+-- What all scripts begin with. The first of KEYS is a session's or that of the sorted set of a shard: it tells the base.
+-- In a Cluster a slot may be moving while a script runs, and what is elsewhere then raises an error: so each script looks
+-- at all that it is going to change (`look`) before it changes anything.
+local base, own = string.match(KEYS[1], "^(.-}:)s:(.*)$")
+base = base or string.match(KEYS[1], "^(.-}:)due$")
+local LAYOUT, SIZE, VERSION = "<Bddddd", 41, 1
+-- So many changes of the id are followed.
+local HOPS = 100
+
+local function number(value)
+    return string.format("%.17g", value)
+end
+
+local function look(...)
+    for _, name in ipairs({...}) do
+        redis.call("EXISTS", base .. name)
+    end
+end
+
+local function unpacked(packed)
+    if type(packed) ~= "string" or #packed ~= SIZE or string.byte(packed) ~= VERSION then
+        return nil
+    end
+    local _, created, accessed, used, deadline, interval = struct.unpack(LAYOUT, packed)
+    return {created = created, accessed = accessed, used = used, deadline = deadline, interval = interval}
+end
+
+-- The key under which there is the session that has this one, or had it until lately, and its record; nil if none is.
+local function find(key, follows)
+    for _ = 1, HOPS do
+        local packed = redis.pcall("HGET", base .. "s:" .. key, "r")
+        if packed or not follows then
+            local record = unpacked(packed)
+            if record then
+                return key, record
+            end
+            if type(packed) == "table" and not string.find(packed.err, "WRONGTYPE", 1, true) then
+                redis.call("HGET", base .. "s:" .. key, "r")
+            end
+            return nil
+        end
+        key = redis.call("GET", base .. "m:" .. key)
+        if not key then
+            return nil
+        end
+    end
+    return nil
+end
+
+local function due(record)
+    if record.interval <= 0 then
+        return record.deadline
+    end
+    return math.min(math.max(record.accessed, record.used) + record.interval + SLACK, record.deadline)
+end
+
+-- Keep the record and when the session is over. Should nobody sweep, Redis removes it KEPT seconds after that, by the
+-- time that the caller says it is.
+local function keep(key, record, now)
+    local over = due(record)
+    local name = base .. "s:" .. key
+    redis.call("HSET", name, "r", struct.pack(
+        LAYOUT, VERSION, record.created, record.accessed, record.used, record.deadline, record.interval
+    ))
+    redis.call("ZADD", base .. "due", number(over), key)
+    if over - now < FOREVER then
+        redis.call("PEXPIRE", name, string.format("%.0f", 1000 * (math.max(over - now, 0) + KEPT)))
+    else
+        redis.call("PERSIST", name)
+    end
+end
+
+local function principal_of(key)
+    return redis.call("HGET", base .. "s:" .. key, "p")
+end
+
+local function bind(key, principal)
+    redis.call("HSET", base .. "s:" .. key, "p", principal)
+    redis.call("SADD", base .. "u:" .. principal, key)
+end
+
+-- Remove a session and return its key and its fields.
+local function take_out(key)
+    local name = base .. "s:" .. key
+    local principal = principal_of(key)
+    look("due", principal and "u:" .. principal or "due")
+    local fields = redis.call("HGETALL", name)
+    if principal then
+        redis.call("SREM", base .. "u:" .. principal, key)
+    end
+    redis.call("DEL", name)
+    redis.call("ZREM", base .. "due", key)
+    return {key, fields}
+end

@@ -1,0 +1,82 @@
+-- Change a session, or nothing. ARGV: the time, the new key or nothing, 1 if the change of the key follows another one, 1
+-- if the session starts afresh; then triples of a sign, a field and a value: what is expected, what is put, what is
+-- removed, in this order. Return whether all was as expected.
+local now, moved, follows, afresh = tonumber(ARGV[1]), ARGV[2], ARGV[3] == "1", ARGV[4] == "1"
+local renames = moved ~= ""
+local key, record = find(own, not renames or follows)
+if not key or (renames and redis.call("EXISTS", base .. "s:" .. moved) == 1) then
+    return 0
+end
+local name, principal = base .. "s:" .. key, principal_of(key)
+local former = redis.call("HGET", name, "f")
+local binds, user, reckons = false, principal, renames
+
+for at = 5, #ARGV, 3 do
+    local sign, field, value = ARGV[at], ARGV[at + 1], ARGV[at + 2]
+    if sign == "?" and redis.call("HGET", name, field) ~= value then
+        return 0
+    elseif sign == "!" and redis.call("HEXISTS", name, field) == 1 then
+        return 0
+    elseif sign == "i" then
+        record.interval, reckons = tonumber(value), true
+    elseif sign == "p" then
+        binds, user = true, value
+    elseif sign == "n" then
+        binds, user = true, false
+    end
+end
+if reckons then
+    look("due", "m:" .. key, "m:" .. moved)
+end
+if binds or renames then
+    look(principal and "u:" .. principal or "s:" .. key, user and "u:" .. user or "s:" .. key)
+end
+if afresh and former then
+    look("m:" .. former)
+end
+
+if binds or renames or afresh then
+    -- Redis refuses this one when its memory is full, before anything has changed.
+    redis.call("HSET", name, "r", redis.call("HGET", name, "r"))
+end
+if (binds or renames) and principal then
+    redis.call("SREM", base .. "u:" .. principal, key)
+    redis.call("HDEL", name, "p")
+end
+if afresh then
+    for _, field in ipairs(redis.call("HKEYS", name)) do
+        if string.sub(field, 1, 1) == ":" then
+            redis.call("HDEL", name, field)
+        end
+    end
+    if former then
+        redis.call("DEL", base .. "m:" .. former)
+        redis.call("HDEL", name, "f")
+    end
+end
+if renames then
+    redis.call("RENAME", name, base .. "s:" .. moved)
+    redis.call("ZREM", base .. "due", key)
+    redis.call("DEL", base .. "m:" .. moved)
+    name = base .. "s:" .. moved
+    if not afresh then
+        redis.call("SET", base .. "m:" .. key, moved, "PX", string.format("%.0f", 1000 * FOLLOW))
+        redis.call("HSET", name, "f", key)
+    end
+    key = moved
+end
+for at = 5, #ARGV, 3 do
+    local sign, field, value = ARGV[at], ARGV[at + 1], ARGV[at + 2]
+    if sign == "=" then
+        redis.call("HSET", name, field, value)
+    elseif sign == "-" then
+        redis.call("HDEL", name, field)
+    end
+end
+if (binds or renames) and user then
+    bind(key, user)
+end
+if reckons then
+    keep(key, record, now)
+end
+return 1

@@ -1,0 +1,67 @@
+"""The way to the primary that Sentinels know."""
+
+from __future__ import annotations
+
+from collections.abc import Hashable
+from dataclasses import replace
+from typing import Any
+
+from redis.exceptions import (
+    ConnectionError,
+    ReadOnlyError,
+    RedisError,
+    ResponseError,
+)
+
+from .address import Address, Connection, Login, Place
+from .links import Line, Link, pack
+
+
+class SentinelLink(Link):
+    """The way to a primary: each connection begins with the question which one it is."""
+
+    def __init__(self, address: Address) -> None:
+        super().__init__(address)
+        # The one that answered last comes first.
+        self._sentinels = list(address.places)
+        login = address.sentinel_login or address.login
+        # However many Sentinels do not answer, asking them takes no longer than connecting to a server.
+        self._question = pack((b"SENTINEL", b"GET-MASTER-ADDR-BY-NAME", address.service))
+        self._login: Login = replace(login, timeout=login.timeout / len(self._sentinels))
+
+    def _whereabouts(self) -> str:
+        return f" of the Sentinel service {self.address.service}"
+
+    def _connect(self, node: Hashable) -> Connection:
+        connection = self.address.login.connection(self._primary())
+        line = Line(connection)
+        if line.ask(pack((b"ROLE",)))[0] != b"master":
+            connection.disconnect()
+            raise ConnectionError("the Sentinels name a server that is not the primary any more")
+        return connection
+
+    def _primary(self) -> Place:
+        last: Exception = ConnectionError(f"no Sentinel knows a primary of {self.address.service}")
+        for place in list(self._sentinels):
+            try:
+                line = Line(self._login.connection(place))
+                found = line.ask(self._question)
+            except (RedisError, OSError) as error:
+                last = error
+                continue
+            line.connection.disconnect()
+            if found:
+                self._sentinels.sort(key=place.__ne__)
+                return found[0].decode(), int(found[1])
+        raise last
+
+    def _refused(self, shard: int, packed: bytes, error: ResponseError, again: bool) -> Any:
+        """Ask the Sentinels again when the server has become a replica, which did nothing with the command."""
+        if not isinstance(error, ReadOnlyError):
+            return super()._refused(shard, packed, error, again)
+        self._lines.idle.clear()
+        node = self._node(shard)
+        line = self._take(node)
+        reply = line.ask(packed)
+        self._give_back(node, line)
+        return reply

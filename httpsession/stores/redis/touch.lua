@@ -1,0 +1,13 @@
+-- Note requests of the sessions in KEYS. ARGV: of each, when it arrived and when it ended.
+look("due")
+for at, name in ipairs(KEYS) do
+    local arrived, ended = tonumber(ARGV[2 * at - 1]), tonumber(ARGV[2 * at])
+    local key, record = find(string.match(name, "^.-}:s:(.*)$"), true)
+    if key and due(record) > arrived then
+        local accessed, used = math.max(record.accessed, arrived), math.max(record.used, ended)
+        if accessed > record.accessed or used > record.used then
+            record.accessed, record.used = accessed, used
+            keep(key, record, math.max(arrived, ended))
+        end
+    end
+end
