@@ -53,7 +53,7 @@ class Renaming(Contract):
         key = self.add(store, {"a": b"1"})
         misfits = [new for new in (draw() for _ in range(300)) if not store.fits(key, new[1])]
         for new in misfits[:3]:
-            with pytest.raises(ValueError, match=""):
+            with pytest.raises(ValueError, match=r"."):
                 self.save(store, key, new_id=new, put={"a": b"2"})
             assert store.peek(new[1]) is None
         assert self.read(store, key) == {"a": b"1"}
