@@ -1,11 +1,12 @@
-"""Overlapping requests of one session, on two workers: nothing is lost, nothing is revived, nothing is written needlessly."""
+"""Overlapping requests of one session, on two workers: nothing is lost, revived, or written needlessly."""
 
 from __future__ import annotations
 
 import pytest
 
-from httpsession import CodecError, InvalidSessionError
+from httpsession import CodecError
 from httpsession.ids import key_of
+from httpsession.stores.base import Changes
 from tests.shared.conftest import Cart, Colour, Guest
 
 
@@ -372,8 +373,7 @@ class TestLogoutWins:
 
         removed = {name: value for _, name, value in workers[1].recorder.of("removed")}
         assert removed == {"user": "anna", "cart": ["book", "pen"], "count": 1, "one": 1, "two": 2}
-        with pytest.raises(InvalidSessionError):
-            other.session.get_session(create=False) or key_of("x") and other.session._session.creation_time
+        assert other.session.get_session(create=False) is None
 
 
 class TestChangeOfTheId:
@@ -594,8 +594,6 @@ class TestDamage:
     def test_one_attribute(self, workers, session_id, data, caplog):
         """An attribute that cannot be read is as if it were not there, and is logged; the others are not affected, and
         it can be set again."""
-        from httpsession.stores.base import Changes
-
         assert workers[0].manager._store.save(key_of(session_id), Changes(put={"cart": data}), 0.0)
         assert workers[1].attributes(session_id) == {"user": "anna", "count": 1}
         assert "'cart'" in caplog.text
