@@ -11,10 +11,11 @@ import pytest
 from httpsession.record import SessionRecord
 from httpsession.stores import MemoryStore
 from httpsession.stores.base import Changes
+from httpsession.stores.sqlite import SQLiteStore
 from httpsession.testing import StoreContract
 
 
-class CreatesOver(MemoryStore):
+class CreatesOver:
     """Gives a taken key to the newcomer."""
 
     def create(self, record, attributes):
@@ -22,7 +23,7 @@ class CreatesOver(MemoryStore):
         return super().create(record, attributes)
 
 
-class DropsWhatIsDue(MemoryStore):
+class DropsWhatIsDue:
     """Tells nobody of a session that a load finds to be over."""
 
     def load(self, key, arrived):
@@ -30,7 +31,7 @@ class DropsWhatIsDue(MemoryStore):
         return None if found is None or found[1] is None else found
 
 
-class LoadsFollow(MemoryStore):
+class LoadsFollow:
     """Lets a dead id open the session."""
 
     def load(self, key, arrived):
@@ -48,7 +49,7 @@ class PeeksAreAccesses(MemoryStore):
         return stored
 
 
-class SavesAreUpserts(MemoryStore):
+class SavesAreUpserts:
     """Makes the session that is not there."""
 
     def save(self, key, changes, now):
@@ -57,14 +58,14 @@ class SavesAreUpserts(MemoryStore):
         return super().save(key, changes, now)
 
 
-class SavesSnapshots(MemoryStore):
+class SavesSnapshots:
     """Writes what one request has as all that there is: the last one wins."""
 
     def save(self, key, changes, now):
         return super().save(key, replace(changes, afresh=bool(changes.put)), now)
 
 
-class SavesTheHalf(MemoryStore):
+class SavesTheHalf:
     """Binds the user before it looks at what is expected."""
 
     def save(self, key, changes, now):
@@ -72,14 +73,14 @@ class SavesTheHalf(MemoryStore):
         return super().save(key, changes, now)
 
 
-class ExpectsNothing(MemoryStore):
+class ExpectsNothing:
     """Saves whatever is there."""
 
     def save(self, key, changes, now):
         return super().save(key, replace(changes, expected={}), now)
 
 
-class ComparesThenSets(MemoryStore):
+class ComparesThenSets:
     """Looks whether all is as expected, and saves a little later."""
 
     def save(self, key, changes, now):
@@ -91,7 +92,7 @@ class ComparesThenSets(MemoryStore):
         return super().save(key, replace(changes, expected={}), now)
 
 
-class RenamesTwice(MemoryStore):
+class RenamesTwice:
     """Lets the later of two changes of the id win, too."""
 
     def save(self, key, changes, now):
@@ -105,7 +106,7 @@ class FollowsNothing(MemoryStore):
         return super().save(key, changes, now) if key in self._sessions else False
 
 
-class FollowsAfterAFreshStart(MemoryStore):
+class FollowsAfterAFreshStart:
     """Lets requests of the user before save into the next one's session."""
 
     def save(self, key, changes, now):
@@ -127,7 +128,7 @@ class RemovesForAll(MemoryStore):
         return self.gone.setdefault(key, stored)
 
 
-class LooksThenRemoves(MemoryStore):
+class LooksThenRemoves:
     """Looks at the session that it gives back, and removes it a little later."""
 
     def remove(self, key):
@@ -137,28 +138,44 @@ class LooksThenRemoves(MemoryStore):
         return stored
 
 
-class ExpiresWithoutLimit(MemoryStore):
+class ExpiresWithoutLimit:
     """Removes all that is due in one go."""
 
     def expire(self, now, limit):
         return super().expire(now, 10**9)
 
 
-class ExpiresEarly(MemoryStore):
+class ExpiresEarly:
     """Rounds times up."""
 
     def expire(self, now, limit):
         return super().expire(now + 0.5, limit)
 
 
-class ExpiresAFew(MemoryStore):
+class ExpiresAFew:
     """Leaves sessions that are due although fewer than the limit come back."""
 
     def expire(self, now, limit):
         return super().expire(now, min(limit, 100))
 
 
-class GivesUpWhatIsUsed(MemoryStore):
+class LoadsWrite(SQLiteStore):
+    """Notes each access at once, which costs a shared store a write for each request."""
+
+    def load(self, key, arrived):
+        found = super().load(key, arrived)
+        self.touch([(key, arrived, arrived)])
+        return found
+
+
+class KnowsNoSlack(SQLiteStore):
+    """Ends sessions of which others have not told it yet that they were used."""
+
+    def load(self, key, arrived):
+        return super().load(key, arrived + 1)
+
+
+class GivesUpWhatIsUsed:
     """Makes room by ending the session of a request that is under way."""
 
     def abandoned(self):
@@ -177,7 +194,7 @@ class TouchRevives(MemoryStore):
                 stored.record.used = max(stored.record.used, ended)
 
 
-class TouchMakesSessions(MemoryStore):
+class TouchMakesSessions:
     """Sets the expiry by an upsert."""
 
     def touch(self, accesses):
@@ -204,7 +221,8 @@ class RemembersUsers(MemoryStore):
         pass
 
 
-#: A broken store, and a test that finds it out.
+KINDS = (MemoryStore, SQLiteStore)
+#: A broken store, or what breaks any store that it is put over, and a test that finds it out.
 CAUGHT = [
     (CreatesOver, "test_create_refuses_a_taken_key", {}),
     (DropsWhatIsDue, "test_idle_until_its_end", {}),
@@ -228,6 +246,8 @@ CAUGHT = [
     (ExpiresWithoutLimit, "test_expire_respects_the_limit", {}),
     (ExpiresEarly, "test_expire_at_the_deadline", {}),
     (ExpiresAFew, "test_fewer_than_the_limit_are_all", {}),
+    (LoadsWrite, "test_load_and_the_access", {}),
+    (KnowsNoSlack, "test_idle_just_before_its_end", {}),
     (GivesUpWhatIsUsed, "test_used_are_not_abandoned", {}),
     (TouchRevives, "test_touch_revives_nothing", {}),
     (TouchMakesSessions, "test_touch_unknown", {}),
@@ -237,21 +257,41 @@ CAUGHT = [
 ]
 
 
-def run(test, store, arguments):
-    """Run one test of the contract on a store that is not shared."""
+def open_stores(kind, folder, broken):
+    """Return two stores on the same data, which are one for a kind that is not shared."""
+    cls = broken if issubclass(broken, kind) else type(broken.__name__, (broken, kind), {})
+    if cls.is_shared:
+        return cls(folder / "sessions.db"), cls(folder / "sessions.db")
+    return (cls(),) * 2
+
+
+def run(test, stores, arguments):
+    """Run one test of the contract."""
     method = getattr(StoreContract(), test)
-    given = {"store": store, "another": store, **arguments}
-    method(**{name: given[name] for name in inspect.signature(method).parameters})
+    given = {"store": stores[0], "another": stores[1], **arguments}
+    try:
+        method(**{name: given[name] for name in inspect.signature(method).parameters})
+    finally:
+        for store in stores:
+            store.close()
 
 
 @pytest.mark.parametrize(
-    ("broken", "test", "arguments"), CAUGHT, ids=[f"{one.__name__}-{two}" for one, two, _ in CAUGHT]
+    ("kind", "broken", "test", "arguments"),
+    [
+        pytest.param(kind, *caught, id=f"{kind.__name__}-{caught[0].__name__}-{caught[1]}")
+        for caught in CAUGHT
+        for kind in KINDS
+        if issubclass(caught[0], kind) or not issubclass(caught[0], KINDS)
+    ],
 )
-def test_caught(broken, test, arguments):
+def test_caught(kind, broken, test, arguments, tmp_path):
     """The broken store fails the test, which the store that is not broken passes."""
-    run(test, MemoryStore(), arguments)
+    for folder in (tmp_path / "whole", tmp_path / "broken"):
+        folder.mkdir()
+    run(test, open_stores(kind, tmp_path / "whole", kind), arguments)
     with pytest.raises(AssertionError):
-        run(test, broken(), arguments)
+        run(test, open_stores(kind, tmp_path / "broken", broken), arguments)
 
 
 def test_size():
