@@ -130,7 +130,7 @@ class Exchange:
             try:
                 self._commit(self._session)
             except SessionError as error:
-                _log.error("What a request changed after the headers had gone is lost: %s", error)
+                _log.error("What a request changed after the headers had gone was not saved: %s", error)
 
     def _commit(self, session: HttpSession) -> None:
         self._has_committed = True

@@ -163,18 +163,6 @@ class TestDown:
         assert_refused(response)
         assert closed == [True]
 
-    def test_what_comes_late(self, workers, session_id, down, caplog):
-        """What changes after the headers have gone cannot be refused any more: that it is lost is logged."""
-        request = workers[0].request(session_id)
-        session = request.session.get_session()
-        request.read()
-        session["late"] = 1
-        with down():
-            request.finish()
-        assert request.text == "firstsecond"
-        assert "is lost" in caplog.text
-        assert workers[0].attributes(session_id) == {"user": "anna"}
-
     def test_accesses_are_told_later(self, clock, workers, session_id, down):
         """Accesses that could not be told are told when the store is back."""
         clock.set(50)
@@ -241,6 +229,18 @@ class TestRefusingWrites:
             response = serve(workers[0], lambda session: session.get_session().update(a=1))
         assert_refused(response)
         assert workers[0].manager.stats().active == 0
+
+    def test_what_comes_late(self, workers, session_id, refusing_writes, caplog):
+        """What changes after the headers have gone cannot be refused any more: that it is lost is logged."""
+        request = workers[0].request(session_id)
+        session = request.session.get_session()
+        request.read()
+        session["late"] = 1
+        with refusing_writes():
+            request.finish()
+        assert request.text == "firstsecond"
+        assert "was not saved" in caplog.text
+        assert workers[0].attributes(session_id) == {"user": "anna"}
 
     def test_by_write(self, workers, session_id, refusing_writes):
         """An application that uses write() gets the error from it, and is answered in the same way."""
