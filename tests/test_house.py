@@ -38,7 +38,7 @@ LAYERS = (
     ("httpsession.stores.redis.cluster", "httpsession.stores.redis.sentinel", "httpsession.stores.redis.store"),
     ("httpsession.stores.redis.links",),
     ("httpsession.stores.redis.address", "httpsession.stores.redis.layout", "httpsession.stores.redis.scripts"),
-    ("httpsession.stores.redis.keys",),
+    ("httpsession.stores.redis.keys", "httpsession.stores.redis.rights"),
     ("httpsession.stores.memory", "httpsession.stores.sqlite"),
     ("httpsession.stores.sqlite.store",),
     ("httpsession.stores.sqlite.database", "httpsession.stores.sqlite.rows"),

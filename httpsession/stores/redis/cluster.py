@@ -43,13 +43,9 @@ class ClusterLink(Link):
         self._places: list[Place] | None = None
         self._known = list(self.address.places)
 
-    def describe(self) -> str:
-        """Return how many nodes there are."""
-        try:
-            nodes = len({self._node(shard) for shard, _ in enumerate(tags())})
-        except (RedisError, OSError):
-            nodes = 0
-        return super().describe().replace("Redis", f"Redis Cluster of {nodes},", 1)
+    def _whereabouts(self) -> str:
+        nodes = len(set(self._places or ()))
+        return " Cluster" + (f" of {nodes}" if nodes else "") + super()._whereabouts()
 
     def _node(self, shard: int) -> Hashable:
         places = self._places
@@ -70,7 +66,7 @@ class ClusterLink(Link):
         """Have the nodes looked up before the next command: another one may have taken over."""
         self._places = None
 
-    def _refused(self, shard: int, packed: bytes, error: ResponseError, again: bool) -> Any:
+    def _refused(self, shard: int, packed: bytes, error: ResponseError) -> Any:
         """Go where the slot of the shard went, and wait while it is moving; the command was not carried out."""
         end = time.monotonic() + self.address.login.timeout
         while True:
@@ -80,7 +76,7 @@ class ClusterLink(Link):
                 if isinstance(error, AskError) and packed.split(b"\r\n", 3)[2] in _SIMPLE:
                     return self._ask_at(shard, (error.host, error.port), packed, asking=True)
                 if not _is_moving(error) or time.monotonic() > end:
-                    return super()._refused(shard, packed, error, again)
+                    return super()._refused(shard, packed, error)
                 time.sleep(_PAUSE)
                 return self._ask_at(shard, cast(Place, self._node(shard)), packed)
             except ResponseError as another:

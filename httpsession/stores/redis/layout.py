@@ -36,11 +36,10 @@ def session_of(key: bytes, fields: Any) -> StoredSession | None:
     """Return the session whose hash has these *fields*, names and values in turn; None if it is none, as
     the log then says."""
     try:
-        each = iter(fields)
-        values = dict(zip(each, each, strict=True))
+        values = dict(zip(fields[::2], fields[1::2], strict=True))
         record = record_of(key, values.pop(RECORD), values.pop(PRINCIPAL, None))
         attributes = {name[1:].decode(): value for name, value in values.items() if name[:1] == ATTRIBUTE}
-        if values and len(max(attributes.values(), key=len, default=b"")) > _LONGEST_VALUE:
+        if max(map(len, fields)) > _LONGEST_VALUE:
             attributes = _without_giants(key, attributes)
     except (KeyError, TypeError, ValueError, OverflowError):
         log_garbage(key)

@@ -99,21 +99,25 @@ class Link:
         fork, without a word to the server, whose connections they are not."""
         self._lines = _Lines()
 
-    def ask(self, shard: int, *words: Word, again: bool = False) -> Any:
-        """Return the reply to a command. A value of the wrong type is an answer, too: a ResponseError.
-
-        Args:
-            shard: which shard's keys the command is about.
-            words: the command.
-            again: whether it may be sent once more if a connection breaks that had been kept.
-        """
+    def read(self, shard: int, *words: Word) -> Any:
+        """Return the reply to a command that reads one key of a shard; for a value of the wrong type it is an error."""
         try:
-            return self._ask(shard, pack(words), again)
+            return self._ask(shard, pack(words), True)
         except (RedisError, OSError) as error:
+            if _is_wrong_type(error):
+                return error
             self._fail(error)
 
+    def read_all(self, commands: Iterable[Command]) -> list[Any]:
+        """Return the replies to commands such as :meth:`read` takes; they go to each server all at once."""
+        return [reply if _is_wrong_type(reply) else self._checked(reply) for reply in self._ask_each(commands)]
+
+    def ask_all(self, commands: Iterable[Command]) -> list[Any]:
+        """Return the replies to commands that only read, all of which must be answered."""
+        return [self._checked(reply) for reply in self._ask_each(commands)]
+
     def run(self, shard: int, script: Script, keys: Sequence[bytes], *words: Word, again: bool = False) -> Any:
-        """Return what a script returns."""
+        """Return what a script returns. It may be run *again* if a connection breaks that had been kept."""
         rest = (len(keys), *keys, *words)
         try:
             try:
@@ -126,33 +130,20 @@ class Link:
     def run_all(self, script: Script, calls: Iterable[Call]) -> list[Any]:
         """Return what a script returns that may be run again, for each of many calls."""
         calls = list(calls)
-        replies = self.ask_all(
+        replies = self._ask_each(
             (shard, (b"EVALSHA", script.digest, len(keys), *keys, *words)) for shard, keys, words in calls
         )
         return [
-            self.run(shard, script, keys, *words) if isinstance(reply, NoScriptError) else reply
+            self.run(shard, script, keys, *words, again=True)
+            if isinstance(reply, NoScriptError)
+            else self._checked(reply)
             for (shard, keys, words), reply in zip(calls, replies, strict=True)
         ]
-
-    def ask_all(self, commands: Iterable[Command]) -> list[Any]:
-        """Return the replies to commands that may be sent again; they go to each server all at once. What the server
-        does not do for want of a script, or since a value has the wrong type, has an error for its reply."""
-        todo = [(shard, pack(words)) for shard, words in commands]
-        replies: list[Any] = [None] * len(todo)
-        try:
-            for numbers in self._by_node(todo):
-                for start in range(0, len(numbers), _AT_ONCE):
-                    some = numbers[start : start + _AT_ONCE]
-                    for number, reply in zip(some, self._ask_some([todo[one] for one in some], True), strict=True):
-                        replies[number] = reply
-        except (RedisError, OSError) as error:
-            self._fail(error)
-        return replies
 
     def describe(self) -> str:
         """Return which server that is."""
         try:
-            info = self.ask(0, b"INFO", b"server")
+            [info] = self.ask_all([(0, (b"INFO", b"server"))])
         except StoreError:
             info = b""
         version = next((line[14:] for line in info.decode().splitlines() if line.startswith("redis_version:")), "")
@@ -180,7 +171,7 @@ class Link:
             reply = line.ask(packed)
         except ResponseError as error:
             self._give_back(node, line)
-            return self._refused(shard, packed, error, again)
+            return self._refused(shard, packed, error)
         except (ConnectionError, OSError):
             self._lost(node)
             if not again or line.is_new:
@@ -191,6 +182,20 @@ class Link:
             raise
         self._lines.idle[node] = line
         return reply
+
+    def _ask_each(self, commands: Iterable[Command]) -> list[Any]:
+        """Return the replies to commands that may be sent again, errors among them."""
+        todo = [(shard, pack(words)) for shard, words in commands]
+        replies: list[Any] = [None] * len(todo)
+        try:
+            for numbers in self._by_node(todo):
+                for start in range(0, len(numbers), _AT_ONCE):
+                    some = numbers[start : start + _AT_ONCE]
+                    for number, reply in zip(some, self._ask_some([todo[one] for one in some], True), strict=True):
+                        replies[number] = reply
+        except (RedisError, OSError) as error:
+            self._fail(error)
+        return replies
 
     def _ask_some(self, commands: list[tuple[int, bytes]], again: bool) -> list[Any]:
         """Return the replies to commands that all go to one node."""
@@ -204,12 +209,13 @@ class Link:
                 raise
             return self._ask_some(commands, False)
         self._give_back(node, line)
-        return [
-            self._refused(shard, packed, reply, again)
-            if isinstance(reply, ResponseError) and not isinstance(reply, NoScriptError)
-            else reply
-            for (shard, packed), reply in zip(commands, replies, strict=True)
-        ]
+        for number, ((shard, packed), reply) in enumerate(zip(commands, replies, strict=True)):
+            if isinstance(reply, ResponseError):
+                try:
+                    replies[number] = self._refused(shard, packed, reply)
+                except ResponseError as error:
+                    replies[number] = error
+        return replies
 
     def _take(self, node: Hashable) -> Line:
         line = self._lines.idle.pop(node, None)
@@ -227,11 +233,14 @@ class Link:
     def _lost(self, node: Hashable) -> None:
         """Take note that a node did not answer."""
 
-    def _refused(self, shard: int, packed: bytes, error: ResponseError, again: bool) -> Any:
-        """Return what there is instead of the reply to a command that the server refused, or raise the *error*."""
-        if str(error).startswith("WRONGTYPE"):
-            return error
+    def _refused(self, shard: int, packed: bytes, error: ResponseError) -> Any:
+        """Return the reply to a command that the server has refused, from where it does not, or raise the *error*."""
         raise error
+
+    def _checked(self, reply: Any) -> Any:
+        if isinstance(reply, ResponseError):
+            self._fail(reply)
+        return reply
 
     def _fail(self, error: Exception) -> NoReturn:
         """Raise what callers know, caused by what happened unless that has a password in it."""
@@ -239,3 +248,7 @@ class Link:
         is_safe = not any(secret and secret in str(error) for secret in secrets)
         what = str(error) if is_safe else type(error).__name__
         raise StoreError(f"Redis{self._whereabouts()} failed: {what}") from (error if is_safe else None)
+
+
+def _is_wrong_type(reply: object) -> bool:
+    return isinstance(reply, ResponseError) and str(reply).startswith("WRONGTYPE")

@@ -51,17 +51,23 @@ class SentinelLink(Link):
                 continue
             line.connection.disconnect()
             if found:
-                self._sentinels.sort(key=place.__ne__)
+                self._sentinels = sorted(self._sentinels, key=place.__ne__)
                 return found[0].decode(), int(found[1])
         raise last
 
-    def _refused(self, shard: int, packed: bytes, error: ResponseError, again: bool) -> Any:
-        """Ask the Sentinels again when the server has become a replica, which did nothing with the command."""
-        if not isinstance(error, ReadOnlyError):
-            return super()._refused(shard, packed, error, again)
-        self._lines.idle.clear()
+    def _refused(self, shard: int, packed: bytes, error: ResponseError) -> Any:
+        """Ask the Sentinels again when the server has become a replica: it has done nothing with the command."""
         node = self._node(shard)
-        line = self._take(node)
-        reply = line.ask(packed)
-        self._give_back(node, line)
-        return reply
+        # The connection that is kept may be the one that was refused, but a new one is not.
+        while isinstance(error, ReadOnlyError):
+            line = self._take(node)
+            try:
+                reply = line.ask(packed)
+            except ReadOnlyError as another:
+                if line.is_new:
+                    raise
+                error = another
+                continue
+            self._give_back(node, line)
+            return reply
+        raise error

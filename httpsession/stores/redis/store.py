@@ -8,6 +8,7 @@ from itertools import islice
 from random import randrange
 from typing import Any, Final
 
+from ...errors import StoreError
 from ...record import SessionRecord
 from ..base import SLACK, Changes, Stored, StoredSession, Touch
 from .keys import SHARDS, Names
@@ -47,7 +48,7 @@ class RedisStore:
     def load(self, key: bytes, arrived: float) -> tuple[Stored, float | None] | None:
         """Return the session; the access is told by :meth:`touch`."""
         shard = key[0]
-        fields = self._link.ask(shard, b"HGETALL", self._names.session[shard] + key, again=True)
+        fields = self._link.read(shard, b"HGETALL", self._names.session[shard] + key)
         if not fields:
             return None
         stored = session_of(key, fields)
@@ -63,10 +64,10 @@ class RedisStore:
         """Return the session as it is."""
         shard = key[0]
         for _ in range(_HOPS):
-            fields = self._link.ask(shard, b"HGETALL", self._names.session[shard] + key, again=True)
+            fields = self._link.read(shard, b"HGETALL", self._names.session[shard] + key)
             if fields:
                 return session_of(key, fields)
-            moved = self._link.ask(shard, b"GET", self._names.mark[shard] + key, again=True)
+            moved = self._link.read(shard, b"GET", self._names.mark[shard] + key)
             if not isinstance(moved, bytes):
                 return None
             key = moved
@@ -115,11 +116,14 @@ class RedisStore:
         )
         # Not always the same ones come first.
         start = randrange(SHARDS)  # noqa: S311 - nothing is at stake
-        for shard in (*range(start, SHARDS), *range(start)):
-            if first[shard]:
-                expired += self._expire_some(shard, now, limit - len(expired))
-            if len(expired) >= limit:
-                break
+        due = [shard for shard in (*range(start, SHARDS), *range(start)) if first[shard]]
+        try:
+            for shard in due:
+                expired.extend(self._expire_some(shard, now, limit - len(expired)))
+        except StoreError:
+            # Who is told of an error is not told of sessions, and nobody else will be of these.
+            if not expired:
+                raise
         return expired
 
     def _expire_some(self, shard: int, now: float, limit: int) -> Iterator[Stored]:
@@ -177,7 +181,7 @@ class RedisStore:
             cursor = b"0"
             while True:
                 scan = (b"ZSCAN", self._names.due[shard], cursor, b"COUNT", _SLICE)
-                cursor, entries = self._link.ask(shard, *scan, again=True)
+                [(cursor, entries)] = self._link.ask_all([(shard, scan)])
                 keys = [key for key in entries[::2] if key not in seen]
                 seen.update(keys)
                 yield from self._read_all(shard, keys)
@@ -187,7 +191,7 @@ class RedisStore:
     def _read_all(self, shard: int, keys: list[bytes]) -> Iterator[Stored]:
         name = self._names.session[shard]
         commands: list[Command] = [(shard, (b"HGETALL", name + key)) for key in keys]
-        for key, fields in zip(keys, self._link.ask_all(commands), strict=True):
+        for key, fields in zip(keys, self._link.read_all(commands), strict=True):
             stored = session_of(key, fields) if fields else None
             if stored is not None:
                 yield stored

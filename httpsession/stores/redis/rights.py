@@ -1,0 +1,27 @@
+"""What a Redis user needs: the rights to give to one that does nothing else."""
+
+from __future__ import annotations
+
+from typing import Final
+
+#: The commands that are sent, and those that the scripts use. ``info`` may be left out: then the version is not told.
+COMMANDS: Final = (
+    *("eval", "evalsha", "info", "select"),
+    *("del", "exists", "get", "persist", "pexpire", "rename", "set"),
+    *("hdel", "hexists", "hget", "hgetall", "hkeys", "hset"),
+    *("sadd", "scard", "smembers", "srem"),
+    *("zadd", "zcard", "zrange", "zrangebyscore", "zrem", "zscan"),
+)
+#: Further ones behind Sentinels, and in a Cluster.
+SENTINEL_COMMANDS: Final = ("role",)
+CLUSTER_COMMANDS: Final = ("asking", "cluster|slots")
+
+
+def rights(prefix: str, *more: str) -> list[str]:
+    """Return the rules for ``ACL SETUSER`` that let a user do what a store with this prefix does, and nothing else.
+
+    Args:
+        prefix: the prefix in the URL of the store.
+        more: further commands.
+    """
+    return ["resetkeys", f"~{prefix}{{*", "resetchannels", "-@all", *(f"+{name}" for name in (*COMMANDS, *more))]
