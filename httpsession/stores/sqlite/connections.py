@@ -30,6 +30,9 @@ class Pool:
         #: Those that are idle and those in use.
         self.opened: set[sqlite3.Cursor] = set()
 
+    def __del__(self) -> None:
+        self.close()
+
     def close(self) -> None:
         """Close what is idle."""
         while True:
@@ -70,6 +73,8 @@ def connect(path: str, deadline: float, synchronous: str, reads_any_text: bool) 
             raise sqlite3.OperationalError(f"the journal mode is {mode}, but must be WAL, which is not to be had here")
         cursor.execute(f"PRAGMA synchronous = {synchronous}")
         cursor.execute(f"PRAGMA journal_size_limit = {_MAX_LOG}").fetchall()
+        # Some builds overwrite all that is deleted: then a logout writes as much as the session was long.
+        cursor.execute("PRAGMA secure_delete = FAST").fetchall()
         if reads_any_text:
             connection.text_factory = _text
     except BaseException:

@@ -12,7 +12,7 @@ from typing import Final, TypeVar
 from ... import forks
 from ...errors import StoreError
 from .connections import Pool, connect
-from .files import Reserve, check_database, make_database
+from .files import Reserve, check_database, make_database, warn_of_others
 from .schema import migrate
 from .statements import Statements
 from .turns import PAUSE, Turn
@@ -20,8 +20,11 @@ from .turns import PAUSE, Turn
 T = TypeVar("T")
 Action = Callable[[sqlite3.Cursor], T]
 
-_BUSY: Final = (sqlite3.SQLITE_BUSY, sqlite3.SQLITE_LOCKED)
+_BUSY: Final = (sqlite3.SQLITE_BUSY, sqlite3.SQLITE_LOCKED, sqlite3.SQLITE_PROTOCOL)
 _FULL: Final = (sqlite3.SQLITE_FULL, sqlite3.SQLITE_IOERR_SHMSIZE)
+
+#: What a child has of its parents: connections that it may neither use nor close, since they share locks with theirs.
+_inherited: Final[list[Pool]] = []
 
 
 class Database:
@@ -30,6 +33,8 @@ class Database:
     A failing system is a :class:`StoreError` that says what failed, with nothing changed; the connection is given up,
     so that the next action begins anew with whatever is there then. An action runs again after it met a lock of
     another program.
+
+    Whoever puts another file in its place has to remove its log (``-wal`` and ``-shm``) as well, as always with SQLite.
     """
 
     def __init__(self, path: str, statements: Statements, timeout: float, synchronous: str) -> None:
@@ -44,8 +49,6 @@ class Database:
         # During a fork: whether others are kept from writing, and the connections that they had.
         self._is_paused = False
         self._closing = Pool()
-        # What a child has of its parent, and may neither use nor close.
-        self._inherited: list[Pool] = []
         forks.register(self)
 
     def read(self, action: Action[T], what: str) -> T:
@@ -110,7 +113,7 @@ class Database:
 
     def start_anew(self) -> None:
         """Have no connection and no turn, in the child."""
-        self._inherited += [self._closing, self._pool]
+        _inherited.extend((self._closing, self._pool))
         self._closing, self._pool = Pool(), Pool()
         self._is_paused = False
         self._turn.start_anew()
@@ -139,20 +142,20 @@ class Database:
         self, pool: Pool, cursor: sqlite3.Cursor, error: sqlite3.Error, deadline: float, removes: bool
     ) -> bool:
         """Undo what an action began, and return whether to begin again."""
-        code: int | None = getattr(error, "sqlite_errorcode", None)
+        code = _code(error)
         may_repeat = False
         with suppress(sqlite3.Error):
             if cursor.connection.in_transaction:
                 cursor.execute("ROLLBACK")
-            if code is None and isinstance(error, sqlite3.OperationalError) and not self._reads_any_text:
+            if not code and isinstance(error, sqlite3.OperationalError) and not self._reads_any_text:
                 # There is text that cannot be decoded, so what is open is opened in another way.
                 self._let_go()
                 may_repeat = self._reads_any_text = True
             elif code in _FULL:
                 may_repeat = removes and self._reserve.give_up()
-                # What is in the log may have its place in the file.
-                cursor.execute("PRAGMA wal_checkpoint(TRUNCATE)")
-            elif code is not None and code & 0xFF in _BUSY:
+                # Once the log has been worked into the file it begins again where it began, and needs no more room.
+                cursor.execute("PRAGMA wal_checkpoint(RESTART)")
+            elif code & 0xFF in _BUSY:
                 self._put_back(pool, cursor)
                 time.sleep(PAUSE)
                 return time.monotonic() < deadline
@@ -173,16 +176,11 @@ class Database:
             identity = check_database(self.path)
             if self._pool.identity not in (None, identity):
                 self._let_go()
-            if self._pool.identity is None:
-                self._reserve.fill()
-            cursor = connect(self.path, deadline, self._synchronous, self._reads_any_text)
-            try:
-                migrate(cursor, self._statements, self.path)
-                cursor.execute("PRAGMA busy_timeout = 0")
-            except BaseException:
-                cursor.connection.close()
-                raise
             pool = self._pool
+            if pool.identity is None:
+                warn_of_others(self.path)
+                self._reserve.fill()
+            cursor = self._connect(deadline)
             pool.identity = identity
             pool.opened.add(cursor)
             return pool, cursor
@@ -190,6 +188,25 @@ class Database:
             raise self._failure(what, error) from error
         finally:
             self._turn.give_back()
+
+    def _connect(self, deadline: float) -> sqlite3.Cursor:
+        while True:
+            try:
+                cursor = connect(self.path, deadline, self._synchronous, self._reads_any_text)
+            except sqlite3.Error as error:
+                # Whoever wants to remove a session, or only to read one, has to get this far.
+                if _code(error) not in _FULL or not self._reserve.give_up():
+                    raise
+            else:
+                break
+        try:
+            migrate(cursor, self._statements, self.path)
+            # From now on waiting is the business of this class.
+            cursor.execute("PRAGMA busy_timeout = 0")
+        except BaseException:
+            cursor.connection.close()
+            raise
+        return cursor
 
     def _look_at_file(self) -> None:
         """Let go of a file that is no longer where it was: nobody else would see what is written to it."""
@@ -215,3 +232,9 @@ class Database:
 
     def _failure(self, what: str, error: Exception) -> StoreError:
         return StoreError(f"{what} failed in {self.path}: {error}")
+
+
+def _code(error: sqlite3.Error) -> int:
+    """Return what SQLite calls an error; 0 if it is not SQLite's but Python's."""
+    code: int = getattr(error, "sqlite_errorcode", 0)
+    return code

@@ -21,12 +21,18 @@ _HAS_OWNERS: Final = hasattr(os, "geteuid")
 
 
 def open_private(path: str, beside: str, *, for_writing: bool = False) -> int:
-    """Open a file, made if it is not there, and return its descriptor; the file *beside* says whose it is."""
+    """Open a file, made if it is not there, and return its descriptor; the file *beside* says whose it is.
+
+    Raises:
+        OSError: it cannot be opened, is a link, or its directory is missing.
+    """
     access = (os.O_RDWR if for_writing else os.O_RDONLY) | _NO_LINK
     try:
         descriptor = os.open(path, access | os.O_CREAT | os.O_EXCL, 0o600)
     except FileExistsError:
         return os.open(path, access)
+    except FileNotFoundError:
+        raise FileNotFoundError(f"there is no directory {os.path.dirname(path)}") from None
     if _HAS_OWNERS:
         os.fchmod(descriptor, 0o600)  # the umask may have taken bits away
         if os.geteuid() == 0:
@@ -46,10 +52,7 @@ def make_database(path: str) -> None:
     for remains in ("-wal", "-shm", "-journal"):
         with suppress(FileNotFoundError):
             os.unlink(path + remains)
-    try:
-        os.close(open_private(path, os.path.dirname(path)))
-    except FileNotFoundError:
-        raise StoreError(f"{path} cannot be made: there is no directory {os.path.dirname(path)}") from None
+    os.close(open_private(path, os.path.dirname(path)))
 
 
 def check_database(path: str) -> Identity:
@@ -61,14 +64,17 @@ def check_database(path: str) -> Identity:
     status = os.lstat(path)
     if not stat.S_ISREG(status.st_mode):
         raise StoreError(f"{path} is not a regular file: links, directories and devices are not opened")
-    if _HAS_OWNERS:
-        # To root all files are as good as its own.
-        if os.geteuid() not in (status.st_uid, 0):
-            raise StoreError(f"{path} belongs to user {status.st_uid}, but this process runs as {os.geteuid()}")
-        if status.st_mode & 0o077:
-            mode = stat.S_IMODE(status.st_mode)
-            _log.warning("Sessions are kept in %s, which others than its owner may open: its mode is %o.", path, mode)
+    # To root all files are as good as its own.
+    if _HAS_OWNERS and os.geteuid() not in (status.st_uid, 0):
+        raise StoreError(f"{path} belongs to user {status.st_uid}, but this process runs as {os.geteuid()}")
     return status.st_dev, status.st_ino
+
+
+def warn_of_others(path: str) -> None:
+    """Log a warning if others than its owner may open the file."""
+    mode = stat.S_IMODE(os.lstat(path).st_mode)
+    if _HAS_OWNERS and mode & 0o077:
+        _log.warning("Sessions are kept in %s, which others than its owner may open: its mode is %o.", path, mode)
 
 
 class Reserve:
@@ -77,9 +83,10 @@ class Reserve:
     To be used by one process at a time.
     """
 
-    #: How much is kept, and how much is given up at a time, in bytes.
-    SIZE: Final = 1 << 20
-    PIECE: Final = 1 << 16
+    #: How much is kept, in bytes: as much as SQLite's log has as a rule before it is worked into the file.
+    SIZE: Final = 1 << 22
+    #: How much is given up at a time.
+    PIECE: Final = 1 << 18
 
     def __init__(self, database: str) -> None:
         self._database = database

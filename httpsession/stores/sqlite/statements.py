@@ -92,7 +92,7 @@ class Statements:
         "INSERT INTO {attributes} (session, name, value)"
         " SELECT identity, ?3, ?4 FROM {sessions} WHERE identity = {followed} {upsert}"
     )
-    value: str = "SELECT value FROM {attributes} WHERE session = ? AND name = ?"
+    value: str = "SELECT {value} FROM {attributes} a WHERE session = ? AND name = ?"
     delete_attribute: str = "DELETE FROM {attributes} WHERE session = ? AND name = ?"
     delete_attributes: str = "DELETE FROM {attributes} WHERE session = ?"
 

@@ -33,6 +33,9 @@ class Turn:
         self._descriptor: int | None = None
         self.start_anew()
 
+    def __del__(self) -> None:
+        self.close()
+
     def start_anew(self) -> None:
         """Be nobody's, at the beginning and in the child of a fork. There the parent's file must not be used: whoever
         has it has the same lock."""

@@ -1,0 +1,38 @@
+"""Words in which the tests of the SQLite store are written."""
+
+from __future__ import annotations
+
+import os
+import sqlite3
+from contextlib import closing
+
+from httpsession.record import SessionRecord
+from httpsession.stores.base import Changes
+
+NOW = 1_700_000_000.0
+INTERVAL = 60
+
+
+def add(store, attributes=None, *, interval=INTERVAL, lifetime=None, principal=None):
+    """Keep a new session, made NOW, and return its key."""
+    record = SessionRecord.created("", os.urandom(32), NOW, interval, lifetime)
+    record.principal = principal
+    assert store.create(record, attributes or {})
+    return record.key
+
+
+def put(store, key, **values):
+    """Save attributes, given as text."""
+    return store.save(key, Changes(put={name: value.encode() for name, value in values.items()}), NOW)
+
+
+def contents(store, key):
+    """Return the attributes of a session as text; None if there is no session."""
+    stored = store.peek(key)
+    return None if stored is None else {name: value.decode() for name, value in stored.attributes.items()}
+
+
+def execute(path, statement, *parameters):
+    """Have another program execute a statement, and return the rows."""
+    with closing(sqlite3.connect(path)) as connection, connection:
+        return connection.execute(statement, parameters).fetchall()
