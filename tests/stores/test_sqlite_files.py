@@ -297,8 +297,7 @@ class TestBroken:
         program = (
             "import os, sys\n"
             "from httpsession import StoreError\n"
-            "from httpsession.stores.base import Changes
-from httpsession.stores.sqlite import SQLiteStore\n"
+            "from httpsession.stores.sqlite import SQLiteStore\n"
             "from tests.stores.sqlite import NOW, add, put\n"
             "os.setuid(4321)\n"
             "store = SQLiteStore(sys.argv[1])\n"
