@@ -39,6 +39,14 @@ use_environment() {
         fail "could not make $1"
 }
 
+# Have extra $2, too, in the virtual environment in folder $1, which python is the interpreter of.
+add_extra() {
+    [ ! -e "$1/has-$2" ] || return 0
+    echo "$program: adding what $2 needs to $1" >&2
+    "$python" -m pip install --quiet --disable-pip-version-check --editable ".[$2]" && touch "$1/has-$2" ||
+        fail "could not add what $2 needs to $1"
+}
+
 # Have command $1, from the Debian package $2, if this may install it; tests that need it say what they miss otherwise.
 want_command() {
     local as_root=

@@ -2,7 +2,7 @@
 
 from werkzeug.middleware.dispatcher import DispatcherMiddleware
 
-from . import bare_cookie, index, info, tracking, v1, v2, v3
+from . import bare_cookie, everywhere, index, info, tracking, v1, v2, v3
 
 application = DispatcherMiddleware(
     index.application,
@@ -12,6 +12,7 @@ application = DispatcherMiddleware(
         "/v2": v2.application,
         "/v3": v3.application,
         "/info": info.application,
+        "/everywhere": everywhere.application,
         "/tracking/cookie": tracking.by_cookie,
         "/tracking/url": tracking.by_url,
         "/tracking/both": tracking.by_both,

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import time
 from typing import Any
 
@@ -15,11 +16,14 @@ from httpsession.werkzeug import Request
 from . import members
 from .pages import failed_login_page, login_page, page
 from .session_const import SessionConst
+from .store import store_for
 from .web import Application, get, link, post, see_other
 
 LONGEST_TIMEOUT = 86_400
 LONGEST_TEXT = 200
 MOST_ATTRIBUTES = 20
+
+store = store_for("info")
 
 
 def home(request: Request) -> Response:
@@ -27,7 +31,7 @@ def home(request: Request) -> Response:
     session = request.get_session(create=False)
     if session is None:
         return page(request, NO_SESSION.format(create=link(request, "/create")))
-    return page(request, description(session), attributes(request, session), controls(request, session), LESSON)
+    return page(request, description(session), attributes(request, session), controls(request, session), lesson())
 
 
 def create(request: Request) -> Response:
@@ -107,6 +111,8 @@ def description(session: HttpSession) -> Markup:
         accessed=clock(session.last_accessed_time),
         is_new=session.is_new,
         principal=session.principal,
+        process=os.getpid(),
+        store=store.describe(),
         hint=f"expires at {clock(time.time() + seconds)}, unless a request comes before" if seconds > 0 else "stays",
         now=clock(time.time()),
     )
@@ -128,6 +134,11 @@ def controls(request: Request, session: HttpSession) -> Markup:
         login=link(request, "/login"),
         invalidate=link(request, "/invalidate"),
     )
+
+
+def lesson() -> Markup:
+    """Return things to try, of which some depend on what keeps the sessions."""
+    return LESSON.format(SHARED if store.is_shared else ALONE)
 
 
 def clock(seconds: float) -> str:
@@ -155,6 +166,8 @@ SESSION = Markup("""\
 <dt>last_accessed_time</dt><dd>{accessed} <small>when your browser was here before</small></dd>
 <dt>is_new</dt><dd>{is_new}</dd>
 <dt>principal</dt><dd>{principal}</dd>
+<dt>answered by</dt><dd>process {process}</dd>
+<dt>kept by</dt><dd>{store}</dd>
 </dl>
 <p class="hint">It is {now}. The session {hint}.</p>
 """)
@@ -197,11 +210,23 @@ LESSON = Markup("""\
 <h2>Things to try</h2>
 <ul>
 <li>Set the timeout to 5 seconds and reload at once, again and again: every request moves the end away, and the session
-stays. Then wait for 5 seconds and reload.</li>
+stays. Then wait for 7 seconds and reload.</li>
 <li><code>is_new</code> was true in the request that made the session, which the attribute <code>was_new</code>
 remembers. Your browser has come back with the id since, so it is false.</li>
 <li>Log in: the id changes, the attributes stay. Log in as another member: the attributes are gone.</li>
-</ul>
+{}</ul>
+""")
+
+SHARED = Markup("""\
+<li>Reload a few times: now one process answers and now another, and both know the session. The store hears of requests
+once a second, and so a session may end a little late.</li>
+<li>Stop the demo with <code>Ctrl-C</code>, start it again, and reload before the session expires: it is still
+there.</li>
+""")
+
+ALONE = Markup("""\
+<li>Stop the demo with <code>Ctrl-C</code>, start it again, and reload: the session is gone with the process that kept
+it in its memory.</li>
 """)
 
 application = SessionMiddleware(
@@ -215,5 +240,5 @@ application = SessionMiddleware(
         get("/login", login),
         post("/login", log_in),
     ),
-    SessionManager(config=SessionConfig(max_inactive_interval=60)),
+    SessionManager(store, config=SessionConfig(max_inactive_interval=60)),
 )

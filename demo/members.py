@@ -22,7 +22,7 @@ class Throttle:
     """Makes guessing slow: a name that failed too often is refused for a while, whatever the password.
 
     A name that no member has is treated like any other, so that the answer does not tell which names exist. Names
-    share a fixed number of slots, so that inventing names fills no memory.
+    share a fixed number of slots, so that inventing names fills no memory. Each worker process counts for itself.
     """
 
     def __init__(self, failures: int = 10, seconds: int = 60, slots: int = 1024) -> None:

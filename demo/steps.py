@@ -52,6 +52,12 @@ STEPS = (
         "info.py",
     ),
     Step(
+        "/everywhere",
+        "Log out everywhere",
+        "The sessions in which a member is logged in, on all devices, and how to end all but this one.",
+        "everywhere.py",
+    ),
+    Step(
         "/tracking/cookie",
         "Tracking by cookie",
         "How the id travels: in a cookie and nowhere else, which is the default.",

@@ -15,6 +15,7 @@ from httpsession.werkzeug import Request
 from . import members
 from .pages import failed_login_page, greeting, login_page, page
 from .session_const import SessionConst
+from .store import store_for
 from .web import Application, get, link, post, see_other
 
 
@@ -94,11 +95,13 @@ pages = Application(
 )
 
 
-def tracked_by(*modes: SessionTrackingMode) -> SessionMiddleware:
+def tracked_by(name: str, *modes: SessionTrackingMode) -> SessionMiddleware:
     """Return the application with sessions of its own, whose ids travel in these ways."""
-    return SessionMiddleware(pages, SessionManager(config=SessionConfig(tracking_modes=modes)))
+    return SessionMiddleware(
+        pages, SessionManager(store_for(f"tracking_{name}"), config=SessionConfig(tracking_modes=modes))
+    )
 
 
-by_cookie = tracked_by(SessionTrackingMode.COOKIE)
-by_url = tracked_by(SessionTrackingMode.URL)
-by_both = tracked_by(SessionTrackingMode.COOKIE, SessionTrackingMode.URL)
+by_cookie = tracked_by("cookie", SessionTrackingMode.COOKIE)
+by_url = tracked_by("url", SessionTrackingMode.URL)
+by_both = tracked_by("both", SessionTrackingMode.COOKIE, SessionTrackingMode.URL)

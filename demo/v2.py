@@ -5,12 +5,13 @@ from __future__ import annotations
 from markupsafe import Markup
 from werkzeug.wrappers import Response
 
-from httpsession import SessionMiddleware
+from httpsession import SessionManager, SessionMiddleware
 from httpsession.werkzeug import Request
 
 from . import members
 from .pages import failed_login_page, greeting, login_page, page
 from .session_const import SessionConst
+from .store import store_for
 from .web import Application, get, link, post, see_other
 
 
@@ -57,5 +58,6 @@ id that somebody planted in your browser before opens nothing.</li>
 """)
 
 application = SessionMiddleware(
-    Application(get("/", home), get("/login", login), post("/login", log_in), post("/logout", log_out))
+    Application(get("/", home), get("/login", login), post("/login", log_in), post("/logout", log_out)),
+    SessionManager(store_for("v2")),
 )

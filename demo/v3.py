@@ -5,12 +5,13 @@ from __future__ import annotations
 from markupsafe import Markup
 from werkzeug.wrappers import Response
 
-from httpsession import SessionMiddleware, session_attribute
+from httpsession import SessionManager, SessionMiddleware, session_attribute
 from httpsession.werkzeug import Request
 
 from . import members
 from .pages import failed_login_page, greeting, login_page, page
 from .session_const import SessionConst
+from .store import store_for
 from .web import Application, get, link, post, see_other
 
 
@@ -73,5 +74,6 @@ application = SessionMiddleware(
         get("/login", login),
         post("/login", log_in),
         post("/logout", log_out),
-    )
+    ),
+    SessionManager(store_for("v3")),
 )

@@ -2,40 +2,19 @@
 
 from __future__ import annotations
 
-import socket
-import subprocess
-import sys
 from collections.abc import Callable, Iterator
-from pathlib import Path
 
 import pytest
 
 from tests.demo.browser import Browser
-
-ROOT = Path(__file__).parents[2]
+from tests.demo.serving import serving
 
 
 @pytest.fixture(scope="session")
-def demo_url() -> Iterator[str]:
-    """Serve the demo and return its URL.
-
-    The socket is made here and handed to gunicorn: no other program can take the port in between, and a request that
-    comes before gunicorn is ready waits.
-    """
-    with socket.create_server(("127.0.0.1", 0)) as listener:
-        port = listener.getsockname()[1]
-        options = f"--bind fd://{listener.fileno()} --worker-class gthread --workers 1 --threads 8"
-        options += " --graceful-timeout 2 --log-level warning --no-control-socket"
-        server = subprocess.Popen(
-            [sys.executable, "-m", "gunicorn", "demo.app:application", *options.split()],
-            cwd=ROOT,
-            pass_fds=[listener.fileno()],
-        )
-    try:
-        yield f"http://127.0.0.1:{port}/"
-    finally:
-        server.terminate()
-        server.wait(timeout=20)
+def demo_url(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
+    """Serve the demo by two workers, and return its URL."""
+    with serving(tmp_path_factory.mktemp("demo")) as url:
+        yield url
 
 
 @pytest.fixture

@@ -1,0 +1,27 @@
+"""Where the steps keep their sessions: all in one store, each step under a prefix of its own."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+from urllib.parse import parse_qsl, quote, urlencode
+
+from httpsession.stores import SessionStore, open_store
+
+
+def folder() -> Path:
+    """Return the folder of what outlives the demo; nobody else can look into it."""
+    path = Path(os.environ.get("DEMO_FOLDER") or Path(__file__).parents[1] / ".demo")
+    path.mkdir(mode=0o700, exist_ok=True)
+    return path
+
+
+def store_for(step: str) -> SessionStore:
+    """Open the store that the variable DEMO_STORE names, or else a SQLite file, for the sessions of one *step*."""
+    url = os.environ.get("DEMO_STORE") or f"sqlite:///{quote(str(folder() / 'sessions.db'))}"
+    address, _, query = url.partition("?")
+    options = parse_qsl(query, keep_blank_values=True)
+    if "prefix" not in dict(options):
+        options.append(("prefix", "demo"))
+    own = [(name, f"{value}_{step}" if name == "prefix" else value) for name, value in options]
+    return open_store(f"{address}?{urlencode(own)}")
