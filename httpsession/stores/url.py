@@ -29,9 +29,9 @@ class StoreUrl:
         """Take a URL apart. Every store takes ``?prefix=`` and ``?timeout=``; *options* are what this one takes, too.
 
         Raises:
-            ConfigError: an option is unknown, there twice or has a wrong value.
+            ConfigError: the URL is malformed, or an option is unknown, there twice or has a wrong value.
         """
-        parts = urlsplit(url)
+        parts = _split(url)
         known = ("prefix", "timeout", *options)
         given: dict[str, str] = {}
         for name, value in parse_qsl(parts.query, keep_blank_values=True):
@@ -63,6 +63,21 @@ class StoreUrl:
         return _shown(self.parts)
 
     __repr__ = __str__
+
+
+def _split(url: str) -> SplitResult:
+    """Take the URL apart where that cannot go wrong in the middle of a password."""
+    scheme = url.partition(":")[0]
+    try:
+        parts = urlsplit(url)
+    except ValueError:  # brackets that are not those of an IPv6 address
+        raise ConfigError(f"the store {scheme}://... has a malformed host") from None
+    if "@" in parts.query or "@" in parts.fragment or ("@" in parts.path and parts.netloc):
+        raise ConfigError(
+            f"the store {scheme}://... has an '@' too far on: "
+            "what is special in a password, or in an option, has to be percent-encoded"
+        )
+    return parts
 
 
 def _shown(parts: SplitResult) -> str:

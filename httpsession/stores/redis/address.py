@@ -139,7 +139,7 @@ def _credentials(parsed: StoreUrl) -> tuple[str | None, str | None]:
 def _places(parsed: StoreUrl, port: int) -> tuple[Place, ...]:
     hosts = parsed.parts.netloc.rpartition("@")[2]
     found = [_HOST.fullmatch(host) for host in hosts.split(",")]
-    places = [(one[1] or one[2], int(one[3] or port)) for one in found if one]
+    places = [(unquote(one[1] or one[2]), int(one[3] or port)) for one in found if one]
     if len(places) < len(found) or not all(0 < place[1] < 65536 for place in places):
         raise parsed.refusal("must have host:port between // and /, several with commas between them")
     return tuple(places)
