@@ -212,17 +212,19 @@ class Snapshot(Attributes):
         Raises:
             CodecError: a value cannot be stored any more.
         """
-        changed = self._changed
-        if is_final:
-            self._changed = set()
+        changed, values = self._changed, {**self._values}
         put: dict[str, bytes] = {}
-        removed = [name for name in changed if name not in self._values and name in self._stored]
-        for name, value in self._values.copy().items():
-            before = None if name in changed else self._stored.get(name)
-            if before is None:
+        removed: list[str] = []
+        if changed:
+            removed = [name for name in changed if name not in values and name in self._stored]
+            if is_final:
+                self._changed = set()
+        for name in values:
+            value = values[name]
+            if name in changed or name not in self._stored:
                 put[name] = self._codec.encode(value, name)
             elif type(value) not in IMMUTABLE and self._codec.can_change(value):
-                data = self._codec.changed(value, before, name)
+                data = self._codec.changed(value, self._stored[name], name)
                 if data is not None:
                     put[name] = data
         return put, removed

@@ -117,7 +117,7 @@ class Exchange:
         is_due = self._issued_id is not None or session.invalidated_here
         if is_due or self._manager.is_shared:
             self._commit(session)
-        if not is_due or self.has_failed:
+        if not is_due or session.failure is not None:
             return headers
         if self._rotation is not None and session.record.id == self._issued_id:
             session.drop_journal()

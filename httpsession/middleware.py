@@ -140,7 +140,7 @@ class _Response:
         session, headers = self.session, self._headers
         if session.has_looked:
             headers = session.commit(headers)
-            if session.has_failed and self._status >= "500":
+            if self._status >= "500" and session.has_failed:
                 # The application, or its framework, has made an error of its own of the store's.
                 self._status = UNAVAILABLE
                 headers = [*(header for header in headers if header[0].lower() != "retry-after"), RETRY_AFTER]

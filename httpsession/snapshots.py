@@ -52,15 +52,16 @@ class _Base:
 
 
 class _Copy(Snapshot):
-    """The attributes of a session, with what the store had of it; None while it has nothing."""
+    """The attributes of a session, with what the store had of it; None while it has nothing.
+
+    What every request does takes a session's attributes to be one of these without looking, to save calls.
+    """
 
     __slots__ = ("activated", "base")
 
-    def __init__(self, codec: Codec, encodings: Mapping[str, bytes], base: _Base | None) -> None:
-        super().__init__(codec, encodings)
-        self.base = base
-        #: Which values have heard of being read, and are to hear of being written.
-        self.activated: set[str] = set()
+    base: _Base | None
+    #: Which values have heard of being read, and are to hear of being written.
+    activated: set[str]
 
 
 class SnapshotSessions:
@@ -80,7 +81,10 @@ class SnapshotSessions:
     def create(self, context: SessionManager, record: SessionRecord) -> HttpSession:
         """Return a new session, of which the store hears at the commit."""
         self._count += 1
-        return HttpSession(context, record, _Copy(self._codec, {}, None))
+        copy = _Copy(self._codec, {})
+        copy.base = None
+        copy.activated = set()
+        return HttpSession(context, record, copy)
 
     def find(self, context: SessionManager, session_id: str, arrived: float) -> HttpSession | None:
         """Return a session; if this found it to be over its ``previous_access`` is None."""
@@ -100,10 +104,12 @@ class SnapshotSessions:
         """Return the session that came out of the store."""
         record = stored.record
         record.is_new = False
-        base = _Base(record.id, record.max_inactive_interval, record.principal)
-        copy = _Copy(self._codec, _encodings(stored), base)
+        encodings: Any = stored.attributes
+        copy = _Copy(self._codec, encodings)
+        copy.base = _Base(record.id, record.max_inactive_interval, record.principal)
         session = HttpSession(context, record, copy)
         if self._tells_activation:
+            copy.activated = set()
             copy.on_read = partial(_activate, session)
         return session
 
@@ -126,7 +132,7 @@ class SnapshotSessions:
         else:
             while not self._store.fits(record.key, new_key):
                 new_id, new_key = draw(id_bytes)
-            base.kept = base.kept or self._changes_so_far(session, base)
+            base.kept = base.kept or self._changes_so_far(session, copy)
             base.new_key = new_key
         record.id = new_id
         known_id, principal = (from_id, None) if base is None else (base.id, base.principal)
@@ -190,8 +196,8 @@ class SnapshotSessions:
             CodecError: a value cannot be stored any more.
             StoreError: the store failed.
         """
-        copy, record = _copy_of(session), session.record
-        base = copy.base
+        copy: Any = session.attributes
+        base: _Base | None = copy.base
         if copy.closed or (base is not None and base.is_gone):
             return
         if self._tells_activation:
@@ -199,15 +205,17 @@ class SnapshotSessions:
         if base is None:
             self._create(session)
             return
-        changes = base.kept if base.is_taken_back else self._changes(session, base, is_final=True)
+        changes = base.kept if base.is_taken_back else self._changes(session, copy, is_final=True)
         if changes is not None and self._save(session, base, changes):
             copy.settle(changes.put, changes.removed)
+            record = session.record
             copy.base = _Base(record.id, record.max_inactive_interval, record.principal)
 
     def release(self, session: HttpSession, arrived: float) -> None:
         """Note that the request which *arrived* then has done with the session: the store hears of it with the next
         batch."""
-        record, base = session.record, _copy_of(session).base
+        copy: Any = session.attributes
+        record, base = session.record, copy.base
         record.used = time.time()
         record.is_new = False
         session.previous_access = None
@@ -224,10 +232,13 @@ class SnapshotSessions:
         copy.settle(put)
         copy.base = _Base(record.id, record.max_inactive_interval, record.principal)
 
-    def _changes(self, session: HttpSession, base: _Base, *, is_final: bool) -> Changes | None:
+    def _changes(self, session: HttpSession, copy: _Copy, *, is_final: bool) -> Changes | None:
         """Return what has changed, None if nothing has."""
-        put, removed = _copy_of(session).delta(is_final=is_final)
-        interval, principal = session.record.max_inactive_interval, session.record.principal
+        put, removed = copy.delta(is_final=is_final)
+        record, base = session.record, copy.base
+        interval, principal = record.max_inactive_interval, record.principal
+        if base is None:
+            return None
         if interval == base.max_inactive_interval and principal == base.principal and base.new_key is None:
             return Changes(put=put, removed=removed) if put or removed else None
         return Changes(
@@ -240,9 +251,9 @@ class SnapshotSessions:
             afresh=base.is_afresh,
         )
 
-    def _changes_so_far(self, session: HttpSession, base: _Base) -> Changes | None:
+    def _changes_so_far(self, session: HttpSession, copy: _Copy) -> Changes | None:
         try:
-            return self._changes(session, base, is_final=False)
+            return self._changes(session, copy, is_final=False)
         except CodecError:  # of which the commit will tell
             return None
 

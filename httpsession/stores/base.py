@@ -30,7 +30,7 @@ class Stored(Protocol):
         """The attributes."""
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True)
 class StoredSession:
     """A session as it comes out of a shared store: a copy. Its record has no id, which such a store never sees."""
 
