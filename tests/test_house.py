@@ -13,6 +13,11 @@ import httpsession
 ROOT = Path(httpsession.__file__).parent
 #: From top to bottom. A module imports from the layers below its own, and not from its own.
 LAYERS = (
+    ("httpsession.__main__",),
+    ("httpsession.cli",),
+    ("httpsession.cli.commands",),
+    ("httpsession.cli.copying", "httpsession.cli.figures", "httpsession.cli.opening"),
+    ("httpsession.cli.handles", "httpsession.cli.trial", "httpsession.cli.wording"),
     ("httpsession", "httpsession.paste", "httpsession.servlet", "httpsession.testing", "httpsession.werkzeug"),
     (
         *("httpsession.testing.creating", "httpsession.testing.loading", "httpsession.testing.saving"),

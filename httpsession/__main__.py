@@ -1,0 +1,5 @@
+"""``python -m httpsession``: the command ``httpsession``."""
+
+from .cli import main
+
+main()

@@ -1,0 +1,91 @@
+"""What can be said of all sessions together."""
+
+from __future__ import annotations
+
+from bisect import bisect_right
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass, field
+from math import inf
+from statistics import mean, median
+from typing import Any, Final
+
+from ..stores import Stored
+from ..stores.base import SLACK
+from .wording import duration
+
+#: Seconds: the upper bounds of the classes of ages; the last class has none.
+_BOUNDS: Final = (60, 600, 3600, 6 * 3600, 86400, 7 * 86400)
+
+
+def _classes() -> list[int]:
+    return [0] * (len(_BOUNDS) + 1)
+
+
+@dataclass
+class Figures:
+    """Figures about sessions: how many are due, and all else about those that are alive."""
+
+    alive: int = 0
+    due: int = 0
+    with_principal: int = 0
+    never_came_back: int = 0
+    #: Of each session, the bytes in its attributes.
+    sizes: list[int] = field(default_factory=list)
+    #: How many sessions are so old, and so long idle, by class.
+    ages: list[int] = field(default_factory=_classes)
+    idle: list[int] = field(default_factory=_classes)
+
+    @classmethod
+    def of(cls, sessions: Iterable[Stored], now: float) -> Figures:
+        """Return the figures about these sessions."""
+        figures = cls()
+        for stored in sessions:
+            figures._add(stored, now)
+        return figures
+
+    def _add(self, stored: Stored, now: float) -> None:
+        record = stored.record
+        if record.is_due(now, SLACK):
+            self.due += 1
+            return
+        self.alive += 1
+        self.with_principal += record.principal is not None
+        self.never_came_back += record.accessed == record.creation_time
+        self.sizes.append(size_of(stored))
+        self.ages[bisect_right(_BOUNDS, now - record.creation_time)] += 1
+        self.idle[bisect_right(_BOUNDS, now - max(record.accessed, record.used))] += 1
+
+    def data(self) -> dict[str, Any]:
+        """Return all as JSON can say it; ages in seconds."""
+        sizes = self.sizes or [0]
+        return {
+            "alive": self.alive,
+            "due": self.due,
+            "with_principal": self.with_principal,
+            "never_came_back": self.never_came_back,
+            "bytes": {"total": sum(sizes), "mean": mean(sizes), "median": median(sizes), "max": max(sizes)},
+            "age": _distribution(self.ages),
+            "idle": _distribution(self.idle),
+        }
+
+    def lines(self) -> Iterator[str]:
+        """Go through the lines of a table that says all."""
+        data = self.data()
+        for name in ("alive", "due", "with_principal", "never_came_back"):
+            yield f"{name.replace('_', ' '):<18}{data[name]:>12}"
+        yield f"\n{'BYTES':<18}{'':>12}"
+        for name, size in data["bytes"].items():
+            yield f"{name:<18}{size:>12.0f}"
+        yield f"\n{'SESSIONS':<18}{'BY AGE':>12}{'BY IDLE TIME':>15}"
+        for bound, age, idle in zip((*_BOUNDS, inf), self.ages, self.idle, strict=True):
+            label = f"below {duration(bound)}" if bound < inf else "above"
+            yield f"{label:<18}{age:>12}{idle:>15}"
+
+
+def size_of(stored: Stored) -> int:
+    """Return how many bytes the attributes of a session have."""
+    return sum(len(value) for _, value in stored.attributes.items())
+
+
+def _distribution(counts: Sequence[int]) -> list[dict[str, int | None]]:
+    return [{"below": bound, "sessions": count} for bound, count in zip((*_BOUNDS, None), counts, strict=True)]

@@ -1,0 +1,56 @@
+"""Finding sessions by their handles, of which the first digits are enough."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Collection, Mapping
+
+import click
+
+from ..stores import SessionStore, Stored
+
+#: Digits of a whole handle, of what a list shows, and of the least that names a session.
+WHOLE, SHORT, LEAST = 64, 16, 8
+
+
+def digits_of(text: str) -> str:
+    """Return the handle that an argument is, or how one begins, in lower case.
+
+    Raises:
+        BadParameter: it is neither.
+    """
+    digits = text.lower()
+    if not re.fullmatch(f"[0-9a-f]{{{LEAST},{WHOLE}}}", digits):
+        raise click.BadParameter(
+            f"{text!r} is no handle: those have {WHOLE} hexadecimal digits, of which the first {LEAST} may do."
+        )
+    return digits
+
+
+def find(store: SessionStore, handles: Collection[str]) -> Mapping[str, list[Stored]]:
+    """Return for each handle the sessions that it may name.
+
+    Where one is not whole all sessions are gone through, once.
+    """
+    found: dict[str, list[Stored]] = {handle: [] for handle in handles}
+    parts = [handle for handle in found if len(handle) < WHOLE]
+    for handle in found.keys() - set(parts):
+        stored = store.peek(bytes.fromhex(handle))
+        if stored is not None:
+            found[handle].append(stored)
+    for stored in store if parts else ():
+        whole = stored.record.key.hex()
+        for part in parts:
+            # One that changed its key meanwhile may come by twice, but not with the same key.
+            if whole.startswith(part) and all(stored.record.key != other.record.key for other in found[part]):
+                found[part].append(stored)
+    return found
+
+
+def trouble(handle: str, sessions: Collection[Stored]) -> str | None:
+    """Return what is wrong with a handle that names these sessions; None if it names one."""
+    if not sessions:
+        return f"There is no session {handle}."
+    if len(sessions) > 1:
+        return f"{len(sessions)} sessions begin with {handle}: give more digits."
+    return None

@@ -1,0 +1,92 @@
+"""Trying out whether a store does its work, and how fast, with sessions that are thrown away."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Mapping
+from contextlib import suppress
+from statistics import median
+from typing import Final, TypeVar
+
+from ..codec import Codec
+from ..errors import StoreError
+from ..ids import draw
+from ..record import SessionRecord
+from ..stores import SessionStore
+from ..stores.base import Changes
+
+T = TypeVar("T")
+
+#: Bytes of an id, and seconds: so soon is over what a trial that was killed left behind.
+_ID_BYTES: Final = 16
+_INTERVAL: Final = 60
+_codec = Codec()
+_BEFORE: Final = {"check": _codec.encode("before")}
+_AFTER: Final = {"check": _codec.encode("after")}
+
+
+class Trial:
+    """Does with a store what requests do.
+
+    Raises:
+        StoreError: the store fails, or does not do what it is asked to.
+    """
+
+    def __init__(self, store: SessionStore) -> None:
+        self._store = store
+        self._seconds: dict[str, list[float]] = {}
+
+    def run(self, rounds: int) -> Mapping[str, float]:
+        """Return the median seconds of each verb in so many rounds."""
+        for _ in range(rounds):
+            self._round()
+        return {verb: median(seconds) for verb, seconds in self._seconds.items()}
+
+    def _round(self) -> None:
+        _, key = draw(_ID_BYTES)
+        new_id, new_key = self._draw_fitting(key)
+        try:
+            self._try(key, new_id, new_key)
+        finally:
+            for one in (key, new_key):
+                with suppress(StoreError):
+                    self._store.remove(one)
+
+    def _try(self, key: bytes, new_id: str, new_key: bytes) -> None:
+        store, now = self._store, time.time()
+        record = SessionRecord.created("", key, now, _INTERVAL, None)
+        _expect(self._timed("create", lambda: store.create(record, _BEFORE)), "does not take a new session")
+        self._expect_loaded("load", key, now, _BEFORE)
+        is_saved = self._timed("save", lambda: store.save(key, Changes(put=_AFTER), now))
+        _expect(is_saved, "does not save an attribute")
+        rename = Changes(new_id=(new_id, new_key))
+        _expect(self._timed("rename", lambda: store.save(key, rename, now)), "does not change the id of a session")
+        _expect(store.load(key, now) is None, "gives a session for its old id")
+        self._expect_loaded("load", new_key, now, _AFTER)
+        removed = self._timed("remove", lambda: store.remove(new_key))
+        _expect(removed is not None, "does not remove a session")
+        _expect(store.load(new_key, now) is None, "gives a session that was removed")
+
+    def _expect_loaded(self, verb: str, key: bytes, now: float, attributes: Mapping[str, bytes]) -> None:
+        loaded = self._timed(verb, lambda: self._store.load(key, now))
+        _expect(loaded is not None, "does not find a session that it has just taken")
+        if loaded is not None:
+            _expect(dict(loaded[0].attributes.items()) == attributes, "gives other attributes than were saved")
+
+    def _draw_fitting(self, key: bytes) -> tuple[str, bytes]:
+        """Draw an id to which a session with this key can move; the store is told nothing of the id but its key."""
+        while True:
+            session_id, new_key = draw(_ID_BYTES)
+            if self._store.fits(key, new_key):
+                return session_id, new_key
+
+    def _timed(self, verb: str, action: Callable[[], T]) -> T:
+        start = time.perf_counter()
+        result = action()
+        self._seconds.setdefault(verb, []).append(time.perf_counter() - start)
+        return result
+
+
+def _expect(is_met: bool, what: str) -> None:
+    if not is_met:
+        raise StoreError(f"the store {what}")

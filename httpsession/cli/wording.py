@@ -1,0 +1,66 @@
+"""How times, sizes and the words of others are shown."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime
+from math import isfinite
+from reprlib import Repr
+
+from ..codec import Codec
+from ..errors import CodecError
+
+#: Characters of one word, and of one value.
+WORD = 80
+VALUE = 200
+
+_MINUTE, _HOUR, _DAY = 60, 3600, 86400
+#: It reads what any application may write, but for types of its own.
+_codec = Codec(max_depth=100, max_bytes=2**31)
+_repr = Repr()
+_repr.maxstring = _repr.maxother = _repr.maxlong = WORD
+
+
+def escaped(text: str, longest: int = WORD) -> str:
+    """Return a text as one short line that cannot control a terminal."""
+    short = text if len(text) <= longest else text[: longest - 3] + "..."
+    return "".join(one if one.isprintable() else one.encode("unicode_escape").decode() for one in short)
+
+
+def moment(seconds: float, utc: bool) -> str:
+    """Return a time in ISO 8601 with its zone, that of this machine unless *utc*; infinite is never."""
+    if not isfinite(seconds):
+        return "never"
+    try:
+        when = datetime.fromtimestamp(seconds, UTC)
+        return (when if utc else when.astimezone()).isoformat(timespec="seconds")
+    except (OverflowError, ValueError, OSError):  # no such year
+        return repr(seconds)
+
+
+def duration(seconds: float) -> str:
+    """Return a duration in its two largest units, such as ``3h05m``; what is infinite is never over."""
+    if not isfinite(seconds):
+        return "never"
+    whole = max(int(seconds), 0)
+    if whole < _MINUTE:
+        return f"{whole}s"
+    if whole < _HOUR:
+        return f"{whole // _MINUTE}m{whole % _MINUTE:02}s"
+    if whole < _DAY:
+        return f"{whole // _HOUR}h{whole % _HOUR // _MINUTE:02}m"
+    return f"{whole // _DAY}d{whole % _DAY // _HOUR:02}h"
+
+
+def counted(count: int, noun: str) -> str:
+    """Return a number of things."""
+    return f"{count} {noun}" if count == 1 else f"{count} {noun}s"
+
+
+def value(data: bytes, name: str) -> str:
+    """Return a stored value in short, or in brackets why it cannot be read, such as a type of the application."""
+    try:
+        return escaped(_repr.repr(_codec.decode(data, name)), VALUE)
+    except CodecError as error:
+        return f"({escaped(f'cannot be read here: {error.__cause__ or error}', VALUE)})"
+    except ValueError:  # an int of more digits than Python prints
+        return "(too long a number)"
