@@ -20,7 +20,7 @@ from .figures import Figures, size_of
 from .handles import SHORT, digits_of, find, trouble
 from .opening import opened, store_option
 from .trial import Trial
-from .wording import counted, duration, escaped, moment, value
+from .wording import VALUE, counted, duration, escaped, moment, value
 
 #: How many sessions a sweep removes in one go, and how many rounds a check does.
 _BATCH: Final = 1000
@@ -196,7 +196,7 @@ def stats(url: str, as_json: bool) -> None:
     if as_json:
         click.echo(json.dumps({"store": what, **figures.data()}, indent=2))
         return
-    click.echo(escaped(what))
+    click.echo(escaped(what, VALUE))
     for line in figures.lines():
         click.echo(line.rstrip())
 
@@ -251,7 +251,7 @@ def check(url: str) -> None:
     """
     with opened(url) as store:
         seconds = Trial(store).run(_ROUNDS)
-        click.echo(f"{escaped(store.describe())}\n{counted(len(store), 'session')}")
+        click.echo(f"{escaped(store.describe(), VALUE)}\n{counted(len(store), 'session')}")
         for verb, median in seconds.items():
             click.echo(f"{verb:<8}{median * 1000:>9.3f} ms")
     click.echo("All is well.")

@@ -1,0 +1,92 @@
+"""Real stores with sessions in them, and the command run in this process."""
+
+from __future__ import annotations
+
+import os
+import time
+from itertools import count
+
+import pytest
+from click.testing import CliRunner
+
+from httpsession.cli.commands import commands
+from httpsession.codec import Codec
+from httpsession.record import SessionRecord
+from httpsession.stores import open_store
+
+INTERVAL = 1800
+
+_numbers = count(1)
+
+
+@pytest.fixture
+def sqlite_url(tmp_path):
+    """The URL of a SQLite store."""
+    return f"sqlite:///{tmp_path}/sessions.db"
+
+
+@pytest.fixture
+def redis_url(redis_server):
+    """The URL of a Redis store that is this test's own."""
+    return f"{redis_server.unix_url}?prefix=cli{next(_numbers)}&timeout=5"
+
+
+@pytest.fixture(params=["sqlite", "redis"])
+def url(request):
+    """The URL of a store."""
+    return request.getfixturevalue(f"{request.param}_url")
+
+
+@pytest.fixture
+def opened():
+    """Open stores by their URLs, and close them at the end."""
+    stores = []
+
+    def open_one(url):
+        stores.append(open_store(url))
+        return stores[-1]
+
+    yield open_one
+    for store in stores:
+        store.close()
+
+
+@pytest.fixture
+def store(url, opened):
+    """The store of :func:`url`."""
+    return opened(url)
+
+
+@pytest.fixture
+def run(monkeypatch):
+    """Run the command with some arguments and return its result: ``exit_code``, ``stdout``, ``stderr``."""
+    monkeypatch.delenv("HTTPSESSION_STORE", raising=False)
+
+    def run_it(*arguments, **options):
+        result = CliRunner().invoke(commands, [str(one) for one in arguments], prog_name="httpsession", **options)
+        assert result.exception is None or isinstance(result.exception, SystemExit), result.exc_info
+        return result
+
+    return run_it
+
+
+def record_of(*, age=0.0, idle=None, interval=INTERVAL, principal=None, key=None):
+    """Return the record of a session that is so many seconds old, and was last used *idle* seconds ago."""
+    now = time.time()
+    record = SessionRecord.created("", key or os.urandom(32), now - age, interval, None)
+    if idle is not None:
+        record.accessed = record.used = now - idle
+    record.principal = principal
+    return record
+
+
+def add(store, values=None, **about):
+    """Keep a session with attributes of these values, and return its handle; *about* as for :func:`record_of`."""
+    record = record_of(**about)
+    assert store.create(record, {name: Codec().encode(value) for name, value in (values or {}).items()})
+    return record.key.hex()
+
+
+def handles(store):
+    """Return the handles of the sessions in a store, sorted."""
+    return sorted(stored.record.key.hex() for stored in store)

@@ -1,0 +1,340 @@
+"""The commands that look at sessions, end them and try out a store."""
+
+from __future__ import annotations
+
+import json
+import time
+from dataclasses import dataclass
+from enum import Enum
+
+import pytest
+
+from httpsession.codec import Codec
+from httpsession.ids import draw
+from httpsession.stores.base import Changes
+from httpsession.stores.redis import RedisStore
+from tests.cli.conftest import add, handles, record_of
+
+
+class Colour(Enum):
+    """A type of an application."""
+
+    RED = 1
+
+
+@dataclass
+class Cart:
+    """Another one."""
+
+    items: list[str]
+
+
+def test_sweep(run, url, store):
+    """What is over goes, however much it is, what is alive stays, and the number is said."""
+    alive = add(store, idle=10)
+    for _ in range(1001):
+        add(store, age=9000)
+
+    assert run("sweep", "--store", url).stdout == "1001 removed\n"
+    assert run("sweep", "--store", url).stdout == "0 removed\n"
+    assert handles(store) == [alive]
+
+
+def test_sweep_says_that_no_listener_hears(run):
+    """Who reads the help learns that listeners are left out."""
+    assert "listeners" in run("sweep", "--help").stdout
+
+
+def test_list(run, sqlite_url, opened, clock):
+    """A session is a line: how its handle begins, its times with their zone, its state, its size, its user."""
+    store = opened(sqlite_url)
+    member = add(store, {"cart": [1, 2]}, age=7200, idle=65, principal="ada lovelace")
+    new = add(store, age=5, interval=0)
+    due = add(store, age=90061)
+    lines = run("list", "--utc", "--store", sqlite_url).stdout.splitlines()
+
+    assert " ".join(lines[0].split()) == "HANDLE CREATED LAST SEEN IDLE INTERVAL STATE ATTRIBUTES BYTES PRINCIPAL"
+    size = str(len(Codec().encode([1, 2])))
+    times = "2033-05-18T01:33:20+00:00", "2033-05-18T03:32:15+00:00"
+    assert {tuple(line.split(maxsplit=8)) for line in lines[1:]} == {
+        (member[:16], *times, "1m05s", "30m00s", "alive", "1", size, "ada lovelace"),
+        (new[:16], "2033-05-18T03:33:15+00:00", "2033-05-18T03:33:15+00:00", "5s", "never", "new", "0", "0"),
+        (due[:16], "2033-05-17T02:32:19+00:00", "2033-05-17T02:32:19+00:00", "1d01h", "30m00s", "due", "0", "0"),
+    }
+
+
+def test_list_of_a_user(run, url, store):
+    """``--principal`` leaves others out."""
+    hers = {add(store, principal="ada")[:16] for _ in range(2)}
+    add(store, principal="bob")
+    lines = run("list", "--principal", "ada", "--store", url).stdout.splitlines()
+
+    assert {line.split()[0] for line in lines[1:]} == hers
+
+
+def test_list_of_so_many(run, url, store):
+    """``--limit`` bounds the list."""
+    for _ in range(5):
+        add(store)
+
+    assert len(run("list", "--limit", 3, "--store", url).stdout.splitlines()) == 1 + 3
+
+
+def test_local_times(run, sqlite_url, opened, monkeypatch):
+    """Without ``--utc`` times are in the zone of the machine, which they name."""
+    add(opened(sqlite_url))
+    monkeypatch.setenv("TZ", "Etc/GMT-3")
+    time.tzset()
+    try:
+        assert run("list", "--store", sqlite_url).stdout.splitlines()[1].count("+03:00") == 2
+    finally:
+        monkeypatch.undo()
+        time.tzset()
+
+
+def test_hostile_words_control_no_terminal(run, url, store):
+    """Users, names and values come out as plain text in one line, however they were meant."""
+    hostile = "\x1b]0;owned\x07\r\n\u202e\u2028\x9b31m"
+    handle = add(store, {hostile: hostile, "list": [hostile]}, principal=hostile)
+    listed = run("list", "--store", url).stdout
+    shown = run("show", handle, "--values", "--store", url).stdout
+
+    assert all(one.isprintable() for one in (listed + shown).replace("\n", ""))
+    assert len(listed.splitlines()) == 2
+    assert len(shown.splitlines()) == 11 + 2
+    assert "\\x1b]0;owned" in listed
+
+
+def test_strange_times(run, sqlite_url, opened):
+    """Times that no calendar has are shown as numbers."""
+    record = record_of(interval=0)
+    record.creation_time = record.accessed = record.used = 1e300
+    assert opened(sqlite_url).create(record, {})
+
+    assert "1e+300" in run("list", "--store", sqlite_url).stdout
+    assert "1e+300" in run("show", record.key.hex(), "--store", sqlite_url).stdout
+
+
+def test_show(run, url, store):
+    """All that is known of a session, and the names of its attributes; no values unless they are asked for."""
+    handle = add(store, {"secret": "swordfish", "visits": 3}, idle=70, principal="ada")
+    shown = run("show", handle, "--store", url).stdout
+    with_values = run("show", handle, "--values", "--store", url).stdout
+
+    said = dict(line.split(maxsplit=1) for line in shown.splitlines() if not line.startswith(" "))
+    assert (said["handle"], said["principal"], said["interval"]) == (handle, "ada", "30m00s")
+    assert said["attributes"].startswith("2, ")
+    assert "secret" in shown
+    assert "swordfish" not in shown
+    assert "secret = 'swordfish'" in with_values
+    assert "visits = 3" in with_values
+
+
+def test_values_that_cannot_be_shown(run, url, store):
+    """A type of the application is named, damaged bytes are said to be so, and giants are shown in short."""
+    codec = Codec({"shop.Colour": Colour, "shop.Cart": Cart}, max_bytes=2**24)
+    record = record_of()
+    values = {"colour": Colour.RED, "cart": Cart(["x"]), "long": "x" * 500_000, "number": 10**6000}
+    encoded = {name: codec.encode(value) for name, value in values.items()}
+    assert store.create(record, {**encoded, "damaged": b"\xff\x00"})
+    shown = run("show", record.key.hex(), "--values", "--store", url).stdout
+
+    lines = {line.split()[1]: line for line in shown.splitlines()[-5:]}
+    assert "there is no type 'shop.Colour'" in lines["colour"]
+    assert "there is no type 'shop.Cart'" in lines["cart"]
+    assert "cannot be read here" in lines["damaged"]
+    assert "too long a number" in lines["number"]
+    assert "'xxx" in lines["long"]
+    assert len(lines["long"]) < 300
+
+
+def test_the_first_digits_of_a_handle_are_enough(run, url, store):
+    """Eight digits do, in capitals as well; fewer are refused, and what begins two handles names neither."""
+    keys = [bytes.fromhex("c0ffee00" + end) + bytes(27) for end in ("aa", "ab")]
+    for key in (*keys, bytes.fromhex("deadbeef") + bytes(28)):
+        add(store, key=key)
+
+    assert f"{keys[0].hex()}\n" in run("show", "C0FFEE00AA", "--store", url).stdout
+    ambiguous = run("show", "c0ffee00", "--store", url)
+    assert (ambiguous.exit_code, "2 sessions begin with c0ffee00" in ambiguous.stderr) == (1, True)
+    for wrong in ("c0ffee0", "c0ffee0g", "0" * 65):
+        refused = run("show", wrong, "--store", url)
+        assert (refused.exit_code, "is no handle" in refused.stderr) == (2, True)
+
+
+def test_show_unknown(run, url):
+    """A handle that nobody has is said to be so, by the exit code as well."""
+    for handle in ("0" * 64, "0" * 8):
+        result = run("show", handle, "--store", url)
+        assert (result.exit_code, result.stderr) == (1, f"Error: There is no session {handle}.\n")
+
+
+def test_show_follows_a_change_of_the_id(run, url, store):
+    """A handle from before a rotation leads to the session for a while, as requests under way do."""
+    handle = add(store)
+    old = bytes.fromhex(handle)
+    new_id = draw(16)
+    while not store.fits(old, new_id[1]):
+        new_id = draw(16)
+    assert store.save(old, Changes(new_id=new_id), time.time())
+
+    assert new_id[1].hex() in run("show", handle, "--store", url).stdout
+
+
+def test_end(run, url, store):
+    """Sessions are removed by their handles, one that is named twice once, and others stay."""
+    first, second, third = add(store), add(store), add(store)
+    result = run("end", first, second[:20], second, "--store", url)
+
+    assert (result.exit_code, result.stdout) == (0, "2 ended\n")
+    assert handles(store) == [third]
+
+
+def test_end_unknown(run, url, store):
+    """What is known is ended, what is not is said, and the exit code tells."""
+    result = run("end", "0" * 64, add(store), "--store", url)
+
+    assert (result.exit_code, result.stdout) == (1, "1 ended\n")
+    assert result.stderr == f"Error: There is no session {'0' * 64}.\n"
+
+
+def test_end_of_a_user(run, url, store):
+    """All sessions of a user are ended after a confirmation, or at once with ``--yes``."""
+    bob = add(store, principal="bob")
+    for _ in range(3):
+        add(store, principal="ada")
+    end = ("end", "--principal", "ada", "--store", url)
+
+    for answer in ("n\n", ""):
+        refused = run(*end, input=answer)
+        assert (refused.exit_code, len(store)) == (1, 4)
+        assert "End 3 sessions of ada?" in refused.stderr
+    assert run(*end, input="y\n").stdout == "3 ended\n"
+    assert run(*end, "--yes").stdout == "0 ended\n"
+    assert handles(store) == [bob]
+
+
+def test_end_of_what(run, url):
+    """Neither handles nor a user, or both, is a mistake in the call."""
+    assert run("end", "--store", url).exit_code == 2
+    assert run("end", "0" * 64, "--principal", "ada", "--store", url).exit_code == 2
+
+
+def test_stats(run, url, store):
+    """Sessions are counted by state, size, age and idle time; those that are due do not blur the rest."""
+    for name, text in (("a", "x" * 10), ("b", "x" * 20), ("c", "x" * 600)):
+        add(store, {name: text}, age=5000, idle=100, principal="ada" if name == "a" else None)
+    add(store)
+    add(store, {"old": "x" * 9000}, age=90000)
+    found = json.loads(run("stats", "--json", "--store", url).stdout)
+
+    assert (found["alive"], found["due"], found["with_principal"], found["never_came_back"]) == (4, 1, 1, 1)
+    sizes = sorted([0, *(len(Codec().encode("x" * length)) for length in (10, 20, 600))])
+    assert found["bytes"] == {
+        "total": sum(sizes),
+        "mean": sum(sizes) / 4,
+        "median": (sizes[1] + sizes[2]) / 2,
+        "max": sizes[-1],
+    }
+    assert {one["below"]: one["sessions"] for one in found["age"] if one["sessions"]} == {60: 1, 21600: 3}
+    assert {one["below"]: one["sessions"] for one in found["idle"] if one["sessions"]} == {60: 1, 600: 3}
+    assert found["store"] == store.describe()
+
+
+def test_stats_as_a_table(run, url, store):
+    """The same for people, also where there is nothing."""
+    assert "alive                        0\n" in run("stats", "--store", url).stdout
+    add(store)
+    table = run("stats", "--store", url).stdout
+    assert "alive                        1\n" in table
+    assert "below 1m00s                  1              1\n" in table
+
+
+def test_check(run, url, store):
+    """A store that does its work is described and timed, and what was put into it for that is gone."""
+    mine = add(store)
+    result = run("check", "--store", url)
+
+    assert result.exit_code == 0
+    assert store.describe() in result.stdout
+    assert "1 session\n" in result.stdout
+    lines = dict(line.split(maxsplit=1) for line in result.stdout.splitlines() if line.endswith(" ms"))
+    assert list(lines) == ["create", "load", "save", "rename", "remove"]
+    assert all(float(text.removesuffix(" ms")) > 0 for text in lines.values())
+    assert handles(store) == [mine]
+
+
+def test_check_of_a_store_that_cannot_write(run, redis_server, redis_url):
+    """A server that takes nothing more, for want of memory, fails the check in words."""
+    redis_server.client.config_set("maxmemory", "1")
+    try:
+        result = run("check", "--store", redis_url)
+    finally:
+        redis_server.client.config_set("maxmemory", "0")
+
+    assert result.exit_code == 1
+    assert result.stderr.startswith("Error: ")
+    assert "memory" in result.stderr
+
+
+def test_check_of_a_store_that_forgets(run, monkeypatch, redis_url):
+    """A store that does not keep what it took fails the check."""
+
+    def create_and_lose(self, record, attributes):
+        is_created = create(self, record, attributes)
+        self.remove(record.key)
+        return is_created
+
+    create = RedisStore.create
+    monkeypatch.setattr(RedisStore, "create", create_and_lose)
+    result = run("check", "--store", redis_url)
+
+    assert (result.exit_code, "does not find a session that it has just taken" in result.stderr) == (1, True)
+
+
+@pytest.mark.parametrize(
+    ("url", "words"),
+    [
+        ("memory://", "in the memory of one process"),
+        ("nonsense", "no URL"),
+        ("mysql://scott:tiger@127.0.0.1/db", "mysql://"),
+        ("redis://scott:tiger@127.0.0.1:1/0?timeout=0.2", "127.0.0.1:1"),
+        ("redis://scott:tiger@127.0.0.1:99999", "host:port"),
+        ("redis://scott:tiger@[::1", "malformed"),
+        ("redis://:tiger@127.0.0.1?tiger=tiger2", "unknown option"),
+        ("sqlite:////nowhere/at/all/sessions.db", "/nowhere/at/all"),
+        ("env:NO_SUCH_VARIABLE", "NO_SUCH_VARIABLE"),
+    ],
+)
+@pytest.mark.parametrize("command", ["check", "list", "stats", "sweep"])
+def test_a_store_that_cannot_be_used(run, command, url, words):
+    """It is said in a sentence why, without a traceback and without a password; the exit code is 1."""
+    result = run(command, "--store", url)
+
+    assert result.exit_code == 1
+    assert result.stderr.startswith("Error: ")
+    assert words in result.stderr
+    assert "Traceback" not in result.output
+    assert "tiger" not in result.output.replace("'tiger'", "")
+
+
+def test_the_store_may_be_named_by_the_environment(run, url, store):
+    """``HTTPSESSION_STORE`` has the URL, or ``env:`` says which variable; an option goes first; without any it is said
+    what is missing."""
+    add(store)
+
+    assert "1 session\n" in run("check", env={"HTTPSESSION_STORE": url}).stdout
+    environment = {"HTTPSESSION_STORE": "memory://", "OLD": url}
+    assert "1 session\n" in run("check", "--store", "env:OLD", env=environment).stdout
+    missing = run("check")
+    assert (missing.exit_code, "HTTPSESSION_STORE" in missing.stderr) == (2, True)
+
+
+@pytest.mark.parametrize("command", ["check", "copy", "end", "list", "show", "stats", "sweep"])
+def test_help(run, command):
+    """Each command is in the list of commands by a whole sentence, and has a help of its own."""
+    line = next(line for line in run("--help").stdout.splitlines() if line.split()[:1] == [command])
+
+    assert line.endswith(".")
+    assert "..." not in line
+    assert run(command, "--help").stdout.startswith(f"Usage: httpsession {command} [OPTIONS]")
