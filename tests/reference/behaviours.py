@@ -160,19 +160,13 @@ NAMES = dict(
 )
 NAMES = {number: name.strip() for number, name in NAMES.items()}
 
-_NOT_SERIALISED = "not yet: sessions are kept in memory, where nothing is serialised"
-
 #: Why a behaviour has no test.
 WITHOUT = {
     44: "a rule for applications: a container need not notice",
-    67: "not yet: sessions are kept in memory, and end with the process",
     70: "cannot be otherwise: the timeout is fixed by the first request, before there is a session",
-    106: _NOT_SERIALISED,
-    107: _NOT_SERIALISED,
-    112: "cannot be otherwise: nothing carries an event to another process",
     132: "a container's own: WSGI has no redirects that the application does not make",
     133: "a container's own: WSGI has no pushes",
-    139: "cannot be otherwise: sessions are kept in memory, which is that of one process",
-    140: _NOT_SERIALISED,
-    141: "chosen otherwise: with `distributable` such values are refused where they are set (S138)",
+    139: "chosen otherwise: several may, each request with a snapshot; changes are merged by attribute",
+    140: "chosen otherwise: each attribute is written by itself; what two share comes back as two equal objects",
+    141: "chosen otherwise: with `distributable`, and in shared stores, such values are refused where they are set (S138)",
 }
