@@ -114,10 +114,13 @@ class Copying:
         if self._target.create(record, attributes):
             return Outcome.COPIED
         there = self._target.peek(record.key)
-        if there is None or _last_use(there.record) >= _last_use(record):
-            return Outcome.THERE
-        self._target.remove(record.key)
-        return Outcome.COPIED if self._target.create(record, attributes) else Outcome.THERE
+        if there is not None:
+            if _last_use(there.record) >= _last_use(record):
+                return Outcome.THERE
+            self._target.remove(record.key)
+        if not self._target.create(record, attributes):
+            raise StoreError("the target has something else in its place")
+        return Outcome.COPIED
 
     def _take_out(self, stored: Stored) -> Stored | None:
         """Return what the source has of a session that was copied; remove it, if it has not changed since. None: it has

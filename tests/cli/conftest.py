@@ -15,6 +15,7 @@ from httpsession.record import SessionRecord
 from httpsession.stores import open_store
 
 INTERVAL = 1800
+CODEC = Codec()
 
 _numbers = count(1)
 
@@ -83,7 +84,7 @@ def record_of(*, age=0.0, idle=None, interval=INTERVAL, principal=None, key=None
 def add(store, values=None, **about):
     """Keep a session with attributes of these values, and return its handle; *about* as for :func:`record_of`."""
     record = record_of(**about)
-    assert store.create(record, {name: Codec().encode(value) for name, value in (values or {}).items()})
+    assert store.create(record, {name: CODEC.encode(value) for name, value in (values or {}).items()})
     return record.key.hex()
 
 

@@ -13,7 +13,7 @@ from httpsession.codec import Codec
 from httpsession.ids import draw
 from httpsession.stores.base import Changes
 from httpsession.stores.redis import RedisStore
-from tests.cli.conftest import add, handles, record_of
+from tests.cli.conftest import CODEC, add, handles, record_of
 
 
 class Colour(Enum):
@@ -54,7 +54,7 @@ def test_list(run, sqlite_url, opened, clock):
     lines = run("list", "--utc", "--store", sqlite_url).stdout.splitlines()
 
     assert " ".join(lines[0].split()) == "HANDLE CREATED LAST SEEN IDLE INTERVAL STATE ATTRIBUTES BYTES PRINCIPAL"
-    size = str(len(Codec().encode([1, 2])))
+    size = str(len(CODEC.encode([1, 2])))
     times = "2033-05-18T01:33:20+00:00", "2033-05-18T03:32:15+00:00"
     assert {tuple(line.split(maxsplit=8)) for line in lines[1:]} == {
         (member[:16], *times, "1m05s", "30m00s", "alive", "1", size, "ada lovelace"),
@@ -229,7 +229,7 @@ def test_stats(run, url, store):
     found = json.loads(run("stats", "--json", "--store", url).stdout)
 
     assert (found["alive"], found["due"], found["with_principal"], found["never_came_back"]) == (4, 1, 1, 1)
-    sizes = sorted([0, *(len(Codec().encode("x" * length)) for length in (10, 20, 600))])
+    sizes = sorted([0, *(len(CODEC.encode("x" * length)) for length in (10, 20, 600))])
     assert found["bytes"] == {
         "total": sum(sizes),
         "mean": sum(sizes) / 4,
