@@ -168,5 +168,5 @@ WITHOUT = {
     133: "a container's own: WSGI has no pushes",
     139: "chosen otherwise: several may, each request with a snapshot; changes are merged by attribute",
     140: "chosen otherwise: each attribute is written by itself; what two share comes back as two equal objects",
-    141: "chosen otherwise: with `distributable` and in shared stores such values are refused where they are set (S138)",
+    141: "chosen otherwise: with `distributable`, or in a shared store, they are refused where they are set (S138)",
 }
