@@ -29,7 +29,7 @@ _log = logging.getLogger("httpsession")
 #: Seconds for which the number of sessions is taken to be what it was.
 _COUNT_AGE = 1.0
 #: Seconds for which a thread lets others of its process go first when they all update what one session has.
-_PATIENCE = 0.1
+_PATIENCE = 1.0
 
 
 @dataclass(slots=True)
@@ -167,6 +167,7 @@ class SnapshotSessions:
                 # One thread of the process at a time, as long as that goes well: they would be in each other's way.
                 is_first = self._updating.acquire(timeout=_PATIENCE)
                 try:
+                    self._renew(session)
                     is_done, new = self._try_update(session, name, function)
                 finally:
                     if is_first:
@@ -286,7 +287,6 @@ class SnapshotSessions:
         if is_kept:
             changes = Changes(put=put, removed=removed, expected={name: stored})
             if not self._store.save(session.record.key, changes, time.time()):
-                self._renew(session)
                 return False, None
         while not session.replace(name, copy.get(name), ABSENT if new is None else new):
             pass  # another thread of this request was faster

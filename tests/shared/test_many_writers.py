@@ -1,0 +1,21 @@
+"""Many threads of several processes write to one session at the same time, and nothing is lost."""
+
+from __future__ import annotations
+
+import pytest
+
+from tests.shared.many_writers import count_alone, count_together, run
+
+PROCESSES, THREADS, REQUESTS = 4, 8, 50
+EACH = {f"{process}.{thread}": REQUESTS for process in range(PROCESSES) for thread in range(THREADS)}
+
+
+@pytest.mark.parametrize("count", [count_alone, count_together])
+def test_nothing_is_lost(url, count):
+    """Each request finds what the request of the same thread before it has written, whatever attributes others write
+    meanwhile; and what all update together is the exact sum."""
+    findings, attributes, _ = run(f"{url}?timeout=20", count, PROCESSES, THREADS, REQUESTS)
+
+    total = PROCESSES * THREADS * REQUESTS
+    assert (findings.answered, findings.refused, findings.lost) == (total, 0, 0)
+    assert attributes == EACH | ({"together": total} if count is count_together else {})
