@@ -58,9 +58,9 @@ def serving(*arguments, folder):
             process.wait(timeout=30)
 
 
-def visit(port, visits=2):
+def visit(port, visits=2, browser=None):
     """Ask for the page so many times, with cookies, and return the texts."""
-    browser = build_opener(HTTPCookieProcessor(CookieJar()))
+    browser = browser or build_opener(HTTPCookieProcessor(CookieJar()))
     deadline = time.monotonic() + 30
     texts = []
     while len(texts) < visits:
@@ -82,8 +82,28 @@ def test_readme(tmp_path):
         assert visit(port) == re.findall(r"^visit number \d\n", read("README.md"), re.MULTILINE)
 
 
-def test_tutorial(tmp_path):
-    write_programs(read("docs/tutorial.md"), tmp_path)
+def test_readme_with_a_store(tmp_path):
+    """The one line that README.md shows lets the sessions outlive the program."""
+    port = free_port()
+    program = BLOCK.search(read("README.md"))[2].replace("8000", str(port))
+    line = re.search(r"^make_server.+sqlite.+$", read("README.md"), re.MULTILINE)[0].replace("8000", str(port))
+    program = re.sub(r"^make_server.+$", line, program, flags=re.MULTILINE)
+    program = program.replace("import SessionMiddleware", "import SessionManager, SessionMiddleware")
+    (tmp_path / "hello.py").write_text(program)
+    browser = build_opener(HTTPCookieProcessor(CookieJar()))
+    for visits in (["visit number 1\n"], ["visit number 2\n", "visit number 3\n"]):
+        with serving("hello.py", folder=tmp_path):
+            assert visit(port, len(visits), browser) == visits
+
+
+@pytest.mark.parametrize("is_kept", [False, True])
+def test_tutorial(is_kept, tmp_path):
+    """All tests of the tutorial pass, also with the line that its last step changes."""
+    page = read("docs/tutorial.md")
+    if is_kept:
+        in_memory, in_file = re.findall(r"^manager = .+$", page, re.MULTILINE)
+        page = page.replace(in_memory, in_file)
+    write_programs(page, tmp_path)
     result = python("-m", "pytest", "-q", "test_app.py", folder=tmp_path)
     assert "9 passed" in result.stdout, result.stdout + result.stderr
 
@@ -105,15 +125,40 @@ def test_framework(framework, tmp_path):
     assert result.stdout == "visit number 1, visit number 2\n", result.stderr
 
 
-@pytest.mark.parametrize(("workers", "is_warned"), [(1, False), (2, True)])
-def test_gunicorn(workers, is_warned, tmp_path):
+def serve_by_gunicorn(page, folder, *options, visits):
+    """Serve the application of *page*, visit it, and return the texts and what gunicorn has said."""
     port = free_port()
-    page = read("docs/howto/gunicorn.md")
-    write_programs(page, tmp_path)
-    command = f"-m gunicorn app:application --no-control-socket --bind 127.0.0.1:{port} --workers {workers}"
-    with serving(*command.split(), folder=tmp_path):
-        assert visit(port, 1) == ["visit number 1\n"]
-    log = (tmp_path / "server.log").read_text()
-    warning = re.search(r"^RuntimeWarning: .+?(?=\n```)", page, re.DOTALL | re.MULTILINE)[0].replace("\n", " ")
-    assert (warning in log) == is_warned
+    folder.mkdir()
+    write_programs(page, folder)
+    command = f"-m gunicorn app:application --no-control-socket --bind 127.0.0.1:{port}"
+    with serving(*command.split(), *options, folder=folder):
+        texts = visit(port, visits)
+    log = (folder / "server.log").read_text()
     assert "Traceback" not in log
+    return texts, log
+
+
+@pytest.mark.parametrize("options", [[], ["--preload"]], ids=["", "preload"])
+@pytest.mark.parametrize("store", ["sqlite", "redis"])
+def test_gunicorn(store, options, request, tmp_path):
+    """Two workers share the sessions, in a file and in Redis."""
+    page = read("docs/howto/gunicorn.md")
+    if store == "redis":
+        in_file, in_redis = re.findall(r"^manager = .+$", page, re.MULTILINE)
+        url = request.getfixturevalue("redis_server").url
+        page = page.replace(in_file, in_redis.replace("redis://127.0.0.1:6379", url))
+    texts, log = serve_by_gunicorn(page, tmp_path / "app", *options, visits=8)
+
+    assert texts == [f"visit number {number}\n" for number in range(1, 9)]
+    assert "RuntimeWarning" not in log
+
+
+@pytest.mark.parametrize(("workers", "is_warned"), [("1", False), ("2", True)])
+def test_gunicorn_with_sessions_in_memory(workers, is_warned, tmp_path):
+    """More than one worker gets the warning that the page shows."""
+    page = read("docs/howto/gunicorn.md")
+    in_memory = page.replace("sqlite:///sessions.db", "memory://")
+    texts, log = serve_by_gunicorn(in_memory, tmp_path / "app", "--workers", workers, visits=1)
+
+    warning = re.search(r"^RuntimeWarning: .+?(?=\n```)", page, re.DOTALL | re.MULTILINE)[0].replace("\n", " ")
+    assert (texts, warning in log) == (["visit number 1\n"], is_warned)
