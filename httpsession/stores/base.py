@@ -85,7 +85,8 @@ class SessionStore(Protocol):
     in_use: Callable[[], Mapping[bytes, float]]
 
     def create(self, record: SessionRecord, attributes: Attributes | Mapping[str, bytes]) -> bool:
-        """Keep a new session under the key of its record, with all that the record says; False if that key is taken."""
+        """Keep a new session under the key of its record: its times, interval, deadline and principal, and its
+        attributes; False if that key is taken."""
 
     def load(self, key: bytes, arrived: float) -> tuple[Stored, float | None] | None:
         """Return, for a request that *arrived* then, the session and when the request before arrived; None if there is
@@ -103,6 +104,9 @@ class SessionStore(Protocol):
 
         With a new key the old one is dead to loads and to other changes of the id, but saves, removals and touches that
         are under way follow it to the new one, for :data:`FOLLOW` seconds.
+
+        Raises:
+            ValueError: the session cannot move to the new key (:meth:`fits`); nothing has changed.
         """
 
     def fits(self, key: bytes, new_key: bytes) -> bool:
