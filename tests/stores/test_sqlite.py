@@ -6,6 +6,7 @@ import sqlite3
 import sys
 import threading
 import time
+from dataclasses import fields
 from pathlib import Path
 
 import pytest
@@ -14,6 +15,7 @@ from httpsession import ConfigError, StoreError
 from httpsession.stores import open_store
 from httpsession.stores.base import SLACK, Changes
 from httpsession.stores.sqlite import SQLiteStore
+from httpsession.stores.sqlite.statements import Statements
 from httpsession.testing import StoreContract
 from tests.stores.sqlite import INTERVAL, NOW, add, contents, execute, put
 
@@ -252,6 +254,20 @@ class TestCost:
 
         assert self.calls(lambda: store.load(keys[7], NOW)) <= 20
         assert self.calls(lambda: put(store, keys[7], a=str(time.monotonic()))) <= 40
+
+    @pytest.mark.parametrize("name", [field.name for field in fields(Statements)[1:]])
+    def test_cost_does_not_grow(self, store, name):
+        """No statement goes through all sessions or sorts them, but those that are about all."""
+        statement = getattr(Statements("httpsession"), name)
+        parameters = dict.fromkeys(("key", "since", "now", "size", "arrived", "ended", "name", "value"))
+        given = parameters if ":" in statement else [None] * statement.count("?")
+        plan = store._database.read(
+            lambda cursor: cursor.execute(f"EXPLAIN QUERY PLAN {statement}", given).fetchall(), ""
+        )
+        dear = [step for *_, step in plan if step.startswith(("SCAN httpsession", "SCAN s", "SCAN a", "USE TEMP"))]
+
+        # The newcomers have an index of their own.
+        assert name == "count" or not [step for step in dear if not step.endswith("INDEX httpsession_newcomers")]
 
     def test_load_writes_nothing(self, store, path):
         """Loading leaves the file and its log as they are."""

@@ -316,6 +316,22 @@ class TestBroken:
         assert done.stderr == ""
         assert "sessions.db: attempt to write a readonly database" in done.stdout
 
+    @pytest.mark.skipif(not hasattr(os, "fork"), reason="here the number of files is not limited")
+    def test_no_more_files(self, store):
+        """Where the process may open no more files the error says so, and once it may all goes on."""
+        resource = pytest.importorskip("resource")
+        key = add(store, {"a": b"1"})
+        store.close()
+        before = resource.getrlimit(resource.RLIMIT_NOFILE)
+        resource.setrlimit(resource.RLIMIT_NOFILE, (len(os.listdir("/proc/self/fd")) + 1, before[1]))
+        try:
+            with pytest.raises(StoreError, match=r"sessions\.db"):
+                store.load(key, NOW)
+        finally:
+            resource.setrlimit(resource.RLIMIT_NOFILE, before)
+
+        assert contents(store, key) == {"a": "1"}
+
     def test_query_only(self, store):
         """A change that SQLite refuses is an error, and the connection is not used again."""
         key = add(store, {"a": b"1"})

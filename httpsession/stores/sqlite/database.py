@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import sqlite3
+import threading
 import time
 from collections.abc import Callable
 from contextlib import suppress
@@ -46,8 +47,8 @@ class Database:
         self._reads_any_text = False
         self._turn = Turn(path)
         self._pool = Pool()
-        # During a fork: whether others are kept from writing, and the connections that they had.
-        self._is_paused = False
+        # During a fork: the thread that keeps others from writing meanwhile, and the connections that they had.
+        self._forking: int | None = None
         self._closing = Pool()
         forks.register(self)
 
@@ -98,7 +99,8 @@ class Database:
     def prepare_to_fork(self) -> None:
         """Close all connections, each as soon as it is idle, and let nobody open one or write until after the fork."""
         deadline = time.monotonic() + self._timeout
-        self._is_paused = self._turn.pause(deadline)
+        if self._turn.pause(deadline):
+            self._forking = threading.get_ident()
         self._closing = self._let_go()
         while self._closing.opened and time.monotonic() < deadline:
             time.sleep(PAUSE)
@@ -107,15 +109,15 @@ class Database:
     def resume(self) -> None:
         """Let others go on, in the parent."""
         self._closing = Pool()
-        if self._is_paused:
-            self._is_paused = False
+        if self._forking == threading.get_ident():
+            self._forking = None
             self._turn.resume()
 
     def start_anew(self) -> None:
         """Have no connection and no turn, in the child."""
         _inherited.extend((self._closing, self._pool))
         self._closing, self._pool = Pool(), Pool()
-        self._is_paused = False
+        self._forking = None
         self._turn.start_anew()
 
     def _run(self, action: Action[T], what: str, deadline: float | None, removes: bool = False) -> T:

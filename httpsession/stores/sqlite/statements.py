@@ -11,18 +11,18 @@ from ..base import SLACK
 #: Longer values are not read into memory, and not written either.
 MAX_VALUE: Final = 1 << 21
 
-#: What the statements have in common. Their parameters have the same numbers everywhere.
+#: What the statements have in common.
 _WORDS: Final = {
     "record": "s.identity, s.key, s.created, s.accessed, s.used, s.interval, s.deadline, s.principal",
     # Neither type nor length makes SQLite read the value.
     "value": f"CASE WHEN typeof(a.value) = 'blob' AND length(a.value) <= {MAX_VALUE} THEN a.value END",
-    # The arithmetic of SessionRecord: when a session is due, and whether it was alive at ?3.
+    # The arithmetic of SessionRecord: when a session is due, and whether it was alive for a request.
     "end": f"CASE WHEN interval > 0 THEN min(max(accessed, used) + interval + {SLACK!r}, deadline) ELSE deadline END",
-    "alive": f"(interval <= 0 OR max(accessed, used) + interval + {SLACK!r} > ?3) AND deadline > ?3",
-    # The identity of the session that has the key ?1, or had it since ?2.
+    "alive": f"(interval <= 0 OR max(accessed, used) + interval + {SLACK!r} > :arrived) AND deadline > :arrived",
+    # The identity of the session that has the key, or had it since then.
     "followed": (
-        "coalesce((SELECT identity FROM {sessions} WHERE key = ?1),"
-        " (SELECT session FROM {marks} WHERE key = ?1 AND moved >= ?2))"
+        "coalesce((SELECT identity FROM {sessions} WHERE key = :key),"
+        " (SELECT session FROM {marks} WHERE key = :key AND moved >= :since))"
     ),
     "upsert": "ON CONFLICT (session, name) DO UPDATE SET value = excluded.value",
     "select": "SELECT {record}, a.name, {value} FROM {sessions} s LEFT JOIN {attributes} a ON a.session = s.identity",
@@ -64,8 +64,8 @@ class Statements:
     follow: str = "SELECT {followed}"
     #: Those that may be due, and whether they are alive. What is no number comes after all numbers.
     due: str = (
-        "SELECT identity, {end} > ?1 FROM {sessions} WHERE due <= ?1"
-        " UNION ALL SELECT identity, 0 FROM {sessions} WHERE due > 9e999 LIMIT ?2"
+        "SELECT identity, {end} > :now FROM {sessions} WHERE due <= :now"
+        " UNION ALL SELECT identity, 0 FROM {sessions} WHERE due > 9e999 LIMIT :size"
     )
     newcomers: str = "SELECT identity, key FROM {sessions} WHERE accessed = created ORDER BY created, identity LIMIT ?"
 
@@ -74,23 +74,22 @@ class Statements:
         "INSERT INTO {sessions} (key, created, accessed, used, interval, deadline, principal, due)"
         " VALUES (?, ?, ?, ?, ?, ?, ?, ?) ON CONFLICT (key) DO NOTHING"
     )
-    #: The key, since when renamed sessions are followed, when a request arrived and when it ended.
     touch: str = (
-        "UPDATE {sessions} SET accessed = max(accessed, ?3), used = max(used, ?4)"
+        "UPDATE {sessions} SET accessed = max(accessed, :arrived), used = max(used, :ended)"
         " WHERE identity = {followed} AND {alive}"
     )
-    set_interval: str = "UPDATE {sessions} SET interval = ?2 WHERE identity = ?1"
-    set_principal: str = "UPDATE {sessions} SET principal = ?2 WHERE identity = ?1"
-    set_key: str = "UPDATE {sessions} SET key = ?2 WHERE identity = ?1"
+    set_interval: str = "UPDATE {sessions} SET interval = ? WHERE identity = ?"
+    set_principal: str = "UPDATE {sessions} SET principal = ? WHERE identity = ?"
+    set_key: str = "UPDATE {sessions} SET key = ? WHERE identity = ?"
     set_due: str = "UPDATE {sessions} SET due = {end} WHERE identity = ?"
     delete: str = "DELETE FROM {sessions} WHERE identity = ?"
 
     # Attributes.
     put: str = "INSERT INTO {attributes} (session, name, value) VALUES (?, ?, ?) {upsert}"
-    #: The key, since when renamed sessions are followed, name and value. Where there is no session nothing is put.
+    #: Where there is no session nothing is put.
     put_one: str = (
         "INSERT INTO {attributes} (session, name, value)"
-        " SELECT identity, ?3, ?4 FROM {sessions} WHERE identity = {followed} {upsert}"
+        " SELECT identity, :name, :value FROM {sessions} WHERE identity = {followed} {upsert}"
     )
     value: str = "SELECT {value} FROM {attributes} a WHERE session = ? AND name = ?"
     delete_attribute: str = "DELETE FROM {attributes} WHERE session = ? AND name = ?"
@@ -99,7 +98,7 @@ class Statements:
     # Former keys.
     mark: str = (
         "INSERT OR REPLACE INTO {marks} (key, session, moved)"
-        " SELECT key, identity, ?2 FROM {sessions} WHERE identity = ?1"
+        " SELECT key, identity, ? FROM {sessions} WHERE identity = ?"
     )
     marks: str = "SELECT key FROM {marks} WHERE session = ?"
     delete_mark: str = "DELETE FROM {marks} WHERE key = ?"

@@ -104,7 +104,7 @@ class SQLiteStore:
         """Return the session as it is."""
         statement = self._statements.peek
         rows = self._database.read(
-            lambda cursor: cursor.execute(statement, (key, -inf)).fetchall(), "looking at a session"
+            lambda cursor: cursor.execute(statement, {"key": key, "since": -inf}).fetchall(), "looking at a session"
         )
         return session_of(rows) if rows else None
 
@@ -117,7 +117,8 @@ class SQLiteStore:
                 lambda cursor: self._apply(cursor, key, changes, now - FOLLOW), "saving a session"
             )
         ((name, value),) = put.items()
-        statement, parameters = self._statements.put_one, (key, now - FOLLOW, name, value)
+        statement = self._statements.put_one
+        parameters = {"key": key, "since": now - FOLLOW, "name": name, "value": value}
         return self._database.write(
             lambda cursor: cursor.execute(statement, parameters).rowcount > 0, "saving a session"
         )
@@ -126,19 +127,19 @@ class SQLiteStore:
         statements = self._statements
         # A change of the id follows another one only if it says so.
         earliest = since if changes.new_id is None or changes.follows else inf
-        ((identity,),) = cursor.execute(statements.follow, (key, earliest)).fetchall()
+        ((identity,),) = cursor.execute(statements.follow, {"key": key, "since": earliest}).fetchall()
         if identity is None or not self._is_as_expected(cursor, identity, changes):
             return False
         self._change_attributes(cursor, identity, changes)
         if changes.max_inactive_interval is not None:
-            cursor.execute(statements.set_interval, (identity, changes.max_inactive_interval))
+            cursor.execute(statements.set_interval, (changes.max_inactive_interval, identity))
             cursor.execute(statements.set_due, (identity,))
         if changes.principal is not ...:
-            cursor.execute(statements.set_principal, (identity, changes.principal))
+            cursor.execute(statements.set_principal, (changes.principal, identity))
         if changes.new_id is not None:
             cursor.execute(statements.delete_old_marks, (since,))
-            cursor.execute(statements.mark, (identity, since + FOLLOW))
-            cursor.execute(statements.set_key, (identity, changes.new_id[1]))
+            cursor.execute(statements.mark, (since + FOLLOW, identity))
+            cursor.execute(statements.set_key, (changes.new_id[1], identity))
             cursor.execute(statements.delete_mark, (changes.new_id[1],))
         if changes.afresh:
             cursor.execute(statements.delete_marks, (identity,))
@@ -170,7 +171,7 @@ class SQLiteStore:
         """Remove the session and give it back."""
 
         def remove(cursor: Cursor) -> Stored | None:
-            ((identity,),) = cursor.execute(self._statements.follow, (key, -inf)).fetchall()
+            ((identity,),) = cursor.execute(self._statements.follow, {"key": key, "since": -inf}).fetchall()
             return None if identity is None else self._take(cursor, identity)
 
         return self._database.transact(remove, "removing a session", removes=True)
@@ -191,7 +192,7 @@ class SQLiteStore:
     def _expire_some(self, now: float, size: int, cursor: Cursor) -> tuple[list[Stored], bool]:
         """Return sessions that were due, and whether there are no others."""
         statements = self._statements
-        rows = cursor.execute(statements.due, (now, size)).fetchall()
+        rows = cursor.execute(statements.due, {"now": now, "size": size}).fetchall()
         # Those that were used in the meantime are only noted for later.
         later = [(identity,) for identity, is_alive in rows if is_alive]
         cursor.executemany(statements.set_due, later)
@@ -218,7 +219,10 @@ class SQLiteStore:
 
     def touch(self, accesses: Iterable[Touch]) -> None:
         """Note requests."""
-        parameters = [(key, ended - FOLLOW, arrived, ended) for key, arrived, ended in accesses]
+        parameters = [
+            {"key": key, "since": ended - FOLLOW, "arrived": arrived, "ended": ended}
+            for key, arrived, ended in accesses
+        ]
         for start in range(0, len(parameters), TOUCHES):
             some = parameters[start : start + TOUCHES]
             self._database.transact(partial(_execute_many, self._statements.touch, some), "noting accesses")
@@ -275,7 +279,7 @@ class SQLiteStore:
         cursor.execute(statements.delete_marks, (identity,))
 
 
-def _execute_many(statement: str, parameters: Iterable[tuple[object, ...]], cursor: Cursor) -> None:
+def _execute_many(statement: str, parameters: Iterable[Mapping[str, object]], cursor: Cursor) -> None:
     cursor.executemany(statement, parameters)
 
 

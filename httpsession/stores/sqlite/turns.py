@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import threading
 import time
+from collections import deque
 from typing import Final
 
 from .files import open_private
@@ -18,6 +19,57 @@ else:
 
 #: Seconds after which is looked again whether another process is done.
 PAUSE: Final = 0.0005
+
+
+class _Line:
+    """A lock that threads get in the order in which they asked for it. Who has it may take it again."""
+
+    def __init__(self) -> None:
+        self._guard = threading.Lock()
+        self._owner: int | None = None
+        self.depth = 0
+        #: Who waits, and for which lock to be released.
+        self._waiting: deque[tuple[int, threading.Lock]] = deque()
+
+    def acquire(self, deadline: float) -> bool:
+        """Wait until *deadline*, and return whether this thread has it."""
+        me = threading.get_ident()
+        with self._guard:
+            if self._owner in (None, me):
+                self._owner = me
+                self.depth += 1
+                return True
+            place = me, threading.Lock()
+            place[1].acquire()
+            self._waiting.append(place)
+        try:
+            if place[1].acquire(timeout=max(0.0, deadline - time.monotonic())):
+                return True
+        except BaseException:
+            if not self._leave(place):
+                self.release()
+            raise
+        return not self._leave(place)
+
+    def _leave(self, place: tuple[int, threading.Lock]) -> bool:
+        """Wait no longer; False if it was this thread's turn just now."""
+        with self._guard:
+            if place not in self._waiting:
+                return False
+            self._waiting.remove(place)
+            return True
+
+    def release(self) -> None:
+        """Pass it on to who has waited longest: if whoever came first took it, some would wait for ever."""
+        with self._guard:
+            self.depth -= 1
+            if self.depth:
+                return
+            self._owner = None
+            if self._waiting:
+                self._owner, lock = self._waiting.popleft()
+                self.depth = 1
+                lock.release()
 
 
 class Turn:
@@ -39,8 +91,7 @@ class Turn:
     def start_anew(self) -> None:
         """Be nobody's, at the beginning and in the child of a fork. There the parent's file must not be used: whoever
         has it has the same lock."""
-        self._threads = threading.RLock()
-        self._depth = 0
+        self._line = _Line()
         self.close()
 
     def take(self, deadline: float) -> None:
@@ -50,32 +101,30 @@ class Turn:
             TimeoutError: others had it all the time.
             OSError: the file cannot be opened.
         """
-        if not self._threads.acquire(timeout=max(0.0, deadline - time.monotonic())):
+        if not self._line.acquire(deadline):
             raise TimeoutError("other threads are writing all the time")
-        if not self._depth:
+        if self._line.depth == 1:
             try:
                 self._take_file(deadline)
             except BaseException:
-                self._threads.release()
+                self._line.release()
                 raise
-        self._depth += 1
 
     def give_back(self) -> None:
         """Let the next one write."""
-        self._depth -= 1
         try:
-            if not self._depth and self._descriptor is not None:
+            if self._line.depth == 1 and self._descriptor is not None:
                 fcntl.flock(self._descriptor, fcntl.LOCK_UN)
         finally:
-            self._threads.release()
+            self._line.release()
 
     def pause(self, deadline: float) -> bool:
         """Keep the threads of this process from taking the turn, without taking it from other processes."""
-        return self._threads.acquire(timeout=max(0.0, deadline - time.monotonic()))
+        return self._line.acquire(deadline)
 
     def resume(self) -> None:
         """Let the threads of this process take the turn again."""
-        self._threads.release()
+        self._line.release()
 
     def close(self) -> None:
         """Close the file, which whoever takes the turn opens again; to be called during a pause."""
