@@ -5,64 +5,28 @@ from __future__ import annotations
 import http.client
 import re
 import socket
-import subprocess
-import sys
 import time
-from contextlib import ExitStack, contextmanager
-from pathlib import Path
+from contextlib import ExitStack
 
 import pytest
 
-ROOT = Path(__file__).parents[2]
+from tests.live.server import Gunicorn
 
-
-def free_port():
-    with socket.socket() as one:
-        one.bind(("127.0.0.1", 0))
-        return one.getsockname()[1]
-
-
-@contextmanager
-def gunicorn(log, app, *options):
-    """Serve one of the applications of apps.py, and give its port."""
-    port = free_port()
-    command = [sys.executable, "-m", "gunicorn", "--no-control-socket", "--bind", f"127.0.0.1:{port}"]
-    command += ["--workers", "1", "--threads", "4", "--worker-tmp-dir", str(log.parent), *options]
-    with log.open("wb") as output:
-        server = subprocess.Popen([*command, f"tests.live.apps:{app}"], cwd=ROOT, stdout=output, stderr=output)
-    try:
-        wait_for(port, server, log)
-        yield port
-    finally:
-        server.terminate()
-        server.wait(10)
-    assert "Traceback" not in log.read_text()
-
-
-def wait_for(port, server, log):
-    for _ in range(200):
-        assert server.poll() is None, log.read_text()
-        try:
-            socket.create_connection(("127.0.0.1", port), timeout=1).close()
-        except OSError:
-            time.sleep(0.05)
-        else:
-            return
-    pytest.fail(log.read_text())
+OPTIONS = ("--workers", "1", "--threads", "4")
 
 
 @pytest.fixture(scope="module", params=[[], ["--preload"]], ids=["", "preload"])
 def cookies(request, tmp_path_factory):
     """The port of the application whose sessions are in cookies, and end after two seconds."""
-    with gunicorn(tmp_path_factory.mktemp("gunicorn") / "log", "cookies", *request.param) as port:
-        yield port
+    with Gunicorn(tmp_path_factory.mktemp("gunicorn"), "apps:cookies", *OPTIONS, *request.param) as server:
+        yield server.port
 
 
 @pytest.fixture(scope="module")
 def urls(tmp_path_factory):
     """The port of the application whose sessions are in URLs."""
-    with gunicorn(tmp_path_factory.mktemp("gunicorn") / "log", "urls") as port:
-        yield port
+    with Gunicorn(tmp_path_factory.mktemp("gunicorn"), "apps:urls", *OPTIONS) as server:
+        yield server.port
 
 
 class Browser:
