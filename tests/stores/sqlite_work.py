@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import sys
+import threading
 import time
 
 from httpsession.record import SessionRecord
@@ -89,6 +90,27 @@ def add_up(path, start, key, times):
             old = store.peek(key).attributes["n"]
             if store.save(key, Changes(put={"n": b"%d" % (int(old) + 1)}, expected={"n": old}), NOW):
                 break
+
+
+def write_long(path, start, key, threads):
+    """Save as fast as that goes for a second, in several threads, and return how many seconds the longest took."""
+    store = begin(path, start)
+    longest = [0.0] * threads
+
+    def write(thread):
+        number = 0
+        while time.time() < start + 1.0:
+            number += 1
+            began = time.perf_counter()
+            assert store.save(key, Changes(put={f"{thread}": b"%d" % number}), NOW)
+            longest[thread] = max(longest[thread], time.perf_counter() - began)
+
+    running = [threading.Thread(target=write, args=(thread,)) for thread in range(threads)]
+    for thread in running:
+        thread.start()
+    for thread in running:
+        thread.join()
+    return max(longest)
 
 
 def write_on(path, key):

@@ -111,6 +111,14 @@ class TestRaces:
 
         assert contents(store, key) == {"n": str(200 * PROCESSES)}
 
+    def test_nobody_is_left_waiting(self, workers, store, path):
+        """Where processes, and threads in them, write all the time, nobody waits for more than a moment."""
+        keys = [add(store) for _ in range(PROCESSES)]
+        longest = race(workers, path, *[(sqlite_work.write_long, key, 3) for key in keys])
+
+        # Some twenty milliseconds where nothing else runs; with SQLite's own queue it is the whole second.
+        assert max(longest) < 0.7
+
 
 class TestKilled:
     """Processes that end in the midst of a change."""
@@ -213,6 +221,19 @@ class TestForks:
             return os.readlink(f"/proc/self/fd/{descriptor}")
         except OSError:
             return ""
+
+    def test_threads_that_fork(self, store, path):
+        """Several threads may fork at the same time."""
+        statuses = []
+        threads = [threading.Thread(target=lambda: statuses.append(self.fork(store))) for _ in range(4)]
+        for thread in threads:
+            thread.start()
+        for thread in threads:
+            thread.join()
+
+        assert statuses == [0] * 4
+        assert add(store)
+        assert len(store) == 5
 
     def test_grandchildren(self, store):
         """A child of a fork may fork itself."""
