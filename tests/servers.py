@@ -8,7 +8,7 @@ import signal
 import socket
 import subprocess
 import time
-from contextlib import ExitStack
+from contextlib import ExitStack, contextmanager
 
 import pytest
 import redis
@@ -55,7 +55,7 @@ def wait_until(condition, what):
 class RedisServer:
     """A redis-server in a folder, on a port of 127.0.0.1 and on a Unix socket, that keeps nothing on disk."""
 
-    def __init__(self, folder, *settings, is_sentinel=False):
+    def __init__(self, folder, *settings, is_sentinel=False, tls=False):
         folder.mkdir(parents=True, exist_ok=True)
         self.folder = folder
         self.port = free_port()
@@ -64,10 +64,16 @@ class RedisServer:
         self.unix_url = f"unix://{self.socket}"
         self._is_sentinel = is_sentinel
         lines = ["bind 127.0.0.1", f"port {self.port}", f"dir {folder}", f"logfile {folder / 'log'}", *settings]
+        if tls:
+            port = free_port()
+            self.tls_url = f"rediss://127.0.0.1:{port}"
+            lines.append(f"tls-port {port}")
         if not is_sentinel:
             lines += [f"unixsocket {self.socket}", "unixsocketperm 700", 'save ""', "appendonly no"]
         (folder / "redis.conf").write_text("\n".join([*lines, ""]))
         self.client = redis.Redis(port=self.port, socket_timeout=PATIENCE)
+        # Otherwise it takes keys for text.
+        self.client.set_response_callback("CLUSTER GETKEYSINSLOT", lambda keys, **options: keys)
         self.start()
 
     def start(self, *arguments):
@@ -128,7 +134,7 @@ class RedisSentinel:
             for number in range(3):
                 self.sentinels.append(RedisServer(folder / f"sentinel{number}", *settings, is_sentinel=True))
                 stack.callback(self.sentinels[-1].stop)
-            self._wait_until_whole()
+            self.wait_until_whole()
             self.stop = stack.pop_all().close
         hosts = ",".join(f"127.0.0.1:{sentinel.port}" for sentinel in self.sentinels)
         self.url = f"redis+sentinel://{hosts}/{SERVICE}"
@@ -155,9 +161,10 @@ class RedisSentinel:
     def heal(self):
         """Start what was killed, and wait until there is a primary with its replica again."""
         self.replica.start("--replicaof", f"127.0.0.1 {self.primary.port}")
-        self._wait_until_whole()
+        self.wait_until_whole()
 
-    def _wait_until_whole(self):
+    def wait_until_whole(self):
+        """Wait until there is a primary with its replica, and all Sentinels know it."""
         wait_until(lambda: all(self._is_whole(sentinel) for sentinel in self.sentinels), "the Sentinels to agree")
 
     def _is_whole(self, sentinel):
@@ -211,10 +218,29 @@ class RedisCluster:
         source = self.node_of(slot)
         if source is to:
             return
-        source_id, target_id = (node.client.execute_command("CLUSTER MYID").decode() for node in (source, to))
-        to.client.execute_command("CLUSTER SETSLOT", slot, "IMPORTING", source_id)
-        source.client.execute_command("CLUSTER SETSLOT", slot, "MIGRATING", target_id)
-        while keys := source.client.execute_command("CLUSTER GETKEYSINSLOT", slot, 10):
-            source.client.execute_command("MIGRATE", "127.0.0.1", to.port, "", 0, PATIENCE * 1000, "KEYS", *keys)
-        for node in (to, source, *self.nodes):
-            node.client.execute_command("CLUSTER SETSLOT", slot, "NODE", target_id)
+        with self.half_way(slot, to):
+            while keys := source.client.execute_command("CLUSTER GETKEYSINSLOT", slot, 10):
+                self._send(source, to, keys)
+            for node in (to, source, *self.nodes):
+                node.client.execute_command("CLUSTER SETSLOT", slot, "NODE", self._id(to))
+
+    @contextmanager
+    def half_way(self, slot, to, keys=()):
+        """Have some keys of a slot at node *to* already, and all at the node that has the slot afterwards."""
+        source = self.node_of(slot)
+        to.client.execute_command("CLUSTER SETSLOT", slot, "IMPORTING", self._id(source))
+        source.client.execute_command("CLUSTER SETSLOT", slot, "MIGRATING", self._id(to))
+        if keys:
+            self._send(source, to, keys)
+        yield
+        if self.node_of(slot) is source:
+            source.client.execute_command("CLUSTER SETSLOT", slot, "STABLE")
+            if keys:
+                self._send(to, source, keys)
+            to.client.execute_command("CLUSTER SETSLOT", slot, "STABLE")
+
+    def _send(self, source, to, keys):
+        source.client.execute_command("MIGRATE", "127.0.0.1", to.port, "", 0, PATIENCE * 1000, "KEYS", *keys)
+
+    def _id(self, node):
+        return node.client.execute_command("CLUSTER MYID").decode()

@@ -167,7 +167,7 @@ class TestLayout:
     def test_session_in_one_slot(self, client, store, prefix):
         """All that belongs to a session, its mark and its user's list included, has the same slot."""
         rename(store, add(store, principal="anna"))
-        names = list(client.scan_iter(f"{prefix}*", count=10000))
+        names = list(client.scan_iter(f"{prefix}{{*", count=10000))
 
         assert sorted(name.partition(b"}:")[2][:2] for name in names) == [b"du", b"m:", b"s:", b"u:"]
         assert len({key_slot(name) for name in names}) == 1
@@ -261,7 +261,7 @@ class TestSafetyNet:
         assert [record.key for record in store.of("anna")] == [other]
         assert [stored.record.key for stored in store] == [other]
         assert store.expire(time.time() + DAY, 10)[0].record.key == other
-        assert (len(store), client.keys(f"{prefix}*")) == (0, [])
+        assert (len(store), client.keys(f"{prefix}{{*")) == (0, [])
 
 
 GARBAGE = {
@@ -310,7 +310,7 @@ class TestGarbage:
         other = add(store)
 
         assert [stored.record.key for stored in store.expire(time.time() + DAY, 10)] == [other]
-        assert client.keys(f"{prefix}*") == []
+        assert client.keys(f"{prefix}{{*") == []
 
     def test_large_value(self, client, store, prefix, caplog):
         """An attribute of more than two megabytes is not there, and the log says so; the others are."""
