@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import os
 import sqlite3
 from collections.abc import Callable, Iterable, Iterator, Mapping
@@ -12,12 +13,15 @@ from operator import itemgetter
 from sqlite3 import Cursor
 
 from ...attributes import Attributes
+from ...errors import StoreError
 from ...record import SessionRecord
 from ..base import FOLLOW, SLACK, Changes, Stored, Touch
 from .database import Database
 from .rows import Row, record_of, session_of
 from .schema import STEPS
 from .statements import MAX_VALUE, Statements
+
+_log = logging.getLogger("httpsession")
 
 #: How many sessions are read or claimed in one go, and how many accesses noted: for so long others have to wait.
 SLICE = 100
@@ -178,15 +182,20 @@ class SQLiteStore:
 
     def expire(self, now: float, limit: int) -> list[Stored]:
         """Remove sessions that are due."""
-        claimed: list[Stored] = []
-        while len(claimed) < limit:
-            size = min(SLICE, limit - len(claimed))
-            action = partial(self._expire_some, now, size)
-            some, are_all = self._database.transact(action, "ending sessions", removes=True)
-            claimed += some
-            if are_all:
-                break
         self._database.keep_reserve()
+        claimed: list[Stored] = []
+        are_all = False
+        while len(claimed) < limit and not are_all:
+            action = partial(self._expire_some, now, min(SLICE, limit - len(claimed)))
+            try:
+                some, are_all = self._database.transact(action, "ending sessions", removes=True)
+            except StoreError as error:
+                # What has been claimed must be given back: nobody else will ever get it.
+                if not claimed:
+                    raise
+                _log.warning("Sessions that are over are left for the next sweep: %s.", error)
+                break
+            claimed += some
         return claimed
 
     def _expire_some(self, now: float, size: int, cursor: Cursor) -> tuple[list[Stored], bool]:
