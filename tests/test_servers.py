@@ -15,20 +15,6 @@ def test_server(redis_server):
     assert redis_server.calls() == {"get": 1}
 
 
-def test_fail_over(sentinel):
-    """After the primary's end the replica is the primary, and it has what the other one had."""
-    former, key = sentinel.primary, "fail over"
-    former.client.set(key, 1)
-    former.client.wait(1, 5000)
-    sentinel.fail_over()
-    assert sentinel.primary is not former
-    assert sentinel.primary.client.get(key) == b"1"
-
-    sentinel.heal()
-    assert sentinel.replica is former
-    assert former.client.get(key) == b"1"
-
-
 def test_migrate(cluster):
     """A slot goes to another node with its keys, and back."""
     slot = key_slot(b"migrate")

@@ -322,6 +322,26 @@ class TestGarbage:
         assert key.hex()[:8] in caplog.text
 
 
+class TestRaces:
+    """What can happen between two commands of one verb."""
+
+    def test_access_that_is_told_while_a_load_finds_the_session_due(self, redis_server, store, prefix, monkeypatch):
+        """A session that seems to be over, and of which another process tells an access just then, is loaded."""
+        key = add(store, now=1000.0, interval=60)
+        other = open_store(f"{redis_server.unix_url}?prefix={prefix}")
+        run = store._link.run
+
+        def run_late(*arguments, **options):
+            other.touch([(key, 1050.0, 1055.0)])
+            return run(*arguments, **options)
+
+        monkeypatch.setattr(store._link, "run", run_late)
+        stored, previous = store.load(key, 1070.0)
+
+        assert (stored.record.removed, previous) == (False, 1050.0)
+        other.close()
+
+
 class TestFailures:
     """What cannot be answered in time is a StoreError, and nothing is mixed up afterwards."""
 

@@ -18,6 +18,8 @@ from .scripts import ABANDONED, CLAIM, CREATE, EXPIRE, OF, REMOVE, SAVE, TOUCH, 
 
 #: How many sessions a script removes, notes or looks at: so long other commands have to wait.
 _SLICE: Final = 100
+#: How often a load looks again at a session that is over, and then is not.
+_TRIES: Final = 3
 #: How many former keys of a session are gone through.
 _HOPS: Final = 100
 #: In how many shards an abandoned session is looked for, of those that have sessions.
@@ -48,17 +50,19 @@ class RedisStore:
     def load(self, key: bytes, arrived: float) -> tuple[Stored, float | None] | None:
         """Return the session; the access is told by :meth:`touch`."""
         shard = key[0]
-        fields = self._link.read(shard, b"HGETALL", self._names.session[shard] + key)
-        if not fields:
-            return None
-        stored = session_of(key, fields)
-        if stored is None:
-            return None
-        record = stored.record
-        if record.is_due(arrived, SLACK):
+        for _ in range(_TRIES):
+            fields = self._link.read(shard, b"HGETALL", self._names.session[shard] + key)
+            stored = session_of(key, fields) if fields else None
+            if stored is None:
+                return None
+            record = stored.record
+            if not record.is_due(arrived, SLACK):
+                return stored, min(record.accessed, arrived)
             claimed = self._taken(self._run(CLAIM, key, arrived))
-            return None if claimed is None else (claimed, None)
-        return stored, min(record.accessed, arrived)
+            if claimed is not None:
+                return claimed, None
+            # Somebody else has it, or an access has been told meanwhile.
+        return None
 
     def peek(self, key: bytes) -> Stored | None:
         """Return the session as it is."""
