@@ -1,6 +1,6 @@
 -- What all scripts begin with. The first of KEYS is a session's or that of the sorted set of a shard: it tells the base.
 -- In a Cluster a slot may be moving while a script runs, and what is elsewhere then raises an error: so each script looks
--- at all that it is going to change (`look`) before it changes anything.
+-- at what it is going to change (`look`) before it changes anything; what it changes first needs no look.
 local base, own = string.match(KEYS[1], "^(.-}:)s:(.*)$")
 base = base or string.match(KEYS[1], "^(.-}:)due$")
 local LAYOUT, SIZE, VERSION = "<Bddddd", 41, 1
@@ -54,20 +54,27 @@ local function due(record)
     return math.min(math.max(record.accessed, record.used) + record.interval + SLACK, record.deadline)
 end
 
--- Keep the record and when the session is over. Should nobody sweep, Redis removes it KEPT seconds after that, by the
--- time that the caller says it is.
-local function keep(key, record, now)
-    local over = due(record)
-    local name = base .. "s:" .. key
-    redis.call("HSET", name, "r", struct.pack(
-        LAYOUT, VERSION, record.created, record.accessed, record.used, record.deadline, record.interval
-    ))
-    redis.call("ZADD", base .. "due", number(over), key)
+-- Should nobody sweep, Redis removes a session KEPT seconds after it is over, by the time that the caller says it is.
+local function limit(name, over, now)
     if over - now < FOREVER then
         redis.call("PEXPIRE", name, string.format("%.0f", 1000 * (math.max(over - now, 0) + KEPT)))
     else
         redis.call("PERSIST", name)
     end
+end
+
+local function enter(key, over)
+    redis.call("ZADD", base .. "due", number(over), key)
+end
+
+-- Keep a record that has changed, and when the session is over.
+local function keep(key, record, now)
+    local name, over = base .. "s:" .. key, due(record)
+    enter(key, over)
+    redis.call("HSET", name, "r", struct.pack(
+        LAYOUT, VERSION, record.created, record.accessed, record.used, record.deadline, record.interval
+    ))
+    limit(name, over, now)
 end
 
 local function principal_of(key)
@@ -82,13 +89,14 @@ end
 -- Remove a session and return its key and its fields.
 local function take_out(key)
     local name = base .. "s:" .. key
-    local principal = principal_of(key)
-    look("due", principal and "u:" .. principal or "due")
-    local fields = redis.call("HGETALL", name)
+    local principal, fields = principal_of(key), redis.call("HGETALL", name)
+    if principal then
+        look("u:" .. principal)
+    end
+    redis.call("ZREM", base .. "due", key)
     if principal then
         redis.call("SREM", base .. "u:" .. principal, key)
     end
     redis.call("DEL", name)
-    redis.call("ZREM", base .. "due", key)
     return {key, fields}
 end

@@ -1,15 +1,20 @@
--- Keep a new session if the key is free. ARGV: the record, the time, 1 and the principal or 0 and nothing, then names and
--- values of fields. Return whether it was.
-local record, now, is_bound, principal = unpacked(ARGV[1]), tonumber(ARGV[2]), ARGV[3] == "1", ARGV[4]
+-- Keep a new session if the key is free. ARGV: the time, 1 and the principal or 0 and nothing, then names and values of all
+-- fields, the record first. Return whether it was.
+local FIELDS, MANY = 4, 1000
+local now, is_bound, principal = tonumber(ARGV[1]), ARGV[2] == "1", ARGV[3]
 if redis.call("EXISTS", KEYS[1]) == 1 then
     return 0
 end
-look("due", is_bound and "u:" .. principal or "due")
-for at = 5, #ARGV, 2 do
-    redis.call("HSET", KEYS[1], ARGV[at], ARGV[at + 1])
+if is_bound then
+    look("u:" .. principal)
+end
+local over = due(unpacked(ARGV[FIELDS + 1]))
+enter(own, over)
+for first = FIELDS, #ARGV, MANY do
+    redis.call("HSET", KEYS[1], unpack(ARGV, first, math.min(first + MANY - 1, #ARGV)))
 end
 if is_bound then
     bind(own, principal)
 end
-keep(own, record, now)
+limit(KEYS[1], over, now)
 return 1

@@ -12,7 +12,7 @@ from ...errors import StoreError
 from ...record import SessionRecord
 from ..base import SLACK, Changes, Stored, StoredSession, Touch
 from .keys import SHARDS, Names
-from .layout import ATTRIBUTE, packed, record_of, session_of
+from .layout import ATTRIBUTE, RECORD, packed, record_of, session_of
 from .links import Call, Command, Link, Word
 from .scripts import ABANDONED, CLAIM, CREATE, EXPIRE, OF, REMOVE, SAVE, TOUCH, Script
 
@@ -42,7 +42,8 @@ class RedisStore:
 
     def create(self, record: SessionRecord, attributes: Mapping[str, bytes]) -> bool:
         """Keep a new session."""
-        words: list[Word] = [packed(record), record.accessed, int(record.principal is not None), record.principal or ""]
+        words: list[Word] = [record.accessed, int(record.principal is not None), record.principal or ""]
+        words += (RECORD, packed(record))
         for name, value in attributes.items():
             words += (ATTRIBUTE + name.encode(), value)
         return bool(self._run(CREATE, record.key, *words))

@@ -1,5 +1,4 @@
 -- Note requests of the sessions in KEYS. ARGV: of each, when it arrived and when it ended.
-look("due")
 for at, name in ipairs(KEYS) do
     local arrived, ended = tonumber(ARGV[2 * at - 1]), tonumber(ARGV[2 * at])
     local key, record = find(string.match(name, "^.-}:s:(.*)$"), true)
