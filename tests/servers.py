@@ -213,13 +213,13 @@ class RedisCluster:
         port = next(primary[1] for first, last, primary, *_ in table if first <= slot <= last)
         return next(node for node in self.nodes if node.port == port)
 
-    def migrate(self, slot, to):
-        """Move a slot and its keys, a few at a time, to node *to* as redis-cli does, while clients go on."""
+    def migrate(self, slot, to, at_once=10):
+        """Move a slot and its keys, some *at once*, to node *to* as redis-cli does, while clients go on."""
         source = self.node_of(slot)
         if source is to:
             return
         with self.half_way(slot, to):
-            while keys := source.client.execute_command("CLUSTER GETKEYSINSLOT", slot, 10):
+            while keys := source.client.execute_command("CLUSTER GETKEYSINSLOT", slot, at_once):
                 self._send(source, to, keys)
             for node in (to, source, *self.nodes):
                 node.client.execute_command("CLUSTER SETSLOT", slot, "NODE", self._id(to))

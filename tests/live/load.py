@@ -8,12 +8,13 @@ import threading
 import time
 from dataclasses import dataclass
 from math import inf
+from statistics import median
 
 from tests.servers import wait_until
 
 CLIENTS = 6
-#: Seconds within which there is an answer, whatever happens to the server and its store.
-LIMIT = 3.0
+#: Seconds within which there is an answer, whatever happens to the server and its store, also on a busy machine.
+LIMIT = 5.0
 #: Seconds that a client waits before it asks again when it got no answer.
 PAUSE = 0.02
 #: The attribute to which all clients add.
@@ -62,7 +63,7 @@ class Book:
         assert found is not None, "the session is lost"
         for name, number in expected.items():
             seen = found.get(name, 0)
-            assert seen <= self._sent[name], f"{name} is {seen}, which nobody has written"
+            assert seen <= self._sent[name], f"{name} is {seen}, but at most {self._sent[name]} was written"
             if seen < number:
                 missing = [one for one in self._acknowledged[name] if seen < one[0] <= number]
                 self.missing.update(((name, one), at) for one, at in missing)
@@ -196,21 +197,25 @@ class Load:
             for client in self.clients:
                 assert client.read(client.own)
                 assert client.read(self.shared)
-        assert self.faults == []
+        assert not self.faults, self.faults
 
     def go_on(self):
         """Wait until all has gone well for each client, from one end to the other."""
         # What is under way has begun before.
         self._wait(lambda client: client.rounds, 2, "all to go well")
 
-    def be_refused(self):
-        """Wait until each client was refused something."""
-        self._wait(lambda client: client.refusals, 1, "refusals")
+    def be_refused(self, times=1):
+        """Wait until each client was refused so many times."""
+        self._wait(lambda client: client.refusals, times, "refusals")
 
     def _wait(self, number, more, what):
         enough = [(client, number(client) + more) for client in self.clients]
         wait_until(lambda: self.faults or all(number(client) >= least for client, least in enough), what)
-        assert self.faults == []
+        assert not self.faults, self.faults
+
+    def jars(self):
+        """Return all sessions."""
+        return [self.shared, *(client.own for client in self.clients)]
 
     def workers(self):
         """Return the ids of the processes that have answered."""
@@ -225,6 +230,10 @@ class Load:
         """Return how many answers had a status, of requests *since* then."""
         return sum(answer.status == status and answer.began >= since for answer in list(self.answers))
 
-    def slowest(self, page=None):
-        """Return how many seconds the slowest answer took, of those of a page or of all."""
-        return max(answer.seconds for answer in list(self.answers) if page in (None, answer.page))
+    def slowest(self):
+        """Return how many seconds the slowest answer took."""
+        return max(answer.seconds for answer in list(self.answers))
+
+    def usual(self, status, *pages):
+        """Return how many seconds an answer usually took that had a status, of those of some pages."""
+        return median(answer.seconds for answer in self.answers if answer.status == status and answer.page in pages)

@@ -1,0 +1,85 @@
+"""The store of several workers fails under load: nobody waits for long, nothing is lost, and all goes on by itself."""
+
+from __future__ import annotations
+
+import signal
+import time
+from contextlib import contextmanager
+
+import pytest
+
+from tests.live.load import LIMIT, TOTAL, Load
+from tests.servers import RedisServer
+
+#: Seconds that a worker waits for its store, at most, and that who does not wait needs, both as a rule.
+WAIT = 1.5
+SOON = 0.25
+PAGES = ("/read", "/write", "/add")
+
+
+@pytest.fixture(scope="module")
+def durable(tmp_path_factory):
+    """A Redis server that has on disk what it has acknowledged."""
+    server = RedisServer(tmp_path_factory.mktemp("durable"))
+    server.client.config_set("appendfsync", "always")
+    server.client.config_set("appendonly", "yes")
+    server.client.config_rewrite()
+    yield server
+    server.stop()
+
+
+@contextmanager
+def ended(server):
+    """Have a server ended in its own time, and started again."""
+    server.stop()
+    yield
+    server.start()
+
+
+@contextmanager
+def killed(server):
+    """Have a server killed, and started again."""
+    server.stop(signal.SIGKILL)
+    yield
+    server.start()
+
+
+@contextmanager
+def paused(server):
+    """Have a server take connections, but not answer."""
+    server.pause()
+    yield
+    server.resume()
+
+
+@pytest.mark.parametrize("out", [ended, killed, paused])
+def test_server_is_out(durable, serve, out):
+    """While the server is out requests are refused, but those that have nothing to do with sessions; afterwards all
+    workers go on with what was acknowledged."""
+    with Load(serve(durable.unix_url, "--preload").port) as load:
+        with out(durable):
+            load.be_refused(3)
+        load.go_on()
+    assert load.missing() == {}
+    assert load.count(0) == 0
+    assert load.slowest() < LIMIT
+    assert load.usual(503, *PAGES) < WAIT
+    assert load.usual(200, "/plain") < SOON
+
+
+def test_failover(sentinel, serve):
+    """When another server becomes the primary the workers find it, and sessions go on there: at most what was
+    acknowledged just before is missing."""
+    with Load(serve(sentinel.url, "--preload").port) as load:
+        ended_at = time.monotonic()
+        sentinel.fail_over()
+        load.go_on()
+    sentinel.heal()
+    # Of a sum nobody can tell when the part was acknowledged that is missing.
+    missing = [at for (_, name, _), at in load.missing().items() if name != TOTAL]
+    assert all(ended_at - 1 < at < ended_at + 1 for at in missing)
+    assert load.count(503) > 0
+    assert load.count(0) == 0
+    assert load.slowest() < LIMIT
+    assert load.usual(503, *PAGES) < WAIT
+    assert load.usual(200, "/plain") < SOON
