@@ -31,8 +31,6 @@ _OPTIONS: Final = {
 class Connection(Protocol):
     """What is used of a connection of redis-py."""
 
-    is_connected: bool
-
     def connect(self) -> None:
         """Connect and log in."""
 
@@ -102,30 +100,28 @@ def parse(url: str) -> Address:
     """
     scheme = url.partition(":")[0]
     parsed = StoreUrl.parse(url, timeout=0.5, options=_OPTIONS[scheme])
-    username, password = _credentials(parsed)
-    service, _, db = parsed.path.removeprefix("/").rpartition("/") if scheme == "redis+sentinel" else ("", "", "")
-    if scheme == "unix":
-        return Address(
-            scheme, parsed.prefix, (_socket(parsed),), _login(parsed, username, password, parsed.options.get("db", ""))
-        )
     if scheme == "redis+sentinel":
-        service, db = (service, db) if service else (db, "")
-        if not service or "/" in service:
-            raise parsed.refusal("must name a service behind the Sentinels, and perhaps a database: /service/0")
-        places = _places(parsed, _SENTINEL_PORT)
-        login = _login(parsed, username, password, db)
-        options = parsed.options
-        sentinel = Login(
-            parsed.timeout, options.get("sentinel_username"), options.get("sentinel_password"), tls=login.tls
-        )
-        return Address(scheme, parsed.prefix, places, login, service, sentinel)
-    db = parsed.path.removeprefix("/")
+        return _behind_sentinels(parsed)
+    if scheme == "unix":
+        return Address(scheme, parsed.prefix, (_socket(parsed),), _login(parsed, parsed.options.get("db", "")))
+    db, places = parsed.path.removeprefix("/"), _places(parsed, _PORT)
     if scheme == "redis+cluster" and db:
         raise parsed.refusal("has a path, but a Cluster has no databases")
-    places = _places(parsed, _PORT)
     if scheme != "redis+cluster" and len(places) > 1:
         raise parsed.refusal("names several servers, which only redis+sentinel:// and redis+cluster:// do")
-    return Address(scheme, parsed.prefix, places, _login(parsed, username, password, db))
+    return Address(scheme, parsed.prefix, places, _login(parsed, db))
+
+
+def _behind_sentinels(parsed: StoreUrl) -> Address:
+    service, _, db = parsed.path.removeprefix("/").partition("/")
+    if not service or "/" in db:
+        raise parsed.refusal("must name a service behind the Sentinels, and perhaps a database: /service/0")
+    login, options = _login(parsed, db), parsed.options
+    sentinel_login = Login(
+        parsed.timeout, options.get("sentinel_username"), options.get("sentinel_password"), tls=login.tls
+    )
+    places = _places(parsed, _SENTINEL_PORT)
+    return Address(parsed.parts.scheme, parsed.prefix, places, login, service, sentinel_login)
 
 
 def _credentials(parsed: StoreUrl) -> tuple[str | None, str | None]:
@@ -151,7 +147,8 @@ def _socket(parsed: StoreUrl) -> str:
     return parsed.path
 
 
-def _login(parsed: StoreUrl, username: str | None, password: str | None, db: str) -> Login:
+def _login(parsed: StoreUrl, db: str) -> Login:
+    username, password = _credentials(parsed)
     if not re.fullmatch(r"[0-9]{0,5}", db):
         raise parsed.refusal(f"has the database {db!r}, but must have a number")
     return Login(parsed.timeout, username, password, int(db or 0), _tls(parsed))

@@ -93,10 +93,15 @@ class ClusterLink(Link):
                 line.ask(_ASKING)
             else:
                 self._moved(shard, place)
-            return line.ask(packed)
-        finally:
-            if line.connection.is_connected:
-                self._give_back(place, line)
+            reply = line.ask(packed)
+        except ResponseError:
+            self._give_back(place, line)
+            raise
+        except (RedisError, OSError):
+            self._lost(place)
+            raise
+        self._give_back(place, line)
+        return reply
 
     def _moved(self, shard: int, place: Place) -> None:
         places = self._places

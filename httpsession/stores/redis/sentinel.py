@@ -25,8 +25,8 @@ class SentinelLink(Link):
         # The one that answered last comes first.
         self._sentinels = list(address.places)
         login = address.sentinel_login or address.login
-        # However many Sentinels do not answer, asking them takes no longer than connecting to a server.
         self._question = pack((b"SENTINEL", b"GET-MASTER-ADDR-BY-NAME", address.service))
+        # However many Sentinels do not answer, asking them takes no longer than connecting to a server.
         self._login: Login = replace(login, timeout=login.timeout / len(self._sentinels))
 
     def _whereabouts(self) -> str:
