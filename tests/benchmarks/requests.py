@@ -114,7 +114,7 @@ def chunk(app: Callable[..., Iterable[bytes]], template: dict[str, object]) -> f
 def cookie_of(app) -> str:
     sent: list[tuple[str, str]] = []
     app(plain_environ(), lambda status, headers, exc_info=None: sent.extend(headers))
-    return next(value for name, value in sent if name == "Set-Cookie").partition(";")[0]
+    return next(value for name, value in sent if name.lower() == "set-cookie").partition(";")[0]
 
 
 def main() -> None:
