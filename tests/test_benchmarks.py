@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from tests.benchmarks import requests, scale
+from tests.benchmarks import requests, scale, stores
+from tests.servers import redis_program
 
 
 def test_requests(monkeypatch, capsys):
@@ -24,3 +25,16 @@ def test_scale(monkeypatch, capsys):
 
     _, *rows = capsys.readouterr().out.splitlines()
     assert [row.split()[0] for row in rows] == ["10", "20"]
+
+
+def test_stores(monkeypatch, capsys):
+    """The cost of requests is printed for each store, beside the floor and, if it is installed, Beaker."""
+    redis_program()
+    monkeypatch.setattr(stores, "ROUNDS", 1)
+    monkeypatch.setattr(stores, "REQUESTS", 5)
+    monkeypatch.setattr(stores, "beakers", lambda settings: None)
+    monkeypatch.setattr("sys.argv", ["stores"])
+    stores.main()
+
+    rows = capsys.readouterr().out.splitlines()
+    assert [row.split()[0] for row in rows] == ["SQLite", "read", "write", "create", "Redis", "read", "write", "create"]

@@ -14,6 +14,7 @@ import sqlite3
 import sys
 import tempfile
 import time
+from contextlib import closing
 from pathlib import Path
 
 import hiredis
@@ -119,9 +120,8 @@ class _FloorSession(FloorSession):
         super().__setitem__(name, value)
 
 
-def sqlite_floor(folder):
+def sqlite_floor(connection):
     """Return what loads, saves and inserts by one statement each."""
-    connection = sqlite3.connect(folder / "floor.db", isolation_level=None)
     connection.execute("PRAGMA journal_mode = WAL")
     connection.execute("PRAGMA synchronous = NORMAL")
     connection.execute("CREATE TABLE sessions (id TEXT PRIMARY KEY, due REAL, data BLOB) WITHOUT ROWID")
@@ -140,10 +140,8 @@ def sqlite_floor(folder):
     return load, save, insert
 
 
-def redis_floor(server):
+def redis_floor(connection):
     """Return what loads and slides by GETEX, and saves and inserts by SETEX, over a bare socket."""
-    connection = socket.socket(socket.AF_UNIX)
-    connection.connect(str(server.socket))
     reader = hiredis.Reader()
 
     def ask(*words):
@@ -201,18 +199,30 @@ def measure(title, manager, floor, beaker):
         print(f"{what:24}{figures}{above['httpsession'] / above['floor']:8.2f}", flush=True)
 
 
-def main():
+def measure_sqlite(folder):
     config = SessionConfig(sweep_interval=None)
+    with (
+        SessionManager(f"sqlite:///{folder}/sessions.db", config=config) as manager,
+        closing(sqlite3.connect(folder / "floor.db", isolation_level=None)) as connection,
+    ):
+        in_files = beakers({"session.type": "file", "session.data_dir": str(folder / "beaker")})
+        measure("SQLite (Beaker: files)", manager, sqlite_floor(connection), in_files)
+
+
+def measure_redis(server):
+    config = SessionConfig(sweep_interval=None)
+    with SessionManager(server.unix_url, config=config) as manager, socket.socket(socket.AF_UNIX) as connection:
+        connection.connect(str(server.socket))
+        in_redis = beakers({"session.type": "ext:redis", "session.url": f"{server.unix_url}?db=1"})
+        measure("Redis", manager, redis_floor(connection), in_redis)
+
+
+def main():
     with tempfile.TemporaryDirectory(dir=sys.argv[1] if len(sys.argv) > 1 else None) as name:
-        folder = Path(name)
-        with SessionManager(f"sqlite:///{folder}/sessions.db", config=config) as manager:
-            in_files = beakers({"session.type": "file", "session.data_dir": str(folder / "beaker")})
-            measure("SQLite (Beaker: files)", manager, sqlite_floor(folder), in_files)
-        server = RedisServer(folder / "redis")
+        measure_sqlite(Path(name))
+        server = RedisServer(Path(name) / "redis")
         try:
-            with SessionManager(server.unix_url, config=config) as manager:
-                in_redis = beakers({"session.type": "ext:redis", "session.url": f"{server.unix_url}?db=1"})
-                measure("Redis", manager, redis_floor(server), in_redis)
+            measure_redis(server)
         finally:
             server.stop()
 
