@@ -146,6 +146,28 @@ class TestRoundTrips:
 
         assert redis_server.calls() == {"zrangebyscore": 256}
 
+    def test_function_calls(self, store):
+        """The cost in Python, in calls of Python and of C functions, is about that of the client's own layers."""
+        key = add(store, {"user": b"anna", "cart": b"2" * 200, "n": b"1"})
+        verbs = {"load": lambda: store.load(key, 0.0), "save": lambda: store.save(key, Changes(put={"n": b"2"}), 0.0)}
+        counts = {}
+        for name, verb in verbs.items():
+            verb()
+            events = []
+
+            def note(frame, event, argument, events=events):
+                events.append(event)
+
+            sys.setprofile(note)
+            try:
+                verb()
+            finally:
+                sys.setprofile(None)
+            counts[name] = events.count("call") + events.count("c_call")
+
+        assert counts["load"] <= 45
+        assert counts["save"] <= 45
+
     def test_scripts_that_the_server_forgot(self, client, store):
         """After SCRIPT FLUSH all works as before, one by one and many at once."""
         key = add(store, principal="anna")
