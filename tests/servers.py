@@ -18,6 +18,8 @@ PATIENCE = 30
 NODES = 3
 SLOTS = 16384
 SERVICE = "sessions"
+#: No other replicas are waited for.
+REPLICATION = ("repl-diskless-sync-delay 0",)
 
 
 def redis_program():
@@ -120,9 +122,9 @@ class RedisSentinel:
 
     def __init__(self, folder):
         with ExitStack() as stack:
-            primary = RedisServer(folder / "a")
+            primary = RedisServer(folder / "a", *REPLICATION)
             stack.callback(primary.stop)
-            replica = RedisServer(folder / "b", f"replicaof 127.0.0.1 {primary.port}")
+            replica = RedisServer(folder / "b", f"replicaof 127.0.0.1 {primary.port}", *REPLICATION)
             stack.callback(replica.stop)
             self.servers = [primary, replica]
             settings = [
@@ -170,8 +172,12 @@ class RedisSentinel:
     def _is_whole(self, sentinel):
         state = sentinel.client.sentinel_master(SERVICE)
         has_all = (state["num-slaves"], state["num-other-sentinels"]) == (1, 2)
-        role, _, replicas = self.primary.client.role()
-        is_synced = role == b"master" and len(replicas) == 1 and self.replica.client.role()[3] == b"connected"
+        primary = self.primary.client
+        primary.publish("hello", "replica")
+        role, written, _ = primary.role()
+        # That it is connected does not mean that it is sent what is written.
+        *_, link, received = self.replica.client.role()
+        is_synced = role == b"master" and link == b"connected" and received >= written
         return has_all and is_synced and state["flags"] == "master" and state["port"] == self.primary.port
 
     def _port(self, sentinel):
