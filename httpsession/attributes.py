@@ -238,13 +238,24 @@ class Snapshot(Attributes):
         self._changed.discard(name)
 
     def renew(self, stored: Mapping[str, bytes]) -> None:
-        """Note what the store has now; what was set or removed here stands."""
+        """Note what the store has now; what was set or removed here stands, and what has changed inside."""
         with self._lock:
             for name in self._stored.keys() | stored.keys():
-                if self._stored.get(name) != stored.get(name) and name not in self._changed:
-                    self._values.pop(name, None)
-                    (self._unread.add if name in stored else self._unread.discard)(name)
+                if self._stored.get(name) == stored.get(name) or name in self._changed or self._is_other(name):
+                    continue
+                self._values.pop(name, None)
+                (self._unread.add if name in stored else self._unread.discard)(name)
             self._stored = stored
+
+    def _is_other(self, name: str) -> bool:
+        """Return whether a value that the store has was read and has changed inside since."""
+        if name not in self._values or name not in self._stored:
+            return False
+        value = self._values[name]
+        try:
+            return self._codec.can_change(value) and self._codec.changed(value, self._stored[name], name) is not None
+        except CodecError:  # of which the commit will tell
+            return True
 
     def stored(self, name: str) -> bytes | None:
         """Return the encoding that the store has, as far as is known here; None if it has none."""

@@ -5,15 +5,17 @@ from __future__ import annotations
 import logging
 import threading
 import time
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
+from . import forks
 from .accesses import Accesses
-from .attributes import ABSENT, Attributes, Snapshot
+from .attributes import ABSENT
 from .codec import Codec
+from .copies import Base, Copy, copy_of, encodings
 from .errors import CodecError, StoreError
 from .events import HttpSessionActivationListener, HttpSessionEvent
 from .ids import draw, key_of
@@ -32,38 +34,6 @@ _COUNT_AGE = 1.0
 _PATIENCE = 1.0
 
 
-@dataclass(slots=True)
-class _Base:
-    """What the store had of a session when it was last read or told, and what else it is to be told."""
-
-    id: str
-    max_inactive_interval: int
-    principal: str | None
-    #: The key of the id that this request has drawn.
-    new_key: bytes | None = None
-    #: Whether somebody has logged in, and whether somebody else had been before.
-    is_login: bool = False
-    is_afresh: bool = False
-    #: What was changed before the id was, and stands when that is taken back.
-    kept: Changes | None = None
-    is_taken_back: bool = False
-    #: Whether another request has ended the session.
-    is_gone: bool = False
-
-
-class _Copy(Snapshot):
-    """The attributes of a session, with what the store had of it; None while it has nothing.
-
-    What every request does takes a session's attributes to be one of these without looking, to save calls.
-    """
-
-    __slots__ = ("activated", "base")
-
-    base: _Base | None
-    #: Which values have heard of being read, and are to hear of being written.
-    activated: set[str]
-
-
 class SnapshotSessions:
     """The sessions of a store that other processes see, too."""
 
@@ -74,14 +44,19 @@ class SnapshotSessions:
         self._codec = codec
         self._accesses = accesses
         self._tells_activation = tells_activation
-        self._updating = threading.Lock()
         self._count = 0
         self._counted_at = -_COUNT_AGE
+        self.start_anew()
+        forks.register(self)
+
+    def start_anew(self) -> None:
+        """Be free for all, at the beginning and in the child of a fork."""
+        self._updating = threading.Lock()
 
     def create(self, context: SessionManager, record: SessionRecord) -> HttpSession:
         """Return a new session, of which the store hears at the commit."""
         self._count += 1
-        copy = _Copy(self._codec, {})
+        copy = Copy(self._codec, {})
         copy.base = None
         copy.activated = set()
         return HttpSession(context, record, copy)
@@ -105,8 +80,8 @@ class SnapshotSessions:
         record = stored.record
         record.is_new = False
         encodings: Any = stored.attributes
-        copy = _Copy(self._codec, encodings)
-        copy.base = _Base(record.id, record.max_inactive_interval, record.principal)
+        copy = Copy(self._codec, encodings)
+        copy.base = Base(record.id, record.max_inactive_interval, record.principal)
         session = HttpSession(context, record, copy)
         if self._tells_activation:
             copy.activated = set()
@@ -123,7 +98,7 @@ class SnapshotSessions:
 
     def rotate(self, session: HttpSession, from_id: str, id_bytes: int) -> Rotation | None:
         """Give the session a new id, of which the store hears at the commit."""
-        copy, record = _copy_of(session), session.record
+        copy, record = copy_of(session), session.record
         copy.check_open()
         new_id, new_key = draw(id_bytes)
         base = copy.base
@@ -140,7 +115,7 @@ class SnapshotSessions:
 
     def take_back(self, session: HttpSession, rotation: Rotation) -> bool:
         """Give the session its former id and principal: of what it had changed since the store will not hear."""
-        base = _copy_of(session).base
+        base = copy_of(session).base
         if base is not None:
             session.record.id, session.record.principal = base.id, base.principal
             base.is_taken_back = True
@@ -148,7 +123,7 @@ class SnapshotSessions:
 
     def bind_principal(self, session: HttpSession, principal: str) -> None:
         """Note who is logged in."""
-        copy, record = _copy_of(session), session.record
+        copy, record = copy_of(session), session.record
         copy.check_open()
         if copy.base is not None:
             copy.base.is_login = True
@@ -176,7 +151,7 @@ class SnapshotSessions:
 
     def take(self, session: HttpSession) -> bool:
         """Take the session out of the store; False if somebody else has, whose change it is to tell anybody."""
-        copy = _copy_of(session)
+        copy = copy_of(session)
         if copy.base is None:
             return True
         with _noting_failure(session):
@@ -184,7 +159,7 @@ class SnapshotSessions:
         if stored is None:
             copy.close()
             return False
-        copy.renew(_encodings(stored))
+        copy.renew(encodings(stored))
         return True
 
     def commit(self, session: HttpSession, issued_id: str | None) -> None:
@@ -198,7 +173,7 @@ class SnapshotSessions:
             StoreError: the store failed.
         """
         copy: Any = session.attributes
-        base: _Base | None = copy.base
+        base: Base | None = copy.base
         if copy.closed or (base is not None and base.is_gone):
             return
         if self._tells_activation:
@@ -210,7 +185,7 @@ class SnapshotSessions:
         if changes is not None and self._save(session, base, changes):
             copy.settle(changes.put, changes.removed)
             record = session.record
-            copy.base = _Base(record.id, record.max_inactive_interval, record.principal)
+            copy.base = Base(record.id, record.max_inactive_interval, record.principal)
 
     def release(self, session: HttpSession, arrived: float) -> None:
         """Note that the request which *arrived* then has done with the session: the store hears of it with the next
@@ -224,16 +199,16 @@ class SnapshotSessions:
             self._accesses.ended.append(((base.id,), arrived, record.used))
 
     def _create(self, session: HttpSession) -> None:
-        copy, record = _copy_of(session), session.record
+        copy, record = copy_of(session), session.record
         put, _ = copy.delta(is_final=True)
         if not self._store.create(record, put):
             raise StoreError(
                 "the id that was drawn for a new session is taken: the random numbers of this machine repeat"
             )
         copy.settle(put)
-        copy.base = _Base(record.id, record.max_inactive_interval, record.principal)
+        copy.base = Base(record.id, record.max_inactive_interval, record.principal)
 
-    def _changes(self, session: HttpSession, copy: _Copy, *, is_final: bool) -> Changes | None:
+    def _changes(self, session: HttpSession, copy: Copy, *, is_final: bool) -> Changes | None:
         """Return what has changed, None if nothing has."""
         put, removed = copy.delta(is_final=is_final)
         record, base = session.record, copy.base
@@ -248,25 +223,25 @@ class SnapshotSessions:
             max_inactive_interval=None if interval == base.max_inactive_interval else interval,
             principal=... if principal == base.principal else principal,
             new_id=None if base.new_key is None else ("", base.new_key),
-            follows=base.is_login,
             afresh=base.is_afresh,
         )
 
-    def _changes_so_far(self, session: HttpSession, copy: _Copy) -> Changes | None:
+    def _changes_so_far(self, session: HttpSession, copy: Copy) -> Changes | None:
         try:
             return self._changes(session, copy, is_final=False)
         except CodecError:  # of which the commit will tell
             return None
 
-    def _save(self, session: HttpSession, base: _Base, changes: Changes) -> bool:
+    def _save(self, session: HttpSession, base: Base, changes: Changes) -> bool:
         """Tell the store; False if there is no such session any more."""
         record = session.record
-        if self._store.save(record.key, changes, time.time()):
+        is_login = base.is_login and changes.new_id is not None
+        if self._store.save(record.key, changes, time.time()) or (is_login and self._take_over(record, changes)):
             if changes.new_id is not None:
                 record.key = changes.new_id[1]
             return True
         record.id = base.id
-        if changes.new_id is not None and not changes.follows:
+        if changes.new_id is not None and not is_login:
             base.new_key = None
             if self._store.save(record.key, replace(changes, new_id=None), time.time()):
                 return True
@@ -274,9 +249,19 @@ class SnapshotSessions:
         _log.info("Changes of %r are dropped: another request has ended the session.", session)
         return False
 
+    def _take_over(self, record: SessionRecord, changes: Changes) -> bool:
+        """Save a login though others have changed the id: who knows theirs must not be logged in. If they have logged
+        in another user the session starts afresh. False if there is no such session any more."""
+        while (stored := self._store.peek(record.key)) is not None:
+            is_afresh = changes.afresh or stored.record.principal not in (None, record.principal)
+            login = replace(changes, principal=record.principal, afresh=is_afresh)
+            if self._store.save(stored.record.key, login, time.time()):
+                return True
+        return False
+
     def _try_update(self, session: HttpSession, name: str, function: Callable[[Any], Any]) -> tuple[bool, Any]:
         """Return whether the value is replaced, or another request was faster, and the new value."""
-        copy = _copy_of(session)
+        copy = copy_of(session)
         before, stored = copy.encoded(name), copy.stored(name)
         new = function(None if before is None else self._codec.decode(before, name))
         if isinstance(new, HttpSessionActivationListener):
@@ -297,25 +282,12 @@ class SnapshotSessions:
 
     def _renew(self, session: HttpSession) -> None:
         """Read again what the store has of the session."""
-        copy = _copy_of(session)
+        copy = copy_of(session)
         stored = self._store.peek(session.record.key)
         if stored is not None:
-            copy.renew(_encodings(stored))
+            copy.renew(encodings(stored))
         elif copy.base is not None:
             copy.base.is_gone = True
-
-
-def _copy_of(session: HttpSession) -> _Copy:
-    copy = session.attributes
-    if not isinstance(copy, _Copy):
-        raise TypeError("the session is not one of a shared store")
-    return copy
-
-
-def _encodings(stored: Stored) -> Mapping[str, bytes]:
-    if isinstance(stored.attributes, Attributes):
-        raise TypeError("a shared store gives back the encodings of attributes")
-    return stored.attributes
 
 
 @contextmanager
@@ -330,12 +302,12 @@ def _noting_failure(session: HttpSession) -> Iterator[None]:
 def _activate(session: HttpSession, name: str, value: object) -> None:
     if isinstance(value, HttpSessionActivationListener):
         value.session_did_activate(HttpSessionEvent(session))
-        _copy_of(session).activated.add(name)
+        copy_of(session).activated.add(name)
 
 
 def _passivate(session: HttpSession) -> None:
     """Tell the attributes that were read or set since the last time that the session is about to be written."""
-    copy = _copy_of(session)
+    copy = copy_of(session)
     activated, copy.activated = copy.activated, set()
     for value in copy.changed(activated):
         if isinstance(value, HttpSessionActivationListener):

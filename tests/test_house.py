@@ -37,6 +37,7 @@ LAYERS = (
     ("httpsession.exchange",),
     ("httpsession.manager", "httpsession.tracking"),
     ("httpsession.live", "httpsession.snapshots"),
+    ("httpsession.copies",),
     ("httpsession.stores", "httpsession.urls", "httpsession.sweeper", "httpsession.session"),
     ("httpsession.accessor", "httpsession.accesses"),
     ("httpsession.stores.redis",),

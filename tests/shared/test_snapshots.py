@@ -264,6 +264,19 @@ class TestUpdateAttribute:
 
         assert one.session.get_session().update_attribute("cart", add_ink) == ["book", "pen", "ink"]
 
+    def test_spares_what_was_changed_inside(self, workers, overlapping):
+        """What this request has changed inside of other attributes stands, though they are read again."""
+        one, other = overlapping
+        one.session.get_session()["cart"].append("pen")
+        other.session.get_session()["cart"].append("ink")
+        other.session.get_session().update_attribute("count", lambda count: count + 1)
+        other.finish()
+        one.session.get_session().update_attribute("count", lambda count: count + 1)
+        assert one.session.get_session()["cart"] == ["book", "pen"]
+        one.finish()
+
+        assert workers[1].attributes(one.session.get_session().id)["cart"] == ["book", "pen"]
+
     def test_none_removes(self, workers, session_id):
         """None removes, and what is not there is None."""
         session = workers[0].request(session_id).session.get_session()
@@ -479,6 +492,29 @@ class TestChangeOfTheId:
         assert workers[0].attributes(login.new_id) == {"mine": 1}
         assert workers[0].manager.sessions_of("anna") == ()
         assert len(workers[0].manager.sessions_of("bert")) == 1
+
+    @pytest.mark.parametrize("users", [("anna", "bert"), ("bert", "anna")])
+    def test_two_users_log_in_at_once(self, workers, overlapping, users):
+        """Of two users who log in at the same time the later one has nothing of the other's."""
+        for request, user in zip(overlapping, users, strict=True):
+            request.session.login(user)[f"secret of {user}"] = user
+            request.finish()
+
+        first, second = overlapping
+        assert workers[0].attributes(first.new_id) is None
+        assert workers[0].attributes(second.new_id) == {f"secret of {users[1]}": users[1]}
+        assert [len(workers[0].manager.sessions_of(user)) for user in users] == [0, 1]
+
+    def test_one_user_logs_in_twice_at_once(self, workers, overlapping):
+        """Of two logins of one user at the same time the later one goes on with what there is."""
+        for number, request in enumerate(overlapping):
+            request.session.login("anna")[f"login {number}"] = True
+            request.finish()
+
+        first, second = overlapping
+        assert workers[0].attributes(first.new_id) is None
+        assert {"user", "login 0", "login 1"} < workers[0].attributes(second.new_id).keys()
+        assert len(workers[0].manager.sessions_of("anna")) == 1
 
     def test_new_and_changed_in_one_request(self, workers):
         """A session made, given a new id and a user in one request is stored once, under the last id."""
