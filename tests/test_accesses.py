@@ -93,7 +93,7 @@ def test_under_way_are_told_when_asked_for():
 
 
 def test_notes_are_thinned_while_the_store_is_down(monkeypatch):
-    """While the store cannot be told, of each id the latest note is kept, so that an outage does not fill the memory."""
+    """While the store cannot be told, the latest note of each id is kept: an outage does not fill the memory."""
     monkeypatch.setattr("httpsession.accesses.MAX_UNTOLD", 10)
     accesses = Accesses()
     accesses.ended.extend(([one], float(at), at + 0.5) for at in range(10) for one in (ONE, TWO))

@@ -16,6 +16,8 @@ Touch = tuple[bytes, float, float]
 FOLLOW: Final = 60.0
 #: Seconds by which a shared store is told late of accesses, and by which idle sessions therefore live longer there.
 SLACK: Final = 1.0
+#: Bytes of the longest attribute that a shared store takes, or reads: a longer one was put there by somebody else.
+MAX_VALUE: Final = 1 << 21
 
 
 class Stored(Protocol):
@@ -35,7 +37,18 @@ class StoredSession:
     """A session as it comes out of a shared store: a copy. Its record has no id, which such a store never sees."""
 
     record: SessionRecord
-    attributes: Mapping[str, bytes]
+    attributes: Mapping[str, bytes] = field(repr=False)
+
+
+def check_values(values: Mapping[str, bytes]) -> None:
+    """Refuse what would not be read again.
+
+    Raises:
+        ValueError: a value is longer than :data:`MAX_VALUE`.
+    """
+    for value in values.values():
+        if len(value) > MAX_VALUE:
+            raise ValueError(f"an attribute may have at most {MAX_VALUE} bytes, not {len(value)}")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -51,8 +64,6 @@ class Changes:
     principal: str | EllipsisType | None = ...
     #: The session's new id, which only the memory store keeps, and the key that goes with it.
     new_id: tuple[str, bytes] | None = None
-    #: Whether the change of the id takes over a session that another one has moved: a login does.
-    follows: bool = False
     #: Whether the session starts afresh: all attributes but those above go, and nothing that is under way with its
     #: old key follows it.
     afresh: bool = False
@@ -86,7 +97,11 @@ class SessionStore(Protocol):
 
     def create(self, record: SessionRecord, attributes: Attributes | Mapping[str, bytes]) -> bool:
         """Keep a new session under the key of its record: its times, interval, deadline and principal, and its
-        attributes; False if that key is taken."""
+        attributes; False if that key is taken.
+
+        Raises:
+            ValueError: an attribute is longer than a shared store takes (:func:`check_values`).
+        """
 
     def load(self, key: bytes, arrived: float) -> tuple[Stored, float | None] | None:
         """Return, for a request that *arrived* then, the session and when the request before arrived; None if there is
@@ -106,7 +121,8 @@ class SessionStore(Protocol):
         are under way follow it to the new one, for :data:`FOLLOW` seconds.
 
         Raises:
-            ValueError: the session cannot move to the new key (:meth:`fits`); nothing has changed.
+            ValueError: the session cannot move to the new key (:meth:`fits`), or an attribute is too long; nothing has
+                changed.
         """
 
     def fits(self, key: bytes, new_key: bytes) -> bool:

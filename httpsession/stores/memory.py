@@ -87,8 +87,7 @@ class MemoryStore:
     def save(self, key: bytes, changes: Changes, now: float) -> bool:
         """Apply the changes."""
         with self._lock:
-            is_plain_rename = changes.new_id is not None and not changes.follows
-            entry = self._sessions.get(key) if is_plain_rename else self._follow(key, now)
+            entry = self._follow(key, now) if changes.new_id is None else self._sessions.get(key)
             if entry is None or (changes.new_id is not None and changes.new_id[1] in self._sessions):
                 return False
             if not self._change_attributes(entry, changes):

@@ -117,28 +117,6 @@ class Renaming(Contract):
         assert self.read(store, new) == {}
         assert (self.is_gone(store, late[1]), store.of("anna")) == (True, [])
 
-    def test_rename_that_follows(self, store: SessionStore, another: SessionStore) -> None:
-        """A login takes over a session that another request has moved: then that one's key is dead to loads."""
-        key = self.add(store, {"a": b"1"})
-        new = self.rename(store, key)
-        last = self.rename(another, key, follows=True, principal="anna")
-
-        assert self.read(store, last) == {"a": b"1"}
-        assert [record.key for record in store.of("anna")] == [last]
-        assert (store.load(key, self.now), store.load(new, self.now)) == (None, None)
-        assert self.save(store, new, put={"b": b"2"}) is True
-        assert self.save(store, key, put={"c": b"3"}) is True
-        assert self.read(store, last) == {"a": b"1", "b": b"2", "c": b"3"}
-
-    def test_rename_that_follows_needs_nothing_to_follow(self, store: SessionStore) -> None:
-        """A login moves a session that nobody else has moved, and makes none where there is none."""
-        key = self.add(store, {"a": b"1"})
-
-        assert self.read(store, self.rename(store, key, follows=True)) == {"a": b"1"}
-        unknown = draw()[1]
-        assert self.save(store, unknown, new_id=self.draw_for(store, unknown), follows=True, put={"a": b"1"}) is False
-        assert len(store) == 1
-
     def test_afresh(self, store: SessionStore, another: SessionStore) -> None:
         """A session that starts afresh keeps only what is put with it, and its times."""
         key = self.add(store, {"a": b"1", "b": b"2"}, lifetime=1000, principal="anna")
@@ -161,16 +139,6 @@ class Renaming(Contract):
         stored = another.peek(last)
         assert stored is not None
         assert (stored.record.accessed, contents(stored)) == (self.now, {"a": b"1"})
-
-    def test_afresh_by_a_login_that_was_overtaken(self, store: SessionStore) -> None:
-        """A login of another user takes over a moved session and starts it afresh: no former key leads to it."""
-        key = self.add(store, {"a": b"1"})
-        moved = self.rename(store, key)
-        last = self.rename(store, key, follows=True, afresh=True, principal="anna")
-
-        assert self.is_gone(store, key)
-        assert self.is_gone(store, moved)
-        assert self.read(store, last) == {}
 
     def test_renames_after_a_fresh_start(self, store: SessionStore) -> None:
         """What follows a session later does not lead from keys that it had before it started afresh."""

@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from ..stores.base import Changes, SessionStore
+from ..stores.base import MAX_VALUE, Changes, SessionStore
 from .contract import MOMENT, Contract, contents, draw, keys_of
 
 
@@ -49,6 +49,20 @@ class Saving(Contract):
         assert self.save(another, key, put={"b": b"2"})
 
         assert self.read(store, key) == self.read(another, key) == {"a": b"1", "b": b"2"}
+
+    def test_too_long_for_a_shared_store(self, store: SessionStore) -> None:
+        """A value that a shared store would not read again is refused, and nothing changes."""
+        if not store.is_shared:
+            pytest.skip("in memory values are no bytes")
+        key = self.add(store)
+        with pytest.raises(ValueError, match=str(MAX_VALUE)):
+            self.save(store, key, put={"a": b"1", "b": bytes(MAX_VALUE + 1)})
+        with pytest.raises(ValueError, match=str(MAX_VALUE)):
+            self.add(store, {"a": bytes(MAX_VALUE + 1)})
+
+        assert (self.read(store, key), len(store)) == ({}, 1)
+        assert self.save(store, key, put={"a": bytes(MAX_VALUE)}) is True
+        assert len(self.read(store, key)["a"]) == MAX_VALUE
 
     def test_save_is_no_access(self, store: SessionStore) -> None:
         """Saving moves neither the end of a session nor what the next load tells."""
@@ -140,7 +154,7 @@ class Saving(Contract):
         """Where anything is not as expected, nothing at all changes: attributes, interval, principal and key stay."""
         key = self.add(store, {"a": b"1", "empty": b""}, principal="anna")
         new = self.draw_for(store, key)
-        for more in ({}, {"new_id": new}, {"new_id": new, "afresh": True, "follows": True}):
+        for more in ({}, {"new_id": new}, {"new_id": new, "afresh": True}):
             assert not self._save_all(store, key, expected, **more)
 
             stored = store.peek(key)

@@ -172,16 +172,6 @@ class TestKept:
         assert store.peek(key) is None
         assert execute(path, "SELECT count(*) FROM httpsession_marks") == [(0,)]
 
-    def test_too_long(self, store):
-        """A value that would not be read again is refused, and nothing changes."""
-        key = add(store)
-        with pytest.raises(ValueError, match="2097152"):
-            store.save(key, Changes(put={"a": b"1", "b": bytes(2**21 + 1)}), NOW)
-
-        assert contents(store, key) == {}
-        assert store.save(key, Changes(put={"a": bytes(2**21)}), NOW)
-        assert len(store.peek(key).attributes["a"]) == 2**21
-
     def test_iteration_holds_nothing_open(self, store, path):
         """Whoever goes through the sessions slowly keeps nobody from cutting back the log."""
         for _ in range(150):

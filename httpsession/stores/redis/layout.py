@@ -8,15 +8,13 @@ from struct import Struct
 from typing import Any, Final
 
 from ...record import SessionRecord
-from ..base import StoredSession
+from ..base import MAX_VALUE, StoredSession
 
 #: The field of the record, and that of the principal. Names of attributes have a mark in front, so that no attribute
 #: has such a name.
 RECORD: Final = b"r"
 PRINCIPAL: Final = b"p"
 ATTRIBUTE: Final = b":"
-#: Bytes; what is longer was not written by this package.
-_LONGEST_VALUE: Final = 2**21
 
 _VERSION: Final = 1
 #: The version, then the times of creation, the latest arrival and the latest end, the deadline and the interval. The
@@ -39,7 +37,7 @@ def session_of(key: bytes, fields: Any) -> StoredSession | None:
         values = dict(zip(fields[::2], fields[1::2], strict=True))
         record = record_of(key, values.pop(RECORD), values.pop(PRINCIPAL, None))
         attributes = {name[1:].decode(): value for name, value in values.items() if name[:1] == ATTRIBUTE}
-        if max(map(len, fields)) > _LONGEST_VALUE:
+        if max(map(len, fields)) > MAX_VALUE:
             attributes = _without_giants(key, attributes)
     except (KeyError, TypeError, ValueError, OverflowError):
         log_garbage(key)
@@ -68,5 +66,5 @@ def log_garbage(key: bytes) -> None:
 
 
 def _without_giants(key: bytes, attributes: Mapping[str, bytes]) -> dict[str, bytes]:
-    _log.warning("session %s has attributes of more than %d bytes, which are left out", key.hex()[:8], _LONGEST_VALUE)
-    return {name: value for name, value in attributes.items() if len(value) <= _LONGEST_VALUE}
+    _log.warning("session %s has attributes of more than %d bytes, which are left out", key.hex()[:8], MAX_VALUE)
+    return {name: value for name, value in attributes.items() if len(value) <= MAX_VALUE}

@@ -1,9 +1,9 @@
--- Change a session, or nothing. ARGV: the time, the new key or nothing, 1 if the change of the key follows another one, 1
--- if the session starts afresh; then triples of a sign, a field and a value: what is expected, what is put, what is
--- removed, in this order. Return whether all was as expected.
-local now, moved, follows, afresh = tonumber(ARGV[1]), ARGV[2], ARGV[3] == "1", ARGV[4] == "1"
+-- Change a session, or nothing. ARGV: the time, the new key or nothing, 1 if the session starts afresh; then triples of a
+-- sign, a field and a value: what is expected, what is put, what is removed, in this order. Return whether all was as
+-- expected.
+local now, moved, afresh = tonumber(ARGV[1]), ARGV[2], ARGV[3] == "1"
 local renames = moved ~= ""
-local key, record = find(own, not renames or follows)
+local key, record = find(own, not renames)
 if not key or (renames and redis.call("EXISTS", base .. "s:" .. moved) == 1) then
     return 0
 end
@@ -11,7 +11,7 @@ local name, principal = base .. "s:" .. key, principal_of(key)
 local former = redis.call("HGET", name, "f")
 local binds, user, reckons = false, principal, renames
 
-for at = 5, #ARGV, 3 do
+for at = 4, #ARGV, 3 do
     local sign, field, value = ARGV[at], ARGV[at + 1], ARGV[at + 2]
     if sign == "?" and redis.call("HGET", name, field) ~= value then
         return 0
@@ -65,7 +65,7 @@ if renames then
     end
     key = moved
 end
-for at = 5, #ARGV, 3 do
+for at = 4, #ARGV, 3 do
     local sign, field, value = ARGV[at], ARGV[at + 1], ARGV[at + 2]
     if sign == "=" then
         redis.call("HSET", name, field, value)

@@ -10,7 +10,7 @@ from typing import Any, Final
 
 from ...errors import StoreError
 from ...record import SessionRecord
-from ..base import SLACK, Changes, Stored, StoredSession, Touch
+from ..base import SLACK, Changes, Stored, StoredSession, Touch, check_values
 from .keys import SHARDS, Names
 from .layout import ATTRIBUTE, RECORD, packed, record_of, session_of
 from .links import Call, Command, Link, Word
@@ -42,6 +42,7 @@ class RedisStore:
 
     def create(self, record: SessionRecord, attributes: Mapping[str, bytes]) -> bool:
         """Keep a new session."""
+        check_values(attributes)
         words: list[Word] = [record.accessed, int(record.principal is not None), record.principal or ""]
         words += (RECORD, packed(record))
         for name, value in attributes.items():
@@ -87,7 +88,8 @@ class RedisStore:
         moved = b"" if changes.new_id is None else changes.new_id[1]
         if moved and not self.fits(key, moved):
             raise ValueError("the session cannot move to this key: draw another one until it fits")
-        words: list[Word] = [now, moved, int(changes.follows), int(changes.afresh)]
+        check_values(changes.put)
+        words: list[Word] = [now, moved, int(changes.afresh)]
         for name, old in changes.expected.items():
             words += (b"!" if old is None else b"?", ATTRIBUTE + name.encode(), old or b"")
         for name, value in changes.put.items():

@@ -6,10 +6,7 @@ import re
 from dataclasses import dataclass, fields
 from typing import Final
 
-from ..base import SLACK
-
-#: Longer values are not read into memory, and not written either.
-MAX_VALUE: Final = 1 << 21
+from ..base import MAX_VALUE, SLACK
 
 #: What the statements have in common.
 _WORDS: Final = {

@@ -15,11 +15,11 @@ from sqlite3 import Cursor
 from ...attributes import Attributes
 from ...errors import StoreError
 from ...record import SessionRecord
-from ..base import FOLLOW, SLACK, Changes, Stored, Touch
+from ..base import FOLLOW, SLACK, Changes, Stored, Touch, check_values
 from .database import Database
 from .rows import Row, record_of, session_of
 from .schema import STEPS
-from .statements import MAX_VALUE, Statements
+from .statements import Statements
 
 _log = logging.getLogger("httpsession")
 
@@ -62,7 +62,7 @@ class SQLiteStore:
     def create(self, record: SessionRecord, attributes: Attributes | Mapping[str, bytes]) -> bool:
         """Keep a new session."""
         values = dict(attributes.items())
-        _check(values)
+        check_values(values)
         times = (record.creation_time, record.accessed, record.used)
         row = (record.key, *times, record.max_inactive_interval, record.deadline, record.principal, record.due(SLACK))
 
@@ -115,7 +115,7 @@ class SQLiteStore:
     def save(self, key: bytes, changes: Changes, now: float) -> bool:
         """Apply the changes."""
         put = changes.put
-        _check(put)
+        check_values(put)
         if len(put) != 1 or _is_more_than_put(changes):
             return self._database.transact(
                 lambda cursor: self._apply(cursor, key, changes, now - FOLLOW), "saving a session"
@@ -129,8 +129,8 @@ class SQLiteStore:
 
     def _apply(self, cursor: Cursor, key: bytes, changes: Changes, since: float) -> bool:
         statements = self._statements
-        # A change of the id follows another one only if it says so.
-        earliest = since if changes.new_id is None or changes.follows else inf
+        # A change of the id follows no other one.
+        earliest = since if changes.new_id is None else inf
         ((identity,),) = cursor.execute(statements.follow, {"key": key, "since": earliest}).fetchall()
         if identity is None or not self._is_as_expected(cursor, identity, changes):
             return False
@@ -301,10 +301,3 @@ def _is_more_than_put(changes: Changes) -> bool:
         or changes.principal is not ...
         or changes.max_inactive_interval is not None
     )
-
-
-def _check(values: Mapping[str, bytes]) -> None:
-    """Refuse what would not be read again."""
-    for value in values.values():
-        if len(value) > MAX_VALUE:
-            raise ValueError(f"an attribute may have at most {MAX_VALUE} bytes, not {len(value)}")
