@@ -117,6 +117,14 @@ class RedisServer:
         return {name: calls for name, calls in names.items() if name not in ("info", "config|resetstat")}
 
 
+def is_replica(server, primary):
+    """Return whether a server has all that was written to a primary so far: that it is connected does not mean that it
+    is sent what is written."""
+    role, written, *_ = primary.client.role()
+    *_, link, received = server.client.role()
+    return role == b"master" and link == b"connected" and received >= written
+
+
 class RedisSentinel:
     """A primary and a replica, which three Sentinels watch under the name of :data:`SERVICE`."""
 
@@ -172,12 +180,8 @@ class RedisSentinel:
     def _is_whole(self, sentinel):
         state = sentinel.client.sentinel_master(SERVICE)
         has_all = (state["num-slaves"], state["num-other-sentinels"]) == (1, 2)
-        primary = self.primary.client
-        primary.publish("hello", "replica")
-        role, written, _ = primary.role()
-        # That it is connected does not mean that it is sent what is written.
-        *_, link, received = self.replica.client.role()
-        is_synced = role == b"master" and link == b"connected" and received >= written
+        self.primary.client.publish("hello", "replica")
+        is_synced = is_replica(self.replica, self.primary)
         return has_all and is_synced and state["flags"] == "master" and state["port"] == self.primary.port
 
     def _port(self, sentinel):
@@ -191,27 +195,48 @@ class RedisCluster:
         with ExitStack() as stack:
             self.nodes = []
             for number in range(NODES):
-                settings = ["cluster-enabled yes", "cluster-node-timeout 5000", f"cluster-port {free_port()}"]
-                self.nodes.append(RedisServer(folder / str(number), *settings))
+                self.nodes.append(self._node(folder / str(number)))
                 stack.callback(self.nodes[-1].stop)
             self._join()
-            self.stop = stack.pop_all().close
+            self._servers = stack.pop_all()
+        self._folder = folder
         self.url = "redis+cluster://" + ",".join(f"127.0.0.1:{node.port}" for node in self.nodes)
 
+    def stop(self):
+        """End all nodes."""
+        self._servers.close()
+
+    def _node(self, folder):
+        settings = ["cluster-enabled yes", "cluster-node-timeout 5000", f"cluster-port {free_port()}", *REPLICATION]
+        return RedisServer(folder, *settings)
+
+    def _meet(self, node):
+        bus = int(node.client.config_get("cluster-port")["cluster-port"])
+        self.nodes[0].client.execute_command("CLUSTER MEET", "127.0.0.1", node.port, bus)
+
     def _join(self):
-        first = self.nodes[0]
         bounds = [SLOTS * number // NODES for number in range(NODES + 1)]
         for number, node in enumerate(self.nodes):
             node.client.execute_command("CLUSTER ADDSLOTSRANGE", bounds[number], bounds[number + 1] - 1)
             node.client.execute_command("CLUSTER SET-CONFIG-EPOCH", number + 1)
-            if node is not first:
-                bus = int(node.client.config_get("cluster-port")["cluster-port"])
-                first.client.execute_command("CLUSTER MEET", "127.0.0.1", node.port, bus)
+            if node is not self.nodes[0]:
+                self._meet(node)
         wait_until(lambda: all(self._is_whole(node) for node in self.nodes), "the Cluster to form")
 
     def _is_whole(self, node):
         info = node.client.execute_command("CLUSTER INFO")
         return info["cluster_state"] == "ok" and int(info["cluster_known_nodes"]) == NODES
+
+    def guard(self, node):
+        """Start a replica of a node that soon takes over when the node fails, and return it."""
+        replica = self._node(self._folder / "replica")
+        self._servers.callback(replica.stop)
+        self._meet(replica)
+        wait_until(lambda: replica.client.execute_command("CLUSTER REPLICATE", self._id(node)), "the nodes to meet")
+        for one in (replica, *self.nodes):
+            one.client.config_set("cluster-node-timeout", 1000)
+        wait_until(lambda: is_replica(replica, node), "the replica")
+        return replica
 
     def node_of(self, slot):
         """Return the node that serves a slot."""

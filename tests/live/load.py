@@ -15,10 +15,17 @@ from tests.servers import wait_until
 CLIENTS = 6
 #: Seconds within which there is an answer, whatever happens to the server and its store, also on a busy machine.
 LIMIT = 5.0
+#: Seconds that a worker waits for its store, as a rule at most, and those that a request needs which does not wait.
+WAIT = 1.5
+SOON = 0.25
+#: Seconds before the end of a server within which what was acknowledged may not have got to its replica.
+UNSENT = 1.0
 #: Seconds that a client waits before it asks again when it got no answer.
 PAUSE = 0.02
 #: The attribute to which all clients add.
 TOTAL = "total"
+#: The pages that have something to do with sessions.
+PAGES = ("/read", "/write", "/add")
 
 
 @dataclass(frozen=True)
@@ -237,3 +244,20 @@ class Load:
     def usual(self, status, *pages):
         """Return how many seconds an answer usually took that had a status, of those of some pages."""
         return median(answer.seconds for answer in self.answers if answer.status == status and answer.page in pages)
+
+
+def assert_refused_soon(load):
+    """What was refused was refused without a long wait, and other requests were answered as always."""
+    assert load.count(503) > 0, "nothing was refused"
+    assert load.count(0) == 0, "there was no answer"
+    assert load.slowest() < LIMIT, f"an answer took {load.slowest()} s"
+    assert load.usual(503, *PAGES) < WAIT, f"refusals took {load.usual(503, *PAGES)} s"
+    assert load.usual(200, "/plain") < SOON, f"other pages took {load.usual(200, '/plain')} s"
+
+
+def assert_taken_over(load, ended_at):
+    """A replica has taken over: at most what was acknowledged just before the end of its primary is missing."""
+    assert_refused_soon(load)
+    # Of a sum nobody can tell when the part was acknowledged that is missing.
+    missing = [at - ended_at for (_, name, _), at in load.missing().items() if name != TOTAL]
+    assert all(abs(since) < UNSENT for since in missing), f"missing is what was acknowledged at {sorted(missing)} s"

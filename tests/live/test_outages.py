@@ -8,13 +8,8 @@ from contextlib import contextmanager
 
 import pytest
 
-from tests.live.load import LIMIT, TOTAL, Load
+from tests.live.load import Load, assert_refused_soon, assert_taken_over
 from tests.servers import RedisServer
-
-#: Seconds that a worker waits for its store, at most, and that who does not wait needs, both as a rule.
-WAIT = 1.5
-SOON = 0.25
-PAGES = ("/read", "/write", "/add")
 
 
 @pytest.fixture(scope="module")
@@ -61,10 +56,7 @@ def test_server_is_out(durable, serve, out):
             load.be_refused(3)
         load.go_on()
     assert load.missing() == {}
-    assert load.count(0) == 0
-    assert load.slowest() < LIMIT
-    assert load.usual(503, *PAGES) < WAIT
-    assert load.usual(200, "/plain") < SOON
+    assert_refused_soon(load)
 
 
 def test_failover(sentinel, serve):
@@ -75,11 +67,4 @@ def test_failover(sentinel, serve):
         sentinel.fail_over()
         load.go_on()
     sentinel.heal()
-    # Of a sum nobody can tell when the part was acknowledged that is missing.
-    missing = [at for (_, name, _), at in load.missing().items() if name != TOTAL]
-    assert all(ended_at - 1 < at < ended_at + 1 for at in missing)
-    assert load.count(503) > 0
-    assert load.count(0) == 0
-    assert load.slowest() < LIMIT
-    assert load.usual(503, *PAGES) < WAIT
-    assert load.usual(200, "/plain") < SOON
+    assert_taken_over(load, ended_at)

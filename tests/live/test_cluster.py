@@ -1,13 +1,27 @@
-"""The slots of a Cluster move to other nodes under load, and the sessions in them go on."""
+"""The slots of a Cluster move to other nodes under load, nodes fail, and the sessions in them go on."""
 
 from __future__ import annotations
 
+import signal
+import time
+
+import pytest
+
 from httpsession.ids import key_of
 from httpsession.stores.redis.keys import Names, slot_of, tags
-from tests.live.load import LIMIT, Load
+from tests.live.load import LIMIT, Load, assert_taken_over
+from tests.servers import RedisCluster, is_replica, wait_until
 
 PREFIX = "moving"
 ROUNDS = 5
+
+
+@pytest.fixture
+def own_cluster(tmp_path):
+    """A Cluster of which nodes can be killed."""
+    cluster = RedisCluster(tmp_path / "cluster")
+    yield cluster
+    cluster.stop()
 
 
 def key(jar):
@@ -47,3 +61,17 @@ def test_slot_stays_half_way(cluster, serve):
     assert {answer.page for answer in load.answers if answer.status != 200} <= {"/write", "/add"}
     assert load.count(0) == 0
     assert load.slowest() < LIMIT
+
+
+def test_node_of_cluster_fails(own_cluster, serve):
+    """When a node of a Cluster is killed its replica takes over, and the workers find it."""
+    with Load(serve(own_cluster.url, "--preload").port) as load:
+        node = own_cluster.node_of(slot(load.shared))
+        replica = own_cluster.guard(node)
+        load.go_on()
+        wait_until(lambda: is_replica(replica, node), "the replica")
+        ended_at = time.monotonic()
+        node.stop(signal.SIGKILL)
+        load.be_refused()
+        load.go_on()
+    assert_taken_over(load, ended_at)
