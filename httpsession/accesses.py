@@ -78,8 +78,9 @@ class Accesses:
             notes = list(self.ended)
             touches = [(key_of(one), arrived, ended) for ids, arrived, ended in notes for one in ids]
             if with_those_under_way:
-                earlier = [access for access in list(self.under_way) if access.arrived < self._told_at]
-                touches += [(key, access.arrived, now) for access in earlier for key in access.store_keys()]
+                # Those that have only just come, too: the next batch may be too late for them.
+                for access in list(self.under_way):
+                    touches += [(key, access.arrived, now) for key in access.store_keys()]
             try:
                 if touches:
                     touch(_thinned(touches))

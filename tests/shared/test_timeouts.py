@@ -151,21 +151,22 @@ class TestInUse:
             tell(workers)
         assert workers[1].has(request.new_id)
 
-    def test_short_requests_are_not_told_of_while_under_way(self, clock, workers, monkeypatch):
-        """A request that is younger than the batch before is not worth a touch of its own."""
-        worker = workers[0]
-        session_id = worker.session_with(a=1)
+    @pytest.mark.parametrize("asks", [True, False], ids=["asks", "does not ask"])
+    def test_long_request_that_comes_in_the_last_moment(self, clock, workers, asks):
+        """A request that arrives just in time keeps its session from the first batch on: the second would be too
+        late."""
+        session_id = workers[0].session_with(a=1)
         tell(workers)
-        touched = []
-        monkeypatch.setattr(worker.manager._store, "touch", lambda accesses: touched.extend(accesses))
-        clock.tick(0.5)
-        request = worker.request(session_id)
-        clock.tick(0.5)
-        worker.manager.tell_store()
-        assert touched == []
-        clock.tick(1)
-        worker.manager.tell_store()
-        assert [key for key, *_ in touched] == [key_of(session_id)]
+        clock.set(INTERVAL - 0.5)
+        tell(workers)
+        clock.set(INTERVAL - 0.01)
+        request = workers[0].request(session_id)
+        if asks:
+            assert request.session.get_session(create=False)
+        clock.set(INTERVAL + 0.5)
+        tell(workers)
+        clock.set(INTERVAL + SLACK)
+        assert workers[1].manager.sweep() == 0
         request.finish()
 
 
