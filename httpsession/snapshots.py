@@ -268,7 +268,7 @@ class SnapshotSessions:
             new.session_will_passivate(HttpSessionEvent(session))
         data = None if new is None else self._codec.encode(new, name)
         put, removed = ({}, [name]) if data is None else ({name: data}, [])
-        is_kept = copy.base is not None and not copy.base.is_gone
+        is_kept = copy.base is not None and not (copy.base.is_gone or copy.base.is_afresh)
         if is_kept:
             changes = Changes(put=put, removed=removed, expected={name: stored})
             if not self._store.save(session.record.key, changes, time.time()):

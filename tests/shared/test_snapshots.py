@@ -304,6 +304,19 @@ class TestUpdateAttribute:
         one.finish()
         assert workers[0].attributes(session_id) is None
 
+    def test_after_another_user_has_logged_in(self, workers):
+        """After a login that starts afresh it is part of what that user has, and nothing that the one before sees."""
+        first = workers[0].request()
+        first.session.login("anna")["count"] = 5
+        first.finish()
+        request = workers[1].request(first.new_id)
+        session = request.session.login("bert")
+        assert session.update_attribute("count", lambda count: (count or 0) + 1) == 1
+        assert workers[0].attributes(first.new_id) == {"count": 5}
+        request.finish()
+
+        assert workers[0].attributes(request.new_id) == {"count": 1}
+
     def test_in_a_new_session(self, workers):
         """In the request that makes the session it is part of what is made."""
         request = workers[0].request()

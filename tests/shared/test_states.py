@@ -163,14 +163,14 @@ class Machine(RuleBasedStateMachine):
     def count(self, which):
         """Update an attribute at once."""
         visit = self._visit(which)
-        if visit is None or visit.has_logged_in:
+        if visit is None or (visit.has_logged_in and not visit.is_afresh):
             return
         count = visit.session.update_attribute("count", lambda count: (count or 0) + 1)
-        if visit.is_effective:
+        if visit.is_new or visit.is_afresh:
+            visit.changed["count"] = count
+        elif visit.is_effective:
             visit.life.attributes["count"] = visit.life.attributes.get("count", 0) + 1
             assert count == visit.life.attributes["count"]
-        elif visit.is_new:
-            visit.changed["count"] = count
 
     @rule(which=NUMBERS)
     def change_id(self, which):
