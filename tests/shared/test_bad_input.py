@@ -89,21 +89,28 @@ class Trap:
         return os.mkdir, (str(self.path),)
 
 
+#: How each begins, and what comes then, how often.
 BOMBS = {
-    "50 MB of nothing": bytes(50 * MEGABYTE),
-    "50 MB of text": b"\x01\xdb" + (50 * MEGABYTE).to_bytes(4, "big") + b"a" * (50 * MEGABYTE),
-    "deep JSON": b"[" * MEGABYTE,
-    "deep arrays": b"\x01" + b"\x91" * MEGABYTE,
-    "deep maps": b"\x01" + b"\x81\xa0" * (MEGABYTE // 2),
-    "many arrays": b"\x01\xdd\xff\xff\xff\xff",
-    "many keys": b"\x01\xdf\xff\xff\xff\xff",
-    "long text": b"\x01\xdb\xff\xff\xff\xff",
-    "long bytes": b"\x01\xc6\xff\xff\xff\xff",
-    "long extension": b"\x01\xc9\xff\xff\xff\xff\x05",
-    "wide": b"\x01\xdd\x00\x0f\x00\x00" + b"\xc0" * 0xF0000,
-    "JSON": json.dumps({"user": "eve"}).encode(),
-    "empty": b"",
+    "50 MB of nothing": (b"", b"\0", 50 * MEGABYTE),
+    "50 MB of text": (b"\x01\xdb" + (50 * MEGABYTE).to_bytes(4, "big"), b"a", 50 * MEGABYTE),
+    "deep JSON": (b"", b"[", MEGABYTE),
+    "deep arrays": (b"\x01", b"\x91", MEGABYTE),
+    "deep maps": (b"\x01", b"\x81\xa0", MEGABYTE // 2),
+    "wide array": (b"\x01\xdd\x00\x0f\x00\x00", b"\xc0", 0xF0000),
+    "many arrays": (b"\x01\xdd\xff\xff\xff\xff", b"", 0),
+    "many keys": (b"\x01\xdf\xff\xff\xff\xff", b"", 0),
+    "long text": (b"\x01\xdb\xff\xff\xff\xff", b"", 0),
+    "long bytes": (b"\x01\xc6\xff\xff\xff\xff", b"", 0),
+    "long extension": (b"\x01\xc9\xff\xff\xff\xff\x05", b"", 0),
+    "JSON": (json.dumps({"user": "eve"}).encode(), b"", 0),
+    "empty": (b"", b"", 0),
 }
+
+
+def made(bomb):
+    """Return the bytes of one of them."""
+    head, unit, times = BOMBS[bomb]
+    return head + unit * times
 
 
 def costs(act):
@@ -124,7 +131,8 @@ class TestAttributes:
     def test_bomb(self, workers, session_id, burglar, caplog, bomb):
         """It is left out, the log says so, the others are there, and neither time nor memory are spent on it; it can
         be set again."""
-        burglar.put(session_id, "cart", BOMBS[bomb])
+        data = made(bomb)
+        burglar.put(session_id, "cart", data)
         before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
         found, seconds, megabytes = costs(lambda: workers[1].attributes(session_id))
         grown = (resource.getrusage(resource.RUSAGE_SELF).ru_maxrss - before) / 1024
@@ -133,7 +141,7 @@ class TestAttributes:
         assert caplog.records
         assert seconds < PATIENCE
         # The client of Redis has to read what is there, and may hold it twice.
-        allowed = ROOM + (0 if isinstance(burglar, SQLiteBurglar) else 3 * len(BOMBS[bomb]) / MEGABYTE)
+        allowed = ROOM + (0 if isinstance(burglar, SQLiteBurglar) else 3 * len(data) / MEGABYTE)
         assert megabytes < allowed
         assert grown < allowed + ROOM
         request = workers[1].request(session_id)
@@ -186,7 +194,7 @@ class TestAttributes:
     @pytest.mark.parametrize("bomb", ["50 MB of nothing", "JSON"])
     def test_end(self, workers, session_id, burglar, bomb):
         """A session with such an attribute ends as any other, and listeners hear of what could be read."""
-        burglar.put(session_id, "cart", BOMBS[bomb])
+        burglar.put(session_id, "cart", made(bomb))
         assert workers[1].manager.sweep(time.time() + 1000) == 1
         assert workers[1].recorder.of("removed") == [("removed", "user", "anna")]
 
