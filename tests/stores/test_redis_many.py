@@ -278,6 +278,28 @@ class TestCluster:
 
         assert store.load(keys[lost], time.time()) is not None
 
+    def test_node_that_hangs_holds_up_no_other(self, cluster, prefix):
+        """While a node is out, accesses are noted on the others and what is due there ends, though not all is done."""
+        store = open_store(f"{cluster.url}?prefix={prefix}")
+        lost, *kept = 0, 100, 255
+        keys = {shard: add(store, shard) for shard in (lost, *kept)}
+        node = cluster.node_of(slot_of(tags()[lost]))
+        later = time.time() + 30
+        node.pause()
+        try:
+            with pytest.raises(StoreError):
+                store.touch([(key, later, later) for key in keys.values()])
+            assert [store.peek(keys[shard]).record.accessed for shard in kept] == [later] * 2
+            ended = store.expire(later + 10_000, 10)
+            with pytest.raises(StoreError):
+                store.expire(later + 10_000, 10)
+        finally:
+            node.resume()
+
+        assert {stored.record.key for stored in ended} == {keys[shard] for shard in kept}
+        assert store.load(keys[lost], time.time()) is not None
+        store.close()
+
     def test_no_cluster(self, redis_server):
         """A server that is in no Cluster is a failing system."""
         store = open_store(f"redis+cluster://127.0.0.1:{redis_server.port}")

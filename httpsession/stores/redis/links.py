@@ -110,11 +110,11 @@ class Link:
 
     def read_all(self, commands: Iterable[Command]) -> list[Any]:
         """Return the replies to commands such as :meth:`read` takes; they go to each server all at once."""
-        return [reply if _is_wrong_type(reply) else self._checked(reply) for reply in self._ask_each(commands)]
+        return [reply if _is_wrong_type(reply) else self.checked(reply) for reply in self.try_all(commands)]
 
     def ask_all(self, commands: Iterable[Command]) -> list[Any]:
         """Return the replies to commands that only read, all of which must be answered."""
-        return [self._checked(reply) for reply in self._ask_each(commands)]
+        return [self.checked(reply) for reply in self.try_all(commands)]
 
     def run(self, shard: int, script: Script, keys: Sequence[bytes], *words: Word, again: bool = False) -> Any:
         """Return what a script returns. It may be run *again* if a connection breaks that had been kept."""
@@ -128,17 +128,16 @@ class Link:
             self._fail(error)
 
     def run_all(self, script: Script, calls: Iterable[Call]) -> list[Any]:
-        """Return what a script returns that may be run again, for each of many calls."""
+        """Return what a script returns that may be run again, for each of many calls. It fails if a server does, but
+        only when the others have run all of theirs."""
         calls = list(calls)
-        replies = self._ask_each(
+        replies = self.try_all(
             (shard, (b"EVALSHA", script.digest, len(keys), *keys, *words)) for shard, keys, words in calls
         )
-        return [
-            self.run(shard, script, keys, *words, again=True)
-            if isinstance(reply, NoScriptError)
-            else self._checked(reply)
-            for (shard, keys, words), reply in zip(calls, replies, strict=True)
-        ]
+        for number, (shard, keys, words) in enumerate(calls):
+            if isinstance(replies[number], NoScriptError):
+                replies[number] = self.run(shard, script, keys, *words, again=True)
+        return [self.checked(reply) for reply in replies]
 
     def describe(self) -> str:
         """Return which server that is."""
@@ -183,18 +182,28 @@ class Link:
         self._lines.idle[node] = line
         return reply
 
-    def _ask_each(self, commands: Iterable[Command]) -> list[Any]:
-        """Return the replies to commands that may be sent again, errors among them."""
+    def try_all(self, commands: Iterable[Command]) -> list[Any]:
+        """Return the replies to commands that may be sent again; among them are errors, for :meth:`checked`, also for
+        all that would have gone to a server that fails."""
         todo = [(shard, pack(words)) for shard, words in commands]
         replies: list[Any] = [None] * len(todo)
         try:
-            for numbers in self._by_node(todo):
-                for start in range(0, len(numbers), _AT_ONCE):
-                    some = numbers[start : start + _AT_ONCE]
-                    for number, reply in zip(some, self._ask_some([todo[one] for one in some], True), strict=True):
-                        replies[number] = reply
+            groups = list(self._by_node(todo))
         except (RedisError, OSError) as error:
             self._fail(error)
+        for numbers in groups:
+            for number, reply in zip(numbers, self._try_node([todo[one] for one in numbers]), strict=True):
+                replies[number] = reply
+        return replies
+
+    def _try_node(self, commands: list[tuple[int, bytes]]) -> list[Any]:
+        """Return the replies to commands that all go to one node, errors among them."""
+        replies: list[Any] = []
+        try:
+            for start in range(0, len(commands), _AT_ONCE):
+                replies += self._ask_some(commands[start : start + _AT_ONCE], True)
+        except (RedisError, OSError) as error:
+            replies += [error] * (len(commands) - len(replies))
         return replies
 
     def _ask_some(self, commands: list[tuple[int, bytes]], again: bool) -> list[Any]:
@@ -237,8 +246,13 @@ class Link:
         """Return the reply to a command that the server has refused, from where it does not, or raise the *error*."""
         raise error
 
-    def _checked(self, reply: Any) -> Any:
-        if isinstance(reply, ResponseError):
+    def checked(self, reply: Any) -> Any:
+        """Return a reply that is no error.
+
+        Raises:
+            StoreError: it is one.
+        """
+        if isinstance(reply, RedisError | OSError):
             self._fail(reply)
         return reply
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections import defaultdict
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from itertools import islice
-from random import randrange
+from random import randrange, shuffle
 from typing import Any, Final
 
 from ...errors import StoreError
@@ -118,12 +118,12 @@ class RedisStore:
     def expire(self, now: float, limit: int) -> list[Stored]:
         """Remove sessions that are due. Where nothing is, that takes one round trip to each server."""
         expired: list[Stored] = []
-        first = self._link.ask_all(
+        first = self._link.try_all(
             (shard, (b"ZRANGEBYSCORE", self._names.due[shard], b"-inf", now, b"LIMIT", 0, 1)) for shard in range(SHARDS)
         )
+        due = [shard for shard, found in enumerate(first) if found and not isinstance(found, Exception)]
         # Not always the same ones come first.
-        start = randrange(SHARDS)  # noqa: S311 - nothing is at stake
-        due = [shard for shard in (*range(start, SHARDS), *range(start)) if first[shard]]
+        shuffle(due)
         try:
             for shard in due:
                 expired.extend(self._expire_some(shard, now, limit - len(expired)))
@@ -131,6 +131,9 @@ class RedisStore:
             # Who is told of an error is not told of sessions, and nobody else will be of these.
             if not expired:
                 raise
+        if not expired:
+            for found in first:
+                self._link.checked(found)
         return expired
 
     def _expire_some(self, shard: int, now: float, limit: int) -> Iterator[Stored]:
