@@ -84,7 +84,12 @@ class Machine(RuleBasedStateMachine):
         self.ids = []
         self.visits = []
         self.number = self.ended = 0
+        store = workers[0].manager._store
+        for stored in list(store):
+            store.remove(stored.record.key)
         for worker in workers:
+            worker.manager.tell_store()
+            worker.manager.accesses.under_way.clear()
             worker.recorder.log.clear()
 
     def _worker(self, number):
@@ -304,8 +309,6 @@ class Machine(RuleBasedStateMachine):
         self._tell()
         current = {life.id for life in self.lives if life.is_alive and life.used + OVER > self.clock.now}
         assert {one for one in self.ids if self.workers[0].attributes(one) is not None} == current
-        self._tell()
-        self.workers[0].manager.sweep(self.clock.now + 1e12)
 
 
 def test_any_order(workers, clock):
