@@ -165,7 +165,21 @@ class RedisSentinel:
         """Kill the primary, and come back as soon as another one is; then :meth:`heal` brings back the killed one."""
         dead = self.primary
         dead.stop(signal.SIGKILL)
-        wait_until(lambda: all(self._port(one) != dead.port for one in self.sentinels), "another primary")
+        self._wait_for_other(dead)
+
+    @contextmanager
+    def hanging(self):
+        """Have the primary hang until another one is; in the block it works again, and knows nothing of that."""
+        former = self.primary
+        former.pause()
+        self._wait_for_other(former)
+        former.resume()
+        yield former
+        former.client.replicaof("127.0.0.1", self.primary.port)
+        self.wait_until_whole()
+
+    def _wait_for_other(self, former):
+        wait_until(lambda: all(self._port(one) != former.port for one in self.sentinels), "another primary")
         wait_until(lambda: self.primary.client.role()[0] == b"master", "another primary")
 
     def heal(self):

@@ -8,8 +8,11 @@ from contextlib import contextmanager
 
 import pytest
 
-from tests.live.load import Load, assert_refused_soon, assert_taken_over
+from tests.live.load import TOTAL, Load, assert_refused_soon, assert_taken_over
 from tests.servers import RedisServer
+
+#: Seconds for which workers may go on with a primary that is none any more.
+LEAVE = 2.0
 
 
 @pytest.fixture(scope="module")
@@ -68,3 +71,18 @@ def test_failover(sentinel, serve):
         load.go_on()
     sentinel.heal()
     assert_taken_over(load, ended_at)
+
+
+def test_former_primary_comes_back(sentinel, serve):
+    """A primary that hangs, and comes back when there is another one, would take what it then loses: it is soon left
+    alone."""
+    with Load(serve(sentinel.url, "--preload").port) as load, sentinel.hanging() as former:
+        back_at = time.monotonic()
+        while time.monotonic() < back_at + LEAVE:
+            load.go_on()
+        former.calls()
+        load.go_on()
+        assert {"hgetall", "evalsha"}.isdisjoint(former.calls())
+    assert_refused_soon(load)
+    missing = [at for (_, name, _), at in load.missing().items() if name != TOTAL]
+    assert all(at < back_at + LEAVE for at in missing)
