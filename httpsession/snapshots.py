@@ -174,7 +174,10 @@ class SnapshotSessions:
         """
         copy: Any = session.attributes
         base: Base | None = copy.base
-        if copy.closed or (base is not None and base.is_gone):
+        if copy.closed:
+            return
+        if base is not None and base.is_gone:
+            session.record.id = base.id
             return
         if self._tells_activation:
             _passivate(session)

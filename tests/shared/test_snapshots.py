@@ -365,6 +365,20 @@ class TestLogoutWins:
             assert worker.manager.stats().active == 0
             assert worker.manager.sessions_of("eve") == ()
 
+    @pytest.mark.parametrize("change", ["change_session_id", "login"])
+    def test_over_a_change_of_the_id_that_knows(self, workers, overlapping, change):
+        """A request that has learnt of the end, and changes the id then, sends no cookie either: its client may have
+        another session by now."""
+        one, other = overlapping
+        other.session.logout()
+        other.finish()
+        one.session.get_session().update_attribute("count", lambda count: count + 1)
+        one.session.login("anna") if change == "login" else one.session.change_session_id()
+        one.finish()
+
+        assert (one.status, one.set_cookies) == ("200 OK", [])
+        assert workers[0].manager.stats().active == 0
+
     def test_told_once(self, workers, overlapping):
         """Of two requests that end the session one tells the listeners, and the other finds nothing to do."""
         one, other = overlapping
