@@ -250,7 +250,15 @@ class RedisCluster:
         for one in (replica, *self.nodes):
             one.client.config_set("cluster-node-timeout", 1000)
         wait_until(lambda: is_replica(replica, node), "the replica")
+        # The others decide whether it takes over.
+        wait_until(lambda: all(self._knows(one, replica) for one in (replica, *self.nodes)), "the nodes to know it")
         return replica
+
+    def _knows(self, node, replica):
+        others = node.client.execute_command("CLUSTER NODES").values()
+        roles = {other["node_id"]: other["flags"] for other in others}
+        has_all = len(roles) == NODES + 1 and not any("handshake" in flags for flags in roles.values())
+        return has_all and "slave" in roles[self._id(replica)]
 
     def node_of(self, slot):
         """Return the node that serves a slot."""
