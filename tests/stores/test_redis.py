@@ -294,6 +294,7 @@ GARBAGE = {
     "cut off": lambda client, name: client.hset(name, "r", struct.pack("<B5d", 1, 1, 1, 1, 1, 1)[:-1]),
     "another version": lambda client, name: client.hset(name, "r", struct.pack("<B5d", 2, 1, 1, 1, 1, 1)),
     "no number": lambda client, name: client.hset(name, "r", struct.pack("<B5d", 1, 1, 1, 1, float("nan"), 1)),
+    "no time": lambda client, name: client.hset(name, "r", struct.pack("<B5d", 1, 1, float("nan"), 1, 1e11, 1)),
     "infinite interval": lambda client, name: client.hset(
         name, "r", struct.pack("<B5d", 1, 1e10, 1e10, 1e10, 1e11, float("inf"))
     ),

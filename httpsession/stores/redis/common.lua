@@ -22,6 +22,10 @@ local function unpacked(packed)
         return nil
     end
     local _, created, accessed, used, deadline, interval = struct.unpack(LAYOUT, packed)
+    local sum = created + accessed + used + deadline + interval
+    if sum ~= sum then
+        return nil
+    end
     return {created = created, accessed = accessed, used = used, deadline = deadline, interval = interval}
 end
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Mapping
+from math import isnan
 from struct import Struct
 from typing import Any, Final
 
@@ -54,7 +55,7 @@ def record_of(key: bytes, record: bytes, principal: bytes | None) -> SessionReco
     if len(record) != _PACKED.size:
         raise ValueError("not the length of a record")
     version, created, accessed, used, deadline, interval = _PACKED.unpack(record)
-    if version != _VERSION or deadline != deadline:
+    if version != _VERSION or isnan(created + accessed + used + deadline + interval):
         raise ValueError("not a record of this version")
     user = None if principal is None else principal.decode()
     return SessionRecord("", key, created, int(interval), deadline, accessed, accessed, used, user, is_new=False)
