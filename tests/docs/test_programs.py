@@ -130,7 +130,8 @@ def serve_by_gunicorn(page, folder, *options, visits):
     port = free_port()
     folder.mkdir()
     write_programs(page, folder)
-    command = f"-m gunicorn app:application --no-control-socket --bind 127.0.0.1:{port}"
+    # A worker that is told to end just while it starts does not hear of it, and gunicorn gives it that long.
+    command = f"-m gunicorn app:application --no-control-socket --graceful-timeout 2 --bind 127.0.0.1:{port}"
     with serving(*command.split(), *options, folder=folder):
         texts = visit(port, visits)
     log = (folder / "server.log").read_text()
