@@ -44,3 +44,13 @@ def cluster(tmp_path_factory):
     servers = RedisCluster(tmp_path_factory.mktemp("cluster"))
     yield servers
     servers.stop()
+
+
+@pytest.fixture(params=["sqlite", "redis"])
+def url(request, tmp_path):
+    """The URL of an empty store that processes share."""
+    if request.param == "sqlite":
+        return f"sqlite:///{tmp_path}/sessions.db"
+    server = request.getfixturevalue("redis_server")
+    server.client.flushall()
+    return server.unix_url

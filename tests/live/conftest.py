@@ -12,16 +12,6 @@ from tests.live.server import Gunicorn
 WORKERS = ("--workers", "4", "--worker-class", "gthread", "--threads", "8")
 
 
-@pytest.fixture(params=["sqlite", "redis"])
-def url(request, tmp_path):
-    """The URL of a store for this test alone."""
-    if request.param == "sqlite":
-        return f"sqlite:///{tmp_path}/sessions.db"
-    server = request.getfixturevalue("redis_server")
-    server.client.flushall()
-    return server.unix_url
-
-
 @pytest.fixture
 def serve(tmp_path):
     """Serves the application of shared_app.py from the store at a URL, by four workers."""

@@ -60,16 +60,6 @@ def heard():
     return HEARD
 
 
-@pytest.fixture(params=["sqlite", "redis"])
-def url(request, tmp_path):
-    """The URL of an empty store."""
-    if request.param == "sqlite":
-        return f"sqlite:///{tmp_path}/sessions.db"
-    server = request.getfixturevalue("redis_server")
-    server.client.flushall()
-    return server.unix_url
-
-
 class Worker(Site):
     """A site that is one of several, with what its listeners hear; its background thread works when it is told to."""
 
