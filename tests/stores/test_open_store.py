@@ -1,0 +1,81 @@
+"""How a URL names a store: those of this package, and those that other packages add."""
+
+from __future__ import annotations
+
+import sys
+
+import pytest
+
+from httpsession import ConfigError, SessionManager
+from httpsession.stores import MemoryStore, open_store
+
+SCHEMES = ("memory", "sqlite", "redis", "rediss", "unix", "redis+sentinel", "redis+cluster")
+
+
+@pytest.fixture
+def other_package(tmp_path, monkeypatch):
+    """An installed package that has stores of its own, one of them under a scheme that is taken."""
+    (tmp_path / "acme_store.py").write_text(
+        "from httpsession.stores import MemoryStore\n\n\n"
+        "class AcmeStore(MemoryStore):\n    url = None\n\n\n"
+        "def open_url(url):\n    store = AcmeStore()\n    store.url = url\n    return store\n"
+    )
+    info = tmp_path / "acme_store-1.0.dist-info"
+    info.mkdir()
+    (info / "METADATA").write_text("Metadata-Version: 2.1\nName: acme-store\nVersion: 1.0\n")
+    (info / "entry_points.txt").write_text(
+        "[httpsession.stores]\nacme = acme_store:open_url\nmemory = acme_store:open_url\n"
+    )
+    monkeypatch.syspath_prepend(str(tmp_path))
+    yield "acme_store"
+    sys.modules.pop("acme_store", None)
+
+
+def test_scheme_of_another_package(other_package):
+    """A scheme that another package has registered is opened by it, given the URL as it is."""
+    store = open_store("ACME://host:1234/path?prefix=shop")
+
+    assert type(store).__name__ == "AcmeStore"
+    assert store.url == "acme://host:1234/path?prefix=shop"
+    with SessionManager("acme://host") as manager:
+        assert manager.stats().active == 0
+
+
+def test_schemes_of_this_package_are_its_own(other_package):
+    """No other package gets the URLs of this one."""
+    assert type(open_store("memory://")) is MemoryStore
+
+
+@pytest.mark.parametrize("url", ["nosuch://user:secret@host/", "http://host", "sqlite", "", "redis:/host", "://"])
+def test_what_names_no_store(other_package, url):
+    """The error lists what is known, that of other packages included, and shows nothing that may be a password."""
+    with pytest.raises(ConfigError) as caught:
+        open_store(url)
+    message = str(caught.value)
+    assert all(f"{scheme}://" in message for scheme in (*SCHEMES, "acme"))
+    assert "secret" not in message
+
+
+@pytest.mark.parametrize("url", ["memory://", "sqlite:///sessions.db", "redis://host", "unix:///socket"])
+def test_unknown_option(url, tmp_path, monkeypatch):
+    """An option that a store does not have is refused by a list of those that it has."""
+    monkeypatch.chdir(tmp_path)
+    with pytest.raises(ConfigError, match=r"unknown option 'colour'; known are prefix, timeout"):
+        open_store(f"{url}?colour=red")
+
+
+@pytest.mark.parametrize("missing", ["redis", "hiredis"])
+def test_without_what_redis_needs(missing, monkeypatch):
+    """Without the extra the error says what to install."""
+    for module in [name for name in sys.modules if name.startswith("httpsession.stores.redis")]:
+        monkeypatch.delitem(sys.modules, module)
+    monkeypatch.setitem(sys.modules, missing, None)
+    with pytest.raises(ConfigError, match=r"httpsession\[redis\]"):
+        open_store("redis://127.0.0.1")
+
+
+@pytest.mark.parametrize("store", [None, 5, object(), ["memory://"], b"memory://"])
+def test_what_is_no_store(store):
+    """What is neither a store nor a URL is refused."""
+    with pytest.raises(ConfigError, match="SessionStore"):
+        open_store(store)
