@@ -7,6 +7,8 @@ from hashlib import sha256
 
 #: A regular expression for the characters of an id; an id of *n* bytes has 2 *n* of them.
 DIGITS = "[0-9A-F]"
+#: Bytes in a key.
+KEY_SIZE = 32
 
 
 def new_id(size: int) -> str:

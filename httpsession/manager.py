@@ -17,7 +17,7 @@ from .codec import Codec
 from .config import SessionConfig
 from .errors import ConfigError, StoreError, TooManySessionsError
 from .events import HttpSessionActivationListener, Listener, Listeners, call_all
-from .ids import draw
+from .ids import KEY_SIZE, draw
 from .live import LiveSessions
 from .record import Rotation, SessionInfo, SessionRecord
 from .session import HttpSession
@@ -141,7 +141,7 @@ class SessionManager:
             key = bytes.fromhex(handle)
         except ValueError:
             return False
-        return self._end_by_key(key)
+        return len(key) == KEY_SIZE and self._end_by_key(key)
 
     def invalidate_all(self, principal: str, *, except_: HttpSession | None = None) -> int:
         """End the sessions in which *principal* is logged in, all but the one given; return how many there were."""

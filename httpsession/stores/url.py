@@ -10,6 +10,8 @@ from urllib.parse import SplitResult, parse_qsl, unquote, urlsplit
 
 from ..errors import ConfigError
 
+#: One host or several, each a name or an address in brackets, with its port.
+_HOSTS = re.compile(r"((\[[0-9A-Fa-f:.%A-Za-z]+\]|[A-Za-z0-9._-]+)(:[0-9]+)?(,|\Z))*")
 _PREFIX = re.compile(r"[A-Za-z][A-Za-z0-9_-]{0,31}")
 
 
@@ -36,7 +38,9 @@ class StoreUrl:
         given: dict[str, str] = {}
         for name, value in parse_qsl(parts.query, keep_blank_values=True):
             if name not in known:
-                raise _refusal(parts, f"has the unknown option {name!r}; known are {', '.join(known)}")
+                # Behind a password it may be the rest of it.
+                which = "an unknown option" if any("password" in one for one in given) else f"the unknown option {name!r}"
+                raise _refusal(parts, f"has {which}; known are {', '.join(known)}")
             if name in given:
                 raise _refusal(parts, f"has the option {name!r} twice")
             given[name] = value
@@ -68,6 +72,8 @@ class StoreUrl:
 def _split(url: str) -> SplitResult:
     """Take the URL apart where that cannot go wrong in the middle of a password."""
     scheme = url.partition(":")[0]
+    if re.search(r"[\x00-\x1f\x7f]", url):
+        raise ConfigError(f"the store {scheme}://... has control characters, which have to be percent-encoded")
     try:
         parts = urlsplit(url)
     except ValueError:  # brackets that are not those of an IPv6 address
@@ -82,6 +88,8 @@ def _split(url: str) -> SplitResult:
 
 def _shown(parts: SplitResult) -> str:
     host = parts.netloc.rpartition("@")[2]
+    if not _HOSTS.fullmatch(host):
+        host = "..."  # who forgets the host may have written a password in its place
     return f"{parts.scheme}://{host}{parts.path}"
 
 

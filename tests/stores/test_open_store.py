@@ -56,6 +56,28 @@ def test_what_names_no_store(other_package, url):
     assert "secret" not in message
 
 
+@pytest.mark.parametrize(
+    "url",
+    [
+        "redis://:hunter2/0",
+        "redis://user:hunter2",
+        "redis://user:hunter2?colour=red",
+        "redis+sentinel://host/service?sentinel_password=hun&ter2",
+        "redis+sentinel://host/service?sentinel_password=x&hunter2=",
+        "redis://user:hunter2@host:port",
+        "redis://user:hunt/er2@host",
+        "sqlite:///hunt\ter2.db",
+    ],
+)
+def test_wrong_url_shows_no_password(url, tmp_path, monkeypatch):
+    """Where something is wrong with a URL the error shows nothing of what may be a password."""
+    monkeypatch.chdir(tmp_path)
+    with pytest.raises(ConfigError) as caught:
+        open_store(url)
+    assert "hunt" not in str(caught.value)
+    assert "er2" not in str(caught.value)
+
+
 @pytest.mark.parametrize("url", ["memory://", "sqlite:///sessions.db", "redis://host", "unix:///socket"])
 def test_unknown_option(url, tmp_path, monkeypatch):
     """An option that a store does not have is refused by a list of those that it has."""
