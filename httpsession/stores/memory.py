@@ -132,6 +132,8 @@ class MemoryStore:
     def expire(self, now: float, limit: int) -> list[Stored]:
         """Remove sessions that are due."""
         claimed: list[Stored] = []
+        with self._lock:
+            self._forget_old_marks(now)
         while len(claimed) < limit:
             with self._lock:
                 some = self._expire_some(now, min(SLICE, limit - len(claimed)))
@@ -163,7 +165,8 @@ class MemoryStore:
         """Note requests."""
         for key, arrived, ended in accesses:
             with self._lock:
-                entry = self._follow(key)
+                # As in _in_use: who came in time may take as long as it does.
+                entry = self._follow(key, arrived)
                 if entry is None:
                     continue
                 record = entry.record
@@ -205,8 +208,7 @@ class MemoryStore:
 
     def _move(self, entry: Entry, new_id: str, new_key: bytes, now: float) -> None:
         record = entry.record
-        for key in list(takewhile(lambda key: self._moved[key][1] < now - FOLLOW, self._moved)):
-            self._forget(key)
+        self._forget_old_marks(now)
         if new_key in self._moved:
             self._forget(new_key)
         self._moved[record.key] = entry, now
@@ -215,6 +217,14 @@ class MemoryStore:
         del self._sessions[record.key]
         record.id, record.key = new_id, new_key
         self._sessions[new_key] = entry
+
+    def _forget_old_marks(self, now: float) -> None:
+        """Forget where sessions went long ago, but for requests that came in time and are still under way."""
+        old = list(takewhile(lambda key: self._moved[key][1] < now - FOLLOW, self._moved))
+        in_use = self.in_use() if old else {}
+        for key in old:
+            if in_use.get(key, inf) > self._moved[key][1] + FOLLOW:
+                self._forget(key)
 
     def _forget(self, former_key: bytes) -> None:
         entry, _ = self._moved.pop(former_key)
@@ -225,7 +235,7 @@ class MemoryStore:
         """Return the sessions that requests are using, and since when."""
         since: dict[Entry, float] = {}
         for key, arrived in self.in_use().items():
-            entry = self._follow(key)
+            entry = self._follow(key, arrived)
             if entry is not None:
                 since[entry] = min(arrived, since.get(entry, arrived))
         return since

@@ -51,4 +51,5 @@ class StoreContract(Creating, Loading, Saving, Renaming, Ending, Touching, Listi
 
     A store that is shared may end idle sessions :data:`~httpsession.stores.base.SLACK` seconds late, and the tests
     reckon with that. ``rounds`` says how often each race is run; more find more.
+    ``counts_by_arguments`` says that the store has no clock of its own.
     """

@@ -82,6 +82,9 @@ class Contract:
 
     #: How often each race is run.
     rounds = 25
+    #: Whether the store knows only from its arguments, and not by a clock of its own, how long ago an id was changed.
+    #: Set it where that is so: for another store, which would have to be waited for, it is not shown that this ends.
+    counts_by_arguments = False
 
     @pytest.fixture
     def another(self, store: SessionStore) -> SessionStore:

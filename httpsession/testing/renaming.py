@@ -107,6 +107,23 @@ class Renaming(Contract):
         assert store.save(key, Changes(put={"a": b"1"}), self.at(FOLLOW - 1)) is True
         assert self.read(store, new) == {"a": b"1"}
 
+    def test_following_takes_no_longer(self, store: SessionStore, another: SessionStore) -> None:
+        """What comes more than a minute after the rename with the old key changes nothing and keeps nothing alive.
+
+        A store that counts by a clock of its own would have to be waited for, so this is shown for others.
+        """
+        if not self.counts_by_arguments:
+            pytest.skip("the store counts by a clock of its own")
+        key = self.add(store, interval=600)
+        new = self.rename(store, key)
+        late = self.at(FOLLOW + 1)
+        another.touch([(key, late, late + 1)])
+
+        assert another.save(key, Changes(put={"a": b"1"}), late) is False
+        stored = store.peek(new)
+        assert stored is not None
+        assert (contents(stored), stored.record.accessed, stored.record.used) == ({}, self.now, self.now)
+
     def test_renames_do_not_follow(self, store: SessionStore) -> None:
         """Of two changes of the id the second is refused, and nothing that came with it is saved."""
         key = self.add(store)

@@ -56,6 +56,8 @@ def keys_of(sessions):
 class TestContract(StoreContract):
     """What holds for every store."""
 
+    counts_by_arguments = True
+
     @pytest.fixture
     def store(self):
         return MemoryStore()
@@ -123,6 +125,18 @@ class TestSave:
         assert store.save(key, Changes(put={"a": 1}), 10.0 + FOLLOW)
         assert not store.save(key, Changes(put={"b": 1}), 10.5 + FOLLOW)
         assert dict(store.peek(b"new").attributes.items()) == {"a": 1}
+
+    def test_old_keys_find_nothing_after_a_sweep(self, store):
+        """Nor do removals and those who only look, as soon as a sweep has been."""
+        key = store.add(interval=600)
+        store.save(key, Changes(new_id=("NEW", b"new")), 10.0)
+        assert store.expire(10.0 + FOLLOW, 10) == []
+        assert store.peek(key) is not None
+        assert store.expire(10.5 + FOLLOW, 10) == []
+
+        assert store.peek(key) is None
+        assert store.remove(key) is None
+        assert store.keys() == {b"new"}
 
 
 class TestExpire:
@@ -203,6 +217,32 @@ class TestInUse:
             others = {store.add() for _ in range(150)}
             assert keys_of(store.expire(float(now), 1000)) == others
         assert store.keys() == {key}
+
+    @pytest.mark.parametrize("arrived", [0.0, 10.0 + FOLLOW])
+    def test_long_request_with_a_former_key(self, store, arrived):
+        """A request that came in time with a key that was changed keeps its session, however long it takes, and its
+        touch is noted."""
+        key, other = store.add(interval=100), store.add(interval=0)
+        store.users = {key: arrived}
+        store.save(key, Changes(new_id=("NEW", b"new")), 10.0)
+        for now in range(90, 900, 90):
+            assert store.expire(float(now), 10) == []
+            store.save(other, Changes(new_id=("", b"%d" % now)), float(now))
+            other = b"%d" % now
+        store.touch([(key, arrived, 900.0)])
+        store.users = {}
+
+        assert store.expire(999.0, 10) == []
+        assert keys_of(store.expire(1000.0, 10)) == {b"new"}
+
+    def test_request_that_came_late_with_a_former_key(self, store):
+        """A request that came long after its key was changed keeps nothing alive."""
+        key = store.add(interval=100)
+        store.save(key, Changes(new_id=("NEW", b"new")), 10.0)
+        store.users = {key: 10.5 + FOLLOW}
+        store.touch([(key, 10.5 + FOLLOW, 99.0)])
+
+        assert keys_of(store.expire(100.0, 10)) == {b"new"}
 
 
 class TestAbandoned:

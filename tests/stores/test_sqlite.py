@@ -35,6 +35,8 @@ def store(path):
 class TestContract(StoreContract):
     """SQLite keeps what every store promises, seen by two processes that share a file."""
 
+    counts_by_arguments = True
+
     @pytest.fixture
     def another(self, store, path):
         another = SQLiteStore(path)
