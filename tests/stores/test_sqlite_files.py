@@ -19,6 +19,7 @@ import pytest
 from httpsession import StoreError
 from httpsession.stores.base import Changes
 from httpsession.stores.sqlite import SQLiteStore
+from httpsession.stores.sqlite.files import Reserve
 from httpsession.stores.sqlite.schema import STEPS, migrate
 from httpsession.stores.sqlite.statements import Statements
 from tests.stores.sqlite import NOW, add, contents, execute, put
@@ -44,6 +45,24 @@ def directory_of_another():
     with TemporaryDirectory() as name:
         os.chown(name, 4321, 4321)
         yield Path(name)
+
+
+def open_elsewhere(path, user=None):
+    """Have another process open a store, as that user if one is given, and return what it says of an error."""
+    program = (
+        "import os, sys\n"
+        "from httpsession import StoreError\n"
+        "from httpsession.stores.sqlite import SQLiteStore\n"
+        "if sys.argv[2:]:\n"
+        "    os.setuid(int(sys.argv[2]))\n"
+        "try:\n"
+        "    SQLiteStore(sys.argv[1]).close()\n"
+        "except StoreError as error:\n"
+        "    print(error)\n"
+    )
+    command = [sys.executable, "-W", "error", "-c", program, path, *([] if user is None else [str(user)])]
+    done = subprocess.run(command, capture_output=True, text=True, check=True, timeout=20)
+    return done.stdout
 
 
 class TestOwner:
@@ -91,6 +110,55 @@ class TestOwner:
             SQLiteStore(path)
 
         assert not (tmp_path / "elsewhere").exists()
+
+    @pytest.mark.skipif(not hasattr(os, "mkfifo"), reason="here are no named pipes")
+    def test_pipe_for_lock(self, path, tmp_path):
+        """A pipe in place of the lock, from which nothing ever comes, is refused at once."""
+        os.mkfifo(tmp_path / "sessions.db-lock")
+
+        assert "sessions.db-lock is not a regular file" in open_elsewhere(path)
+        assert not path.exists()
+
+    @pytest.mark.skipif(not hasattr(os, "mkfifo"), reason="here are no named pipes")
+    def test_pipe_for_reserve(self, path, tmp_path, caplog):
+        """In place of the reserve it keeps no room, which the log says, and gives none."""
+        os.mkfifo(tmp_path / "sessions.db-reserve")
+        SQLiteStore(path).close()
+
+        assert "sessions.db-reserve is not a regular file" in caplog.text
+        assert Reserve(str(path)).give_up() is False
+
+    @pytest.mark.skipif(not IS_ROOT, reason="only root can give files away")
+    @pytest.mark.parametrize("user", [0, 4321])
+    def test_lock_of_another(self, directory_of_another, user):
+        """A lock that belongs to neither the user of the process nor the owner of the directory is refused."""
+        lock = directory_of_another / "sessions.db-lock"
+        lock.touch(0o644)
+        os.chown(lock, 1234, 1234)
+
+        error = open_elsewhere(directory_of_another / "sessions.db", user)
+        assert f"sessions.db-lock belongs to user 1234, but this process runs as {user}" in error
+
+    @pytest.mark.skipif(not IS_ROOT, reason="only root can give files away")
+    def test_reserve_of_another(self, path, tmp_path, caplog):
+        """A reserve of somebody else is neither used nor cut, and the log says so."""
+        reserve = tmp_path / "sessions.db-reserve"
+        reserve.write_bytes(bytes(Reserve.SIZE))
+        os.chown(reserve, 1234, 1234)
+        SQLiteStore(path).close()
+
+        assert "sessions.db-reserve belongs to user 1234" in caplog.text
+        assert Reserve(str(path)).give_up() is False
+        assert reserve.stat().st_size == Reserve.SIZE
+
+    @pytest.mark.skipif(not IS_ROOT, reason="only root can give files away")
+    def test_root_comes_first(self, directory_of_another):
+        """What root makes in the directory of another user is that user's, who can use it then."""
+        path = directory_of_another / "sessions.db"
+        SQLiteStore(path).close()
+
+        assert {file.stat().st_uid for file in directory_of_another.iterdir()} == {4321}
+        assert open_elsewhere(path, 4321) == ""
 
     def test_directory(self, path):
         """A directory is no database."""

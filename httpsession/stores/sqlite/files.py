@@ -6,6 +6,7 @@ import errno
 import logging
 import os
 import stat
+from collections.abc import Collection
 from contextlib import suppress
 from typing import Final
 
@@ -17,29 +18,51 @@ _log = logging.getLogger("httpsession")
 Identity = tuple[int, int]
 
 _NO_LINK: Final = getattr(os, "O_NOFOLLOW", 0)
+_NO_WAITING: Final = getattr(os, "O_NONBLOCK", 0)
 _HAS_OWNERS: Final = hasattr(os, "geteuid")
 
 
-def open_private(path: str, beside: str, *, for_writing: bool = False) -> int:
-    """Open a file, made if it is not there, and return its descriptor; the file *beside* says whose it is.
+def open_private(path: str, database: str, *, for_writing: bool = False) -> int:
+    """Open a file of a *database*, made if it is not there, and return its descriptor.
+
+    What root makes belongs to the owner of the database or, where that is not there yet, of the directory.
 
     Raises:
         OSError: it cannot be opened, is a link, or its directory is missing.
+        StoreError: it is not a regular file, or somebody else's.
     """
-    access = (os.O_RDWR if for_writing else os.O_RDONLY) | _NO_LINK
+    access = os.O_RDWR if for_writing else os.O_RDONLY
     try:
+        owner = _status_of(database)
         descriptor = os.open(path, access | os.O_CREAT | os.O_EXCL, 0o600)
     except FileExistsError:
-        return os.open(path, access)
+        return _open_existing(path, database, access)
     except FileNotFoundError:
         raise FileNotFoundError(f"there is no directory {os.path.dirname(path)}") from None
     if _HAS_OWNERS:
         os.fchmod(descriptor, 0o600)  # the umask may have taken bits away
         if os.geteuid() == 0:
-            with suppress(FileNotFoundError):
-                owner = os.stat(beside)
-                os.fchown(descriptor, owner.st_uid, owner.st_gid)
+            os.fchown(descriptor, owner.st_uid, owner.st_gid)
     return descriptor
+
+
+def _open_existing(path: str, database: str, access: int) -> int:
+    # Somebody else may have put a pipe there, where opening would wait for ever.
+    descriptor = os.open(path, access | _NO_LINK | _NO_WAITING)
+    try:
+        _check_beside(path, os.fstat(descriptor), database)
+    except BaseException:
+        os.close(descriptor)
+        raise
+    return descriptor
+
+
+def _status_of(database: str) -> os.stat_result:
+    """Return the status of the database or, where it is not there yet, of its directory."""
+    try:
+        return os.stat(database)
+    except FileNotFoundError:
+        return os.stat(os.path.dirname(database))
 
 
 def make_database(path: str) -> None:
@@ -52,7 +75,7 @@ def make_database(path: str) -> None:
     for remains in ("-wal", "-shm", "-journal"):
         with suppress(FileNotFoundError):
             os.unlink(path + remains)
-    os.close(open_private(path, os.path.dirname(path)))
+    os.close(open_private(path, path))
 
 
 def check_database(path: str) -> Identity:
@@ -62,12 +85,27 @@ def check_database(path: str) -> Identity:
         StoreError: it is no file but a link or a directory, or somebody else's.
     """
     status = os.lstat(path)
+    # To root all databases are as good as its own.
+    _check(path, status, {status.st_uid})
+    return status.st_dev, status.st_ino
+
+
+def _check_beside(path: str, status: os.stat_result, database: str) -> None:
+    """Refuse a file with which somebody else could stop those who use the database.
+
+    Who owns the directory could do so anyway.
+    """
+    _check(path, status, {0, _status_of(database).st_uid, os.stat(os.path.dirname(database)).st_uid})
+
+
+def _check(path: str, status: os.stat_result, good_for_root: Collection[int]) -> None:
+    """Refuse what is not a regular file of this user or, for root, of one of these."""
     if not stat.S_ISREG(status.st_mode):
         raise StoreError(f"{path} is not a regular file: links, directories and devices are not opened")
-    # To root all files are as good as its own.
-    if _HAS_OWNERS and os.geteuid() not in (status.st_uid, 0):
-        raise StoreError(f"{path} belongs to user {status.st_uid}, but this process runs as {os.geteuid()}")
-    return status.st_dev, status.st_ino
+    if _HAS_OWNERS:
+        user = os.geteuid()
+        if status.st_uid != user and not (user == 0 and status.st_uid in good_for_root):
+            raise StoreError(f"{path} belongs to user {status.st_uid}, but this process runs as {user}")
 
 
 def warn_of_others(path: str) -> None:
@@ -95,9 +133,11 @@ class Reserve:
     def is_whole(self) -> bool:
         """Return whether there is as much room as there should be."""
         try:
-            return os.lstat(self._path).st_size >= self.SIZE
-        except OSError:
+            status = os.lstat(self._path)
+            _check_beside(self._path, status, self._database)
+        except (OSError, StoreError):
             return False
+        return status.st_size >= self.SIZE
 
     def fill(self) -> None:
         """Keep room again, as much as there should be; as much as before if the disk is too full for that."""
@@ -109,8 +149,9 @@ class Reserve:
                 self._grow(descriptor)
             finally:
                 os.close(descriptor)
-        except OSError as error:
-            _log.warning("No room is kept at %s for a full disk: %s.", self._path, error.strerror)
+        except (OSError, StoreError) as error:
+            reason = error.strerror if isinstance(error, OSError) else error
+            _log.warning("No room is kept at %s for a full disk: %s.", self._path, reason)
 
     def _grow(self, descriptor: int) -> None:
         before = os.fstat(descriptor).st_size
@@ -128,8 +169,8 @@ class Reserve:
     def give_up(self) -> bool:
         """Give up a piece; False if there is none."""
         try:
-            descriptor = os.open(self._path, os.O_RDWR | _NO_LINK)
-        except OSError:
+            descriptor = _open_existing(self._path, self._database, os.O_RDWR)
+        except (OSError, StoreError):
             return False
         try:
             size = os.fstat(descriptor).st_size

@@ -100,6 +100,7 @@ class Turn:
         Raises:
             TimeoutError: others had it all the time.
             OSError: the file cannot be opened.
+            StoreError: there is something else in its place, or it is somebody else's.
         """
         if not self._line.acquire(deadline):
             raise TimeoutError("other threads are writing all the time")
