@@ -59,6 +59,8 @@ class MemoryStore:
         with self._lock:
             if record.key in self._sessions:
                 return False
+            if record.key in self._moved:
+                self._forget(record.key)
             self._sessions[record.key] = entry
             self._newcomers[entry] = None
             self._agenda.enter(entry)
@@ -258,7 +260,7 @@ class MemoryStore:
         record.removed = True
         del self._sessions[record.key]
         for key in entry.former_keys or ():
-            del self._moved[key]
+            self._moved.pop(key, None)
         self._agenda.strike(entry)
         self._newcomers.pop(entry, None)
         self._unbind(entry)

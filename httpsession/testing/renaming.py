@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import pytest
 
+from ..record import SessionRecord
 from ..stores.base import FOLLOW, Changes, SessionStore
 from .contract import MOMENT, Contract, contents, draw, keys_of
 
@@ -181,6 +182,21 @@ class Renaming(Contract):
         assert self.read(store, key) == {"a": b"1", "b": b"2", "c": b"3"}
         assert store.remove(new) is not None
         assert self.is_gone(store, key)
+
+    def test_create_under_a_former_key(self, store: SessionStore) -> None:
+        """A new session may get a key that another one had: from then on the key is the new one's alone."""
+        key = self.add(store, {"old": b"1"})
+        old = self.rename(store, key)
+        assert store.create(SessionRecord.created("", key, self.now, 60, None), {"new": b"1"}) is True
+        new = self.rename(store, key)
+
+        assert self.save(store, key, put={"late": b"1"}) is True
+        assert self.read(store, new) == {"new": b"1", "late": b"1"}
+        assert store.remove(old) is not None
+        assert self.read(store, new) == {"new": b"1", "late": b"1"}
+        assert store.remove(key) is not None
+        assert self.is_gone(store, new)
+        assert len(store) == 0
 
     def test_rename_moves_no_end(self, store: SessionStore) -> None:
         """Under its new key a session is due when it would have been; it is found there, and once."""

@@ -78,6 +78,17 @@ class TestCreate:
         assert len(store) == 1
         assert keys_of(store) == {b"key"}
 
+    def test_former_key(self, store):
+        """A session that gets the former key of another one ends what leads from there to that one, for good."""
+        key = store.add()
+        store.save(key, Changes(new_id=("NEW", b"new")), 0.0)
+        assert store.create(SessionRecord.created("", key, 0.0, INTERVAL, None), Attributes())
+        assert store.remove(key) is not None
+
+        assert store.peek(key) is None
+        assert store.remove(key) is None
+        assert store.keys() == {b"new"}
+
 
 class TestLoad:
     """load: the access is noted at once."""
