@@ -1,6 +1,7 @@
 -- What all scripts begin with. The first of KEYS is a session's or that of the sorted set of a shard: it tells the base.
--- In a Cluster a slot may be moving while a script runs, and what is elsewhere then raises an error: so each script looks
--- at what it is going to change (`look`) before it changes anything; what it changes first needs no look.
+-- What a script has done before an error stays done. In a Cluster a slot may be moving while a script runs, and what is
+-- elsewhere then raises an error: so each script looks at what it is going to change (`look`) before it changes anything.
+-- What may be of a wrong type it looks at by a command for the right one; what it changes first needs no look.
 local base, own = string.match(KEYS[1], "^(.-}:)s:(.*)$")
 base = base or string.match(KEYS[1], "^(.-}:)due$")
 local LAYOUT, SIZE, VERSION = "<Bddddd", 41, 1
@@ -15,6 +16,18 @@ local function look(...)
     for _, name in ipairs({...}) do
         redis.call("EXISTS", base .. name)
     end
+end
+
+-- What a command reads; nothing if it is of another type.
+local function read(...)
+    local value = redis.pcall(...)
+    if type(value) ~= "table" or not value.err then
+        return value
+    end
+    if not string.find(value.err, "WRONGTYPE", 1, true) then
+        redis.call(...)
+    end
+    return nil
 end
 
 local function unpacked(packed)
@@ -32,18 +45,15 @@ end
 -- The key under which there is the session that has this one, or had it until lately, and its record; nil if none is.
 local function find(key, follows)
     for _ = 1, HOPS do
-        local packed = redis.pcall("HGET", base .. "s:" .. key, "r")
-        if packed or not follows then
-            local record = unpacked(packed)
-            if record then
-                return key, record
-            end
-            if type(packed) == "table" and not string.find(packed.err, "WRONGTYPE", 1, true) then
-                redis.call("HGET", base .. "s:" .. key, "r")
-            end
+        local packed = read("HGET", base .. "s:" .. key, "r")
+        local record = unpacked(packed)
+        if record then
+            return key, record
+        end
+        if packed ~= false or not follows then
             return nil
         end
-        key = redis.call("GET", base .. "m:" .. key)
+        key = read("GET", base .. "m:" .. key)
         if not key then
             return nil
         end
@@ -85,9 +95,13 @@ local function principal_of(key)
     return redis.call("HGET", base .. "s:" .. key, "p")
 end
 
-local function bind(key, principal)
-    redis.call("HSET", base .. "s:" .. key, "p", principal)
+local function join(principal, key)
     redis.call("SADD", base .. "u:" .. principal, key)
+end
+
+-- Whatever is in place of the user's set hinders nobody from leaving; who reads that goes by what sessions say.
+local function leave(principal, key)
+    redis.pcall("SREM", base .. "u:" .. principal, key)
 end
 
 -- Remove a session and return its key and its fields.
@@ -98,9 +112,9 @@ local function take_out(key)
         look("u:" .. principal)
     end
     redis.call("ZREM", base .. "due", key)
-    if principal then
-        redis.call("SREM", base .. "u:" .. principal, key)
-    end
     redis.call("DEL", name)
+    if principal then
+        leave(principal, key)
+    end
     return {key, fields}
 end

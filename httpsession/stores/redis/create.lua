@@ -6,7 +6,8 @@ if redis.call("EXISTS", KEYS[1]) == 1 then
     return 0
 end
 if is_bound then
-    look("u:" .. principal)
+    redis.call("ZCARD", base .. "due")
+    join(principal, own)
 end
 local over = due(unpacked(ARGV[FIELDS + 1]))
 enter(own, over)
@@ -14,7 +15,7 @@ for first = FIELDS, #ARGV, MANY do
     redis.call("HSET", KEYS[1], unpack(ARGV, first, math.min(first + MANY - 1, #ARGV)))
 end
 if is_bound then
-    bind(own, principal)
+    redis.call("HSET", KEYS[1], "p", principal)
 end
 limit(KEYS[1], over, now)
 return 1

@@ -8,7 +8,7 @@ if not key or (renames and redis.call("EXISTS", base .. "s:" .. moved) == 1) the
     return 0
 end
 local name, principal = base .. "s:" .. key, principal_of(key)
-local former = redis.call("HGET", name, "f")
+local former, target = redis.call("HGET", name, "f"), renames and moved or key
 local binds, user, reckons = false, principal, renames
 
 for at = 4, #ARGV, 3 do
@@ -25,11 +25,13 @@ for at = 4, #ARGV, 3 do
         binds, user = true, false
     end
 end
+local leaves = principal and (renames or principal ~= user)
 if reckons then
-    look("due", "m:" .. key, "m:" .. moved)
+    redis.call("ZCARD", base .. "due")
+    look("m:" .. key, "m:" .. moved)
 end
-if binds or renames then
-    look(principal and "u:" .. principal or "s:" .. key, user and "u:" .. user or "s:" .. key)
+if leaves then
+    look("u:" .. principal)
 end
 if afresh and former then
     look("m:" .. former)
@@ -39,8 +41,25 @@ if binds or renames or afresh then
     -- Redis refuses this one when its memory is full, before anything has changed.
     redis.call("HSET", name, "r", redis.call("HGET", name, "r"))
 end
-if (binds or renames) and principal then
-    redis.call("SREM", base .. "u:" .. principal, key)
+if (binds or renames) and user then
+    join(user, target)
+end
+if renames then
+    redis.call("RENAME", name, base .. "s:" .. moved)
+    redis.call("ZREM", base .. "due", key)
+    redis.call("DEL", base .. "m:" .. moved)
+    name = base .. "s:" .. moved
+    if not afresh then
+        redis.call("SET", base .. "m:" .. key, moved, "PX", string.format("%.0f", 1000 * FOLLOW))
+        redis.call("HSET", name, "f", key)
+    end
+end
+if leaves then
+    leave(principal, key)
+end
+if binds and user then
+    redis.call("HSET", name, "p", user)
+elseif binds then
     redis.call("HDEL", name, "p")
 end
 if afresh then
@@ -54,17 +73,6 @@ if afresh then
         redis.call("HDEL", name, "f")
     end
 end
-if renames then
-    redis.call("RENAME", name, base .. "s:" .. moved)
-    redis.call("ZREM", base .. "due", key)
-    redis.call("DEL", base .. "m:" .. moved)
-    name = base .. "s:" .. moved
-    if not afresh then
-        redis.call("SET", base .. "m:" .. key, moved, "PX", string.format("%.0f", 1000 * FOLLOW))
-        redis.call("HSET", name, "f", key)
-    end
-    key = moved
-end
 for at = 4, #ARGV, 3 do
     local sign, field, value = ARGV[at], ARGV[at + 1], ARGV[at + 2]
     if sign == "=" then
@@ -73,10 +81,7 @@ for at = 4, #ARGV, 3 do
         redis.call("HDEL", name, field)
     end
 end
-if (binds or renames) and user then
-    bind(key, user)
-end
 if reckons then
-    keep(key, record, now)
+    keep(target, record, now)
 end
 return 1

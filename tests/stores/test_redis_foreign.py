@@ -1,0 +1,219 @@
+"""What holds in the Redis store though somebody else has written, removed or forbidden what is around a session."""
+
+from __future__ import annotations
+
+import time
+from itertools import count
+
+import pytest
+
+from httpsession import StoreError
+from httpsession.ids import key_of, new_id
+from httpsession.record import SessionRecord
+from httpsession.stores import open_store
+from httpsession.stores.base import Changes
+from httpsession.stores.redis.rights import rights
+
+SHARD = 7
+DAY = 86400
+_numbers = count(1)
+
+
+@pytest.fixture
+def prefix():
+    """A prefix for this test alone."""
+    return f"foreign{next(_numbers)}"
+
+
+@pytest.fixture
+def store(redis_server, prefix):
+    store = open_store(f"{redis_server.unix_url}?prefix={prefix}")
+    yield store
+    store.close()
+
+
+@pytest.fixture
+def client(redis_server):
+    return redis_server.client
+
+
+@pytest.fixture
+def names(store):
+    """The names of what is in the shard of the sessions that :func:`add` keeps."""
+    return store._names
+
+
+def draw():
+    """Return a key in the shard of this test."""
+    return bytes([SHARD]) + key_of(new_id(16))[1:]
+
+
+def recorded(*, now=None, interval=1800, lifetime=None, principal=None):
+    """Return the record of a session that is not kept yet."""
+    record = SessionRecord.created("", draw(), time.time() if now is None else now, interval, lifetime)
+    record.principal = principal
+    return record
+
+
+def add(store, **options):
+    """Keep a new session and return its key."""
+    record = recorded(**options)
+    assert store.create(record, {"a": b"1"})
+    return record.key
+
+
+def contents(client, prefix):
+    """Return all that is in Redis, by name."""
+    return {name: client.dump(name) for name in client.scan_iter(f"{prefix}{{*", count=10000)}
+
+
+class TestSetOfAnotherType:
+    """Something else is where the set of a user's sessions should be."""
+
+    @pytest.fixture
+    def spoil(self, client, names):
+        def spoil(principal):
+            client.set(names.user[SHARD] + principal.encode(), "text")
+
+        return spoil
+
+    def test_create(self, client, store, prefix, spoil):
+        """No session is made, and nothing is left of one."""
+        spoil("anna")
+        before = contents(client, prefix)
+        with pytest.raises(StoreError, match="wrong kind"):
+            store.create(recorded(principal="anna"), {"a": b"1"})
+
+        assert contents(client, prefix) == before
+
+    @pytest.mark.parametrize("renames", [False, True])
+    def test_login(self, client, store, prefix, spoil, renames):
+        """A login with a new id, and one without, fails as a whole."""
+        key = add(store, principal="berta")
+        spoil("anna")
+        before = contents(client, prefix)
+        new_id = ("", draw()) if renames else None
+        with pytest.raises(StoreError, match="wrong kind"):
+            store.save(key, Changes(put={"b": b"2"}, principal="anna", new_id=new_id, afresh=True), time.time())
+
+        assert contents(client, prefix) == before
+
+    def test_logout(self, store, spoil):
+        """It hinders neither the end of a session nor another login in it."""
+        key, other = add(store, principal="anna"), add(store, principal="anna")
+        spoil("anna")
+
+        assert store.remove(key).record.principal == "anna"
+        assert store.save(other, Changes(principal="berta"), time.time())
+        assert [record.key for record in store.of("berta")] == [other]
+        assert (store.load(key, time.time()), len(store)) == (None, 1)
+
+    def test_sweep(self, store, spoil):
+        """A sweep gives back that session and all others."""
+        keys = [add(store, now=1000.0 + number) for number in range(20)]
+        keys.insert(10, add(store, now=1009.5, principal="anna"))
+        spoil("anna")
+
+        assert [stored.record.key for stored in store.expire(time.time(), 1000)] == keys
+        assert len(store) == 0
+
+    def test_touch(self, store, spoil):
+        """An access is noted."""
+        key, later = add(store, principal="anna"), time.time() + 5
+        spoil("anna")
+        store.touch([(key, later, later)])
+
+        assert store.peek(key).record.accessed == later
+
+
+class TestShardOfAnotherType:
+    """Something else is where the sorted set of a shard should be: no verb does half of what it should."""
+
+    def test_nothing_changes(self, client, store, names, prefix):
+        """A session that is bound to a user stays as it is, and none is made."""
+        key = add(store, principal="anna")
+        client.set(names.due[SHARD], "text")
+        before = contents(client, prefix)
+        for verb in (
+            lambda: store.create(recorded(principal="anna"), {}),
+            lambda: store.save(key, Changes(new_id=("", draw()), principal="berta"), time.time()),
+            lambda: store.save(key, Changes(max_inactive_interval=5), time.time()),
+            lambda: store.remove(key),
+        ):
+            with pytest.raises(StoreError, match="wrong kind"):
+                verb()
+
+        assert contents(client, prefix) == before
+
+
+class TestFewerRights:
+    """A user of Redis who may not do all that is needed."""
+
+    @pytest.fixture
+    def limited(self, client, redis_server, prefix):
+        """Gives a store whose user lacks the right to a command."""
+        stores = []
+
+        def limited(command):
+            client.execute_command("ACL SETUSER", "shop", "reset", "on", ">pw", *rights(prefix), f"-{command}")
+            stores.append(open_store(f"redis://shop:pw@127.0.0.1:{redis_server.port}?prefix={prefix}"))
+            return stores[-1]
+
+        yield limited
+        for store in stores:
+            store.close()
+        client.execute_command("ACL DELUSER", "shop")
+
+    def test_login(self, client, store, prefix, limited):
+        """Who may not add to the set of a user's sessions changes nothing by a login, and makes no bound session."""
+        key = add(store)
+        before = contents(client, prefix)
+        shop = limited("sadd")
+        for verb in (
+            lambda: shop.save(key, Changes(put={"a": b"2"}, principal="anna", new_id=("", draw())), time.time()),
+            lambda: shop.create(recorded(principal="anna"), {}),
+        ):
+            with pytest.raises(StoreError, match="can't run"):
+                verb()
+
+        assert contents(client, prefix) == before
+
+    def test_change_of_the_id(self, store, limited):
+        """Who may not rename leaves the session as it is, its user's list included."""
+        key = add(store, principal="anna")
+        changes = Changes(put={"a": b"2"}, principal="berta", new_id=("", draw()), afresh=True)
+        with pytest.raises(StoreError, match="can't run"):
+            limited("rename").save(key, changes, time.time())
+
+        assert store.load(key, time.time())[0].attributes == {"a": b"1"}
+        assert ([record.key for record in store.of("anna")], store.of("berta")) == ([key], [])
+
+    def test_logout(self, store, limited):
+        """Who may not take anything out of a set ends a session, and the user's list has it no more."""
+        key = add(store, principal="anna")
+
+        assert limited("srem").remove(key) is not None
+        assert (store.load(key, time.time()), store.of("anna")) == (None, [])
+
+    def test_sweep(self, client, store, limited):
+        """A sweep that can take nothing out is an error, and nothing is lost."""
+        key = add(store, now=1000.0)
+        with pytest.raises(StoreError, match="can't run"):
+            limited("zrem").expire(time.time(), 10)
+
+        assert [stored.record.key for stored in store.expire(time.time(), 10)] == [key]
+
+
+class TestMarkOfAnotherType:
+    """Something else is where the mark of a former key should be."""
+
+    def test_is_none(self, client, store, names):
+        """Nothing is followed, and accesses of other sessions are noted."""
+        key, later = draw(), time.time() + 5
+        client.sadd(names.mark[SHARD] + key, "x")
+        others = [add(store, principal="anna") for _ in range(5)]
+        store.touch([(one, later, later) for one in (key, *others)])
+
+        assert [store.peek(one).record.accessed for one in others] == [later] * 5
+        assert (store.peek(key), store.remove(key)) == (None, None)
+        assert not store.save(key, Changes(put={"a": b"1"}), later)
