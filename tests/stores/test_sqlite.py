@@ -184,6 +184,27 @@ class TestKept:
         assert execute(path, "PRAGMA wal_checkpoint(TRUNCATE)") == [(0, 0, 0)]
         assert len(list(sessions)) == 149
 
+    @pytest.mark.parametrize("interval", [2**63, 2**70, -(2**63) - 1, 10**400])
+    def test_interval_out_of_range(self, store, interval):
+        """An interval that SQLite has no room for is the caller's mistake, and nothing changes."""
+        key = add(store, {"a": b"1"})
+        with pytest.raises(ValueError, match="interval"):
+            store.save(key, Changes(put={"a": b"2"}, max_inactive_interval=interval), NOW)
+        with pytest.raises(ValueError, match="interval"):
+            add(store, interval=interval)
+
+        assert (contents(store, key), store.peek(key).record.max_inactive_interval) == ({"a": "1"}, INTERVAL)
+        assert len(store) == 1
+
+    @pytest.mark.parametrize("interval", [2**63 - 1, -(2**63)])
+    def test_interval_in_range(self, store, interval):
+        """The longest and the deepest one that it has room for are kept."""
+        keys = [add(store, interval=interval), add(store)]
+        assert store.save(keys[1], Changes(max_inactive_interval=interval), NOW)
+
+        assert [store.peek(key).record.max_inactive_interval for key in keys] == [interval] * 2
+        assert store.expire(NOW * 2, 10) == []
+
 
 class TestThreads:
     """Connections and threads."""

@@ -63,6 +63,7 @@ class SQLiteStore:
         """Keep a new session."""
         values = dict(attributes.items())
         check_values(values)
+        _check_interval(record.max_inactive_interval)
         times = (record.creation_time, record.accessed, record.used)
         row = (record.key, *times, record.max_inactive_interval, record.deadline, record.principal, record.due(SLACK))
 
@@ -116,6 +117,8 @@ class SQLiteStore:
         """Apply the changes."""
         put = changes.put
         check_values(put)
+        if changes.max_inactive_interval is not None:
+            _check_interval(changes.max_inactive_interval)
         if len(put) != 1 or _is_more_than_put(changes):
             return self._database.transact(
                 lambda cursor: self._apply(cursor, key, changes, now - FOLLOW), "saving a session"
@@ -286,6 +289,11 @@ class SQLiteStore:
         cursor.execute(statements.delete, (identity,))
         cursor.execute(statements.delete_attributes, (identity,))
         cursor.execute(statements.delete_marks, (identity,))
+
+
+def _check_interval(interval: int) -> None:
+    if not -(1 << 63) <= interval < 1 << 63:
+        raise ValueError(f"the interval of a session has at most 64 bits in SQLite, not {interval.bit_length() + 1}")
 
 
 def _execute_many(statement: str, parameters: Iterable[Mapping[str, object]], cursor: Cursor) -> None:
