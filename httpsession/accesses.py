@@ -52,7 +52,10 @@ class Accesses:
         forks.register(self)
 
     def start_anew(self) -> None:
-        """Be free for all, at the beginning and in the child of a fork."""
+        """Be free for all, at the beginning and in the child of a fork: what is under way there is the parent's."""
+        self.under_way.clear()
+        self.ended.clear()
+        self.dropped.clear()
         self._telling = threading.Lock()
         self._told_at = 0.0
 
@@ -88,15 +91,18 @@ class Accesses:
                 if len(notes) > MAX_UNTOLD:
                     self._thin_out(notes)
                 raise
-            for _ in notes:
-                self.ended.popleft()
-            if with_those_under_way:
-                self._forget_latest(now)
+            else:
+                for _ in notes:
+                    self.ended.popleft()
+            finally:
+                if with_those_under_way:
+                    self._forget_latest(now)
 
     def _thin_out(self, notes: Sequence[Note]) -> None:
-        """Keep what matters of many notes, while the store cannot be told."""
+        """Keep what matters of many notes, while the store cannot be told: the latest of each client's, and not of any
+        number of clients."""
         kept: dict[tuple[str, ...], Note] = {tuple(note[0]): note for note in notes}
-        self.ended.extend(kept.values())
+        self.ended.extend(list(kept.values())[-MAX_UNTOLD // 2 :])
         for _ in notes:
             self.ended.popleft()
 

@@ -39,9 +39,11 @@ class Accessor:
         try:
             consumer(session)
         finally:
-            self._manager.sessions.commit(session, None)
-            self._manager.sessions.release(session, arrived)
-            del self._manager.accesses.under_way[use]
+            try:
+                self._manager.sessions.commit(session, None)
+            finally:
+                self._manager.sessions.release(session, arrived)
+                self._manager.accesses.under_way.pop(use, None)
 
 
 class _Use:

@@ -196,8 +196,12 @@ class Snapshot(Attributes):
         return is_done
 
     def close(self) -> dict[str, Any]:
-        """Take leave of the values."""
-        self._read_all()
+        """Take leave of the values; what hears of being read, and fails, does not hinder that."""
+        for name in sorted(self._unread):
+            try:
+                self._read(name)
+            except Exception:
+                _log.exception("An attribute failed when it heard that it was read for the last time.")
         return super().close()
 
     def changed(self, others: set[str]) -> list[Any]:
@@ -212,13 +216,11 @@ class Snapshot(Attributes):
         Raises:
             CodecError: a value cannot be stored any more.
         """
-        changed, values = self._changed, {**self._values}
+        changed, values = set(self._changed), {**self._values}
         put: dict[str, bytes] = {}
         removed: list[str] = []
         if changed:
             removed = [name for name in changed if name not in values and name in self._stored]
-            if is_final:
-                self._changed = set()
         for name in values:
             value = values[name]
             if name in changed or name not in self._stored:
@@ -227,6 +229,8 @@ class Snapshot(Attributes):
                 data = self._codec.changed(value, self._stored[name], name)
                 if data is not None:
                     put[name] = data
+        if is_final:
+            self._changed -= changed
         return put, removed
 
     def settle(self, put: Mapping[str, bytes], removed: Collection[str] = ()) -> None:
@@ -239,13 +243,19 @@ class Snapshot(Attributes):
 
     def renew(self, stored: Mapping[str, bytes]) -> None:
         """Note what the store has now; what was set or removed here stands, and what has changed inside."""
+        for name in self._stored.keys() | stored.keys():
+            self.renew_one(name, stored.get(name))
+
+    def renew_one(self, name: str, data: bytes | None) -> None:
+        """Note what the store has of *name* now, None for nothing; otherwise as :meth:`renew`."""
         with self._lock:
-            for name in self._stored.keys() | stored.keys():
-                if self._stored.get(name) == stored.get(name) or name in self._changed or self._is_other(name):
-                    continue
+            if self._stored.get(name) == data:
+                return
+            if name not in self._changed and not self._is_other(name):
                 self._values.pop(name, None)
-                (self._unread.add if name in stored else self._unread.discard)(name)
-            self._stored = stored
+                (self._unread.discard if data is None else self._unread.add)(name)
+            others = {other: kept for other, kept in self._stored.items() if other != name}
+            self._stored = others if data is None else {**others, name: data}
 
     def _is_other(self, name: str) -> bool:
         """Return whether a value that the store has was read and has changed inside since."""

@@ -117,7 +117,7 @@ class Exchange:
         is_due = self._issued_id is not None or session.invalidated_here
         if is_due or self._manager.is_shared:
             self._commit(session)
-        if not is_due or session.failure is not None:
+        if not is_due:
             return headers
         if self._rotation is not None and session.record.id == self._issued_id:
             session.drop_journal()
@@ -126,14 +126,17 @@ class Exchange:
 
     def commit_late(self) -> None:
         """Have the store told what was changed after the headers had gone; that it cannot be told is logged."""
-        if self._session is not None and self._manager.is_shared and self._failure is None:
+        if self._session is not None and self._manager.is_shared and not self.has_failed:
             try:
                 self._commit(self._session)
-            except SessionError as error:
-                _log.error("What a request changed after the headers had gone was not saved: %s", error)
+            except Exception as error:
+                is_listener = not isinstance(error, SessionError)
+                _log.error("What a request changed late was not saved: %s", error, exc_info=is_listener)
 
     def _commit(self, session: HttpSession) -> None:
         self._has_committed = True
+        if self._failure is not None:
+            raise self._failure
         try:
             self._manager.sessions.commit(session, self._issued_id)
         except StoreError as error:
@@ -168,7 +171,7 @@ class Exchange:
                 rotation, self._rotation = self._rotation, None
                 self._manager.take_back(session, rotation)
         except Exception:
-            _log.exception("A listener failed when a failed request was taken back.")
+            _log.exception("Something failed when a failed request was taken back.")
         if not self._has_committed and not self.has_failed:
             self.commit_late()
 
@@ -234,7 +237,11 @@ class Exchange:
     def _create(self) -> HttpSession:
         if self._tracking.cookie.enabled or self.is_over:
             self._check_not_committed("a session can be made")
-        session = self._manager.create()
+        try:
+            session = self._manager.create()
+        except StoreError as error:
+            self._failure = error
+            raise
         self._session = session
         self._has_created = True
         self._issued_id = session.id

@@ -53,9 +53,9 @@ class LiveSessions:
     def rotate(self, session: HttpSession, from_id: str, id_bytes: int) -> Rotation | None:
         """Give the session a new id if *from_id* is still its id; None if it is not."""
         record, drawn = session.record, draw(id_bytes)
-        rotation = Rotation(drawn[0], from_id, record.known_id, record.known_principal)
         if self._store.save(key_of(from_id), Changes(new_id=drawn), time.time()):
-            return rotation
+            # Only now nobody else tells a client of another id.
+            return Rotation(drawn[0], from_id, record.known_id, record.known_principal)
         if record.removed:
             raise InvalidSessionError("the session was invalidated or has timed out")
         return None

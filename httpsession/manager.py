@@ -126,8 +126,9 @@ class SessionManager:
 
     def stats(self) -> SessionStats:
         """Return how many sessions there are and what became of the others."""
+        active = len(self._store)
         with self._counting:
-            return SessionStats(active=len(self._store), **self._counts)
+            return SessionStats(active=active, **self._counts)
 
     def sessions_of(self, principal: str) -> tuple[SessionInfo, ...]:
         """Return the sessions in which *principal* is logged in, the oldest first."""
@@ -144,12 +145,19 @@ class SessionManager:
         return len(key) == KEY_SIZE and self._end_by_key(key)
 
     def invalidate_all(self, principal: str, *, except_: HttpSession | None = None) -> int:
-        """End the sessions in which *principal* is logged in, all but the one given; return how many there were."""
+        """End the sessions in which *principal* is logged in, all but the one given; return how many there were. All of
+        it happens whatever listeners raise; the first exception goes to the caller."""
         spared = None if except_ is None else self._store.peek(except_.record.key)
         others = self._store.of(principal)
         if spared is not None:
             others = [record for record in others if record.key != spared.record.key]
-        return sum(self._end_by_key(record.key) for record in others)
+        ended: list[bool] = []
+
+        def end(key: bytes) -> None:
+            ended.append(self._end_by_key(key))
+
+        call_all(partial(end, record.key) for record in others)
+        return sum(ended)
 
     def close(self) -> None:
         """Stop the background thread. Sessions in memory are ended, since they are lost with the process (Servlet 6.1,
@@ -210,7 +218,8 @@ class SessionManager:
         """End the session, unless somebody else is at it: first the registered listeners hear while the attributes can
         still be read, then the session is invalid, then the attributes are unbound (S57). All of it happens whatever
         listeners raise; the first exception goes to the caller."""
-        if self.sessions.take(session):
+        # A listener that hears of the end may ask for it again.
+        if not session.invalidated_here and self.sessions.take(session):
             self._destroy(session, "invalidated")
 
     def tell_store(self) -> None:
@@ -286,6 +295,7 @@ class SessionManager:
 
     def _destroy(self, session: HttpSession, how: str) -> None:
         """Tell the listeners and unbind the attributes of a session that is out of its store."""
+        session.invalidated_here = True
         self._count(how)
 
         def calls() -> Iterator[Callable[[], object]]:

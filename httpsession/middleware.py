@@ -76,7 +76,9 @@ class SessionMiddleware:
             body = self.app(environ, response.start)
             if type(body) not in _COMPLETE and not _is_file(body, environ):
                 return _Body(body, response)
-            if not session.is_committed:
+            if session.is_committed:  # by write(): what was changed since comes late
+                session.commit_late()
+            else:
                 response.send()
         except BaseException as error:
             try:
@@ -139,11 +141,13 @@ class _Response:
             raise AssertionError("the application sends a body, but has not called start_response()")
         session, headers = self.session, self._headers
         if session.has_looked:
-            headers = session.commit(headers)
             if self._status >= "500" and session.has_failed:
                 # The application, or its framework, has made an error of its own of the store's.
+                session.abandon()
                 self._status = UNAVAILABLE
                 headers = [*(header for header in headers if header[0].lower() != "retry-after"), RETRY_AFTER]
+            else:
+                headers = session.commit(headers)
         if self._exc_info is None:
             self._write = self._start_response(self._status, headers)
         else:
@@ -162,13 +166,15 @@ class _Response:
 
     def close(self) -> None:
         """Be done: what could not go out is taken back, and what came late is kept."""
-        if self.session.is_committed:
-            self.session.commit_late()
-        else:
-            self.session.abandon()
-        self.session.is_over = True
-        if self.session.arrived:
-            self.session.end()
+        try:
+            if self.session.is_committed:
+                self.session.commit_late()
+            else:
+                self.session.abandon()
+        finally:
+            self.session.is_over = True
+            if self.session.arrived:
+                self.session.end()
 
 
 class _Body:

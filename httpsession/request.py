@@ -105,6 +105,8 @@ class RequestSession(Exchange):
         """Whether the id that the client sent is that of a session that is alive, and still its id."""
         if not self.has_looked:
             self._look_up()
+        elif self._failure is not None:
+            raise self._failure
         joined = self._joined
         return joined is not None and joined.is_valid and joined.id == self._joined_id
 

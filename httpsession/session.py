@@ -51,7 +51,7 @@ class HttpSession(MutableMapping[str, Any]):
         self.previous_access: float | None = None
         #: What the store raised when something was asked of it through this handle.
         self.failure: StoreError | None = None
-        #: Whether it was through this handle that the session was invalidated.
+        #: Whether it was through this handle that the session ended.
         self.invalidated_here = False
 
     @property
@@ -173,7 +173,6 @@ class HttpSession(MutableMapping[str, Any]):
             InvalidSessionError: it is over already.
         """
         self.attributes.check_open()
-        self.invalidated_here = True
         self._servlet_context.end(self)
 
     def __getitem__(self, name: str) -> Any:

@@ -107,7 +107,8 @@ class SnapshotSessions:
         else:
             while not self._store.fits(record.key, new_key):
                 new_id, new_key = draw(id_bytes)
-            base.kept = base.kept or self._changes_so_far(session, copy)
+            if base.new_key is None:
+                base.kept = self._changes_so_far(session, copy)
             base.new_key = new_key
         record.id = new_id
         known_id, principal = (from_id, None) if base is None else (base.id, base.principal)
@@ -142,7 +143,7 @@ class SnapshotSessions:
                 # One thread of the process at a time, as long as that goes well: they would be in each other's way.
                 is_first = self._updating.acquire(timeout=_PATIENCE)
                 try:
-                    self._renew(session)
+                    self._renew(session, name)
                     is_done, new = self._try_update(session, name, function)
                 finally:
                     if is_first:
@@ -271,24 +272,26 @@ class SnapshotSessions:
             new.session_will_passivate(HttpSessionEvent(session))
         data = None if new is None else self._codec.encode(new, name)
         put, removed = ({}, [name]) if data is None else ({name: data}, [])
-        is_kept = copy.base is not None and not (copy.base.is_gone or copy.base.is_afresh)
+        # What a login comes with takes effect with it, at the commit.
+        is_kept = copy.base is not None and not (copy.base.is_gone or copy.base.is_login)
         if is_kept:
             changes = Changes(put=put, removed=removed, expected={name: stored})
             if not self._store.save(session.record.key, changes, time.time()):
                 return False, None
-        while not session.replace(name, copy.get(name), ABSENT if new is None else new):
-            pass  # another thread of this request was faster
+        while (old := copy.get(name)) is not ABSENT or new is not None:
+            if session.replace(name, old, ABSENT if new is None else new):
+                break  # if not, another thread of this request was faster
         if is_kept:
             copy.settle(put, removed)
             copy.spare(name)
         return True, new
 
-    def _renew(self, session: HttpSession) -> None:
-        """Read again what the store has of the session."""
+    def _renew(self, session: HttpSession, name: str) -> None:
+        """Read again what the store has of one attribute; others may be of a user who has logged in meanwhile."""
         copy = copy_of(session)
         stored = self._store.peek(session.record.key)
         if stored is not None:
-            copy.renew(encodings(stored))
+            copy.renew_one(name, encodings(stored).get(name))
         elif copy.base is not None:
             copy.base.is_gone = True
 

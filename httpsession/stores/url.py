@@ -39,7 +39,8 @@ class StoreUrl:
         for name, value in parse_qsl(parts.query, keep_blank_values=True):
             if name not in known:
                 # Behind a password it may be the rest of it.
-                which = "an unknown option" if any("password" in one for one in given) else f"the unknown option {name!r}"
+                is_shown = not any("password" in one for one in given)
+                which = f"the unknown option {name!r}" if is_shown else "an unknown option"
                 raise _refusal(parts, f"has {which}; known are {', '.join(known)}")
             if name in given:
                 raise _refusal(parts, f"has the option {name!r} twice")

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import pytest
 
-from httpsession import SessionMiddleware, get_session, request_session
+from httpsession import CodecError, SessionMiddleware, get_session, request_session
 from httpsession.ids import key_of
+from tests.shared.conftest import Guest
 from tests.wsgi import TEXT, Request
 
 
@@ -65,6 +66,32 @@ def test_change_of_the_id_is_taken_back(workers, session_id, change):
     assert (stored.record.key, stored.record.max_inactive_interval) == (key_of(session_id), 60)
 
 
+@pytest.mark.parametrize("changes", [("login", "change"), ("change", "login"), ("change", "change")], ids="+".join)
+def test_two_changes_of_the_id_are_taken_back(workers, session_id, changes):
+    """However often the id has changed, the client's id opens the session as it was, and nobody is logged in."""
+
+    def act(session):
+        for change in changes:
+            session.login("eve") if change == "login" else session.change_session_id()
+        session.get_session()["secret"] = 1
+
+    fail(workers[0], session_id, act)
+
+    assert workers[1].attributes(session_id) == {"user": "anna", "cart": ["book"]}
+    assert workers[1].manager.sessions_of("eve") == ()
+
+
+def test_update_of_a_failed_login(workers, session_id):
+    """What a login comes with is not kept when the login fails, and is never seen under the former id."""
+
+    def act(session):
+        session.login("eve").update_attribute("secret", lambda secret: "hers")
+        assert "secret" not in workers[1].attributes(session_id)
+
+    fail(workers[0], session_id, act)
+    assert "secret" not in workers[1].attributes(session_id)
+
+
 def test_logout_stands(workers, session_id):
     """A logout is a logout, also if the application fails afterwards."""
     fail(workers[0], session_id, lambda session: session.logout())
@@ -99,6 +126,33 @@ def test_client_that_goes_away(workers, session_id):
 
     Request(SessionMiddleware(app, workers[0].manager), session_id).read().close()
     assert workers[1].attributes(session_id)["gone"] is True
+
+
+def test_accessor_that_cannot_save(workers, session_id):
+    """An accessor whose changes cannot be stored says so, and has done with the session all the same."""
+    request = workers[0].request(session_id)
+    accessor = request.session.get_session().accessor
+    request.finish()
+    with pytest.raises(CodecError):
+        accessor.access(lambda session: session["cart"].append(object()))
+    assert not workers[0].manager.accesses.under_way
+
+
+def test_value_that_fails_when_it_is_written(workers, session_id, heard, monkeypatch):
+    """A value that raises when it hears that it is written late is logged; the request is over all the same."""
+
+    def stop(self, event):
+        raise RuntimeError("not now")
+
+    monkeypatch.setattr(Guest, "session_will_passivate", stop)
+    request = workers[0].request(session_id)
+    session = request.session.get_session()
+    request.read()
+    session["guest"] = Guest("g")
+    request.finish()
+
+    assert request.text == "firstsecond"
+    assert not workers[0].manager.accesses.under_way
 
 
 def test_accessor(workers, session_id):

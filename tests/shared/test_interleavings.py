@@ -117,15 +117,21 @@ def stage(start_worker):
 
 
 def check_answers(scripts, answers):
-    """Each answer is the application's own, and nobody's cookie is touched who did not ask for it."""
+    """Each answer is the application's own, and no cookie is touched but by who has ended the session: once."""
+    deletions = 0
     for script, (was_found, response) in zip(scripts, answers, strict=True):
         if response is None:
             continue
         assert (response.status, response.text) == ("200 OK", "its own")
         deleted = [cookie for cookie in response.set_cookies if "Max-Age=0" in cookie]
-        assert len(deleted) == (script.ends and was_found)
+        assert len(deleted) <= (script.ends and was_found)
+        deletions += len(deleted)
         if not script.renames or not was_found:
             assert len(response.set_cookies) == len(deleted)
+    has_ended = any(script.ends and was_found for script, (was_found, _) in zip(scripts, answers, strict=True))
+    # A sweep may have been faster, which answers nobody.
+    is_swept = any(response is None for _, response in answers)
+    assert deletions <= 1 if is_swept else deletions == has_ended
 
 
 def check_end(stage, scripts, answers):

@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import pytest
 
-from httpsession import CodecError
+from httpsession import CodecError, SessionMiddleware, get_session
 from httpsession.ids import key_of
 from httpsession.stores.base import Changes
 from tests.shared.conftest import Cart, Colour, Guest
+from tests.wsgi import TEXT, fetch
 
 
 @pytest.fixture
@@ -160,6 +161,19 @@ class TestWrites:
 
         assert workers[1].attributes(session_id) == {"user": "anna", "cart": ["book"], "count": 1, "a": [1, 3], "b": 2}
 
+    @pytest.mark.parametrize("body", [list, iter], ids=["list", "iterator"])
+    def test_changes_after_write_are_saved(self, workers, session_id, body):
+        """What changes after write() is saved whatever the application returns then."""
+
+        def app(environ, start_response):
+            session = get_session(environ)
+            start_response("200 OK", [TEXT])(b"x")
+            session["late"] = 1
+            return body([])
+
+        fetch(SessionMiddleware(app, workers[0].manager), session_id)
+        assert workers[1].attributes(session_id)["late"] == 1
+
     def test_new_session_is_there_at_the_headers(self, workers):
         """A new session reaches the store with all its attributes when its cookie goes out, and not before."""
         request = workers[0].request()
@@ -285,6 +299,35 @@ class TestUpdateAttribute:
 
         assert workers[1].attributes(session_id) == {"user": "anna", "cart": ["book"]}
 
+    def test_of_nothing(self, workers, session_id, written):
+        """Where there is nothing, and nothing comes of it, nobody hears of anything."""
+        request = workers[0].request(session_id)
+        assert request.session.get_session().update_attribute("nothing", lambda nothing: nothing) is None
+        request.finish()
+
+        assert workers[0].recorder.of("added", "removed", "replaced")[3:] == []
+
+    def test_shows_nothing_of_a_later_login(self, workers, overlapping):
+        """A request under way with the former id, which somebody may have planted, sees no other attribute of the user
+        who has logged in since."""
+        spy, victim = overlapping
+        session = victim.session.login("anna")
+        session["secret"] = "hers"
+        session["count"] = 2
+        victim.finish()
+
+        assert spy.session.get_session().update_attribute("count", lambda count: count + 1) == 3
+        assert "secret" not in spy.session.get_session()
+
+    def test_after_a_login(self, workers, session_id):
+        """In the request of a login it takes effect with the login, and not under the former id."""
+        request = workers[0].request(session_id)
+        request.session.login("anna").update_attribute("secret", lambda secret: "hers")
+        assert "secret" not in workers[1].attributes(session_id)
+        request.finish()
+
+        assert workers[1].attributes(request.new_id)["secret"] == "hers"
+
     def test_under_a_former_id(self, workers, overlapping):
         """It follows the session to the id that another request has given it."""
         one, other = overlapping
@@ -380,7 +423,8 @@ class TestLogoutWins:
         assert workers[0].manager.stats().active == 0
 
     def test_told_once(self, workers, overlapping):
-        """Of two requests that end the session one tells the listeners, and the other finds nothing to do."""
+        """Of two requests that end the session one tells the listeners and expires the cookie; the other finds nothing
+        to do, and touches no cookie: by then the client may have a new one."""
         one, other = overlapping
         one.session.logout()
         other.session.logout()
@@ -388,8 +432,21 @@ class TestLogoutWins:
         other.finish()
 
         assert sum(len(worker.recorder.of("destroyed")) for worker in workers) == 1
-        assert one.set_cookies
-        assert other.set_cookies
+        assert [bool(request.set_cookies) for request in overlapping] == [True, False]
+
+    def test_late_logout_harms_no_new_cookie(self, workers, overlapping):
+        """A slow logout of a session that is over leaves the cookie of the client's next session alone."""
+        slow, quick = overlapping
+        quick.session.logout()
+        quick.finish()
+        login = workers[1].request()
+        login.session.login("bert")
+        login.finish()
+        slow.session.logout()
+        slow.finish()
+
+        assert slow.set_cookies == []
+        assert workers[0].attributes(login.new_id) is not None
 
     def test_of_one_that_did_not_read(self, workers, session_id):
         """A request that carries the id and never asks for the session does not bring it back by its access."""
@@ -631,6 +688,31 @@ class TestEvents:
         logout.session.logout()
 
         assert heard == ["g activated", "g unbound"]
+
+    def test_value_that_fails_when_it_is_read(self, workers, heard, monkeypatch):
+        """A value that raises when it hears that it is read does not hinder the end of its session."""
+        session_id = workers[0].session_with(guest=Guest("g"), user="anna")
+
+        def fail(self, event):
+            raise RuntimeError("not now")
+
+        monkeypatch.setattr(Guest, "session_did_activate", fail)
+        request = workers[1].request(session_id)
+        request.session.logout()
+        request.finish()
+
+        assert len(request.set_cookies) == 1
+        assert {event[1] for event in workers[1].recorder.of("removed")} == {"guest", "user"}
+
+    def test_listener_that_ends_the_session_again(self, start_worker, session_id):
+        """A listener may ask for the end of the session whose end it hears of; nothing is told twice or not at all."""
+        worker = start_worker()
+        worker.recorder.session_destroyed = lambda event: event.session.invalidate()
+        request = worker.request(session_id)
+        request.session.logout()
+        request.finish()
+
+        assert {event[1] for event in worker.recorder.of("removed")} == {"user", "cart", "count"}
 
     def test_attribute_events_have_old_values(self, workers, session_id):
         """Attribute listeners hear of replaced and removed values, which the request has not read before."""

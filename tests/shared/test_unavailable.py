@@ -103,20 +103,32 @@ class TestDown:
             response = serve(workers[0], lambda session: session.get_session().update(a=1))
         assert_refused(response)
 
+    def test_counting_for_the_limit(self, start_worker, down):
+        """Where it is not known how many sessions there are a new one is refused, under a framework, too."""
+        worker = start_worker(max_sessions=10)
+
+        def app(environ, start_response):
+            with pytest.raises(StoreError):
+                get_session(environ)
+            start_response("500 Internal Server Error", [TEXT])
+            return [b""]
+
+        with down():
+            assert_refused(fetch(SessionMiddleware(app, worker.manager)))
+
     def test_asking_again(self, workers, session_id, down):
         """Whoever asks again, though asking has failed, is refused again, and is not given a new session."""
-        seen = []
 
         def act(session):
             for _ in range(3):
                 with pytest.raises(StoreError):
                     session.get_session()
-            seen.append(session.is_requested_session_id_valid)
+                with pytest.raises(StoreError):
+                    _ = session.is_requested_session_id_valid
 
         with down():
             response = serve(workers[0], act, session_id)
         assert response.text == "done"
-        assert seen == [False]
         assert workers[0].recorder.of("created") == [("created", session_id)]
 
     def test_application_that_catches(self, workers, session_id, down):
@@ -222,6 +234,54 @@ class TestRefusingWrites:
         assert workers[1].attributes(session_id) == {"user": "anna"}
         serve(workers[0], act, session_id)
         workers[0].manager.tell_store()
+
+    @pytest.mark.parametrize("status", ["200 OK", "500 Internal Server Error"])
+    def test_login_with_an_update_that_fails(self, workers, session_id, refusing_writes, status):
+        """A login after which something else failed takes effect as a whole, with its cookie, or not at all."""
+
+        def app(environ, start_response):
+            session = get_session(environ)
+            with refusing_writes(), pytest.raises(StoreError):
+                session.update_attribute("count", lambda count: 1)
+            request_session(environ).login("anna")
+            start_response(status, [TEXT])
+            return [b""]
+
+        response = fetch(SessionMiddleware(app, workers[0].manager), session_id)
+        if status == "200 OK":
+            assert workers[1].attributes(response.new_id) == {"user": "anna"}
+        else:
+            assert_refused(response)
+            assert workers[1].attributes(session_id) == {"user": "anna"}
+            assert workers[1].manager.sessions_of("anna") == ()
+
+    def test_body_that_fails_is_not_saved_after_all(self, workers, session_id, refusing_writes):
+        """What was answered by 503 is not saved when the body is closed, though the store is back."""
+
+        def app(environ, start_response):
+            session = get_session(environ)
+            session["user"] = "eve"
+            start_response("200 OK", [TEXT])
+            with refusing_writes():
+                session.update_attribute("count", lambda count: 1)
+            yield b"x"
+
+        assert_refused(fetch(SessionMiddleware(app, workers[0].manager), session_id))
+        assert workers[1].attributes(session_id) == {"user": "anna"}
+
+    def test_trying_again_after_a_failed_commit(self, workers, session_id, refusing_writes):
+        """Once the commit has failed the request is refused, though the application tries again."""
+
+        def app(environ, start_response):
+            get_session(environ)["user"] = "eve"
+            write = start_response("200 OK", [TEXT])
+            with refusing_writes(), pytest.raises(StoreError):
+                write(b"x")
+            write(b"x")
+            return []
+
+        assert_refused(fetch(SessionMiddleware(app, workers[0].manager), session_id))
+        assert workers[1].attributes(session_id) == {"user": "anna"}
 
     def test_creating(self, workers, refusing_writes):
         """A new session that cannot be kept gives no cookie."""
