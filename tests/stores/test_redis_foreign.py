@@ -2,8 +2,14 @@
 
 from __future__ import annotations
 
+import logging
+import socket
+import struct
+import threading
 import time
+from contextlib import closing
 from itertools import count
+from math import inf
 
 import pytest
 
@@ -11,7 +17,7 @@ from httpsession import StoreError
 from httpsession.ids import key_of, new_id
 from httpsession.record import SessionRecord
 from httpsession.stores import open_store
-from httpsession.stores.base import Changes
+from httpsession.stores.base import MAX_VALUE, Changes
 from httpsession.stores.redis.rights import rights
 
 SHARD = 7
@@ -217,3 +223,134 @@ class TestMarkOfAnotherType:
         assert [store.peek(one).record.accessed for one in others] == [later] * 5
         assert (store.peek(key), store.remove(key)) == (None, None)
         assert not store.save(key, Changes(put={"a": b"1"}), later)
+
+
+class TestGiant:
+    """An attribute that loads leave out, since it is too long."""
+
+    @pytest.mark.parametrize(("size", "is_there"), [(MAX_VALUE, True), (MAX_VALUE + 1, False)])
+    def test_is_not_expected(self, client, store, names, size, is_there):
+        """A change that expects no such attribute finds none, as loads do, and puts it right."""
+        key = add(store)
+        client.hset(names.session[SHARD] + key, ":n", bytes(size))
+        changes = Changes(put={"n": b"1"}, expected={"n": None})
+
+        assert ("n" in store.load(key, time.time())[0].attributes) is is_there
+        assert store.save(key, changes, time.time()) is not is_there
+        assert is_there or store.load(key, time.time())[0].attributes == {"a": b"1", "n": b"1"}
+
+    def test_empty_is_there(self, store):
+        """An empty value is a value."""
+        key = add(store)
+        assert store.save(key, Changes(put={"n": b""}), time.time())
+
+        assert not store.save(key, Changes(put={"n": b"1"}, expected={"n": None}), time.time())
+
+
+class TestFlood:
+    """Many sessions whose clients never come back."""
+
+    def test_after_many_who_joined(self, store):
+        """A flood is found behind more idle users than are looked at, and before those who came since."""
+        now = time.time()
+        joined = [(add(store, now=now - 600), now - 500, now - 500) for _ in range(120)]
+        store.touch(joined)
+        flood = [add(store, now=now - 300) for _ in range(150)]
+        store.touch([(add(store, now=now - 200), now - 100, now - 100) for _ in range(50)])
+        given_up = [store.abandoned().record.key for _ in range(50)]
+
+        assert set(given_up) <= set(flood)
+        assert len(set(given_up)) == 50
+
+    def test_oldest_first(self, store):
+        """In a shard with few sessions it is the one that would be over first."""
+        now = time.time()
+        keys = [add(store, now=now - 300 + number) for number in range(120)]
+
+        assert [store.abandoned().record.key for _ in range(120)] == keys
+        assert store.abandoned() is None
+
+
+@pytest.fixture
+def losing(redis_server, tmp_path):
+    """Gives a socket before the server's: after :func:`arm` it calls a function in place of passing on a reply."""
+    path = str(tmp_path / "losing.sock")
+    listener = socket.socket(socket.AF_UNIX)
+    listener.bind(path)
+    listener.listen()
+    armed = []
+
+    def serve(client):
+        with client, socket.socket(socket.AF_UNIX) as server:
+            server.connect(str(redis_server.socket))
+            while data := client.recv(1 << 20):
+                server.sendall(data)
+                reply = server.recv(1 << 20)
+                if armed:
+                    armed.pop()()
+                    return
+                client.sendall(reply)
+
+    def accept():
+        while True:
+            try:
+                client, _ = listener.accept()
+            except OSError:
+                return
+            threading.Thread(target=serve, args=(client,), daemon=True).start()
+
+    thread = threading.Thread(target=accept)
+    thread.start()
+    yield f"unix://{path}", armed.append
+    listener.shutdown(socket.SHUT_RDWR)
+    listener.close()
+    thread.join()
+
+
+class TestLostReply:
+    """A connection that breaks after the server has done what it was asked."""
+
+    def test_save_is_not_sent_twice(self, store, losing, prefix):
+        """A save whose reply was lost is an error, and does not undo what others have changed in between."""
+        url, arm = losing
+        key, seen = add(store), []
+
+        def another():
+            seen.append(store.save(key, Changes(put={"a": b"6"}, expected={"a": b"5"}), time.time()))
+
+        with closing(open_store(f"{url}?prefix={prefix}")) as frail:
+            frail.load(key, time.time())
+            arm(another)
+            with pytest.raises(StoreError):
+                frail.save(key, Changes(put={"a": b"5"}), time.time())
+            assert seen == [True]
+            assert frail.load(key, time.time())[0].attributes == {"a": b"6"}
+
+    def test_reading_and_touches_are(self, store, losing, prefix):
+        """What reads is asked again, and what notes accesses told again."""
+        url, arm = losing
+        key, later = add(store, principal="anna"), time.time() + 5
+        with closing(open_store(f"{url}?prefix={prefix}")) as frail:
+            for verb in (
+                lambda: frail.load(key, time.time()) is not None,
+                lambda: frail.touch([(key, later, later)]) is None,
+                lambda: [record.accessed for record in frail.of("anna")] == [later],
+            ):
+                len(frail)
+                arm(lambda: None)
+                assert verb()
+
+
+class TestRecordsThatAreNone:
+    """What is in place of the record of a session that is in a user's list."""
+
+    @pytest.mark.parametrize("interval", [inf, -inf])
+    def test_infinite_interval(self, client, store, names, caplog, interval):
+        """It is left out of the list, and the log says so."""
+        key, other = add(store, principal="anna"), add(store, principal="anna")
+        record = struct.pack("<B5d", 1, 1.0, 1.0, 1.0, 1e11, interval)
+        client.hset(names.session[SHARD] + key, "r", record)
+        with caplog.at_level(logging.WARNING, "httpsession"):
+            assert [one.key for one in store.of("anna")] == [other]
+
+        assert key.hex()[:8] in caplog.text

@@ -5,8 +5,6 @@
 local base, own = string.match(KEYS[1], "^(.-}:)s:(.*)$")
 base = base or string.match(KEYS[1], "^(.-}:)due$")
 local LAYOUT, SIZE, VERSION = "<Bddddd", 41, 1
--- So many changes of the id are followed.
-local HOPS = 100
 
 local function number(value)
     return string.format("%.17g", value)

@@ -36,22 +36,26 @@ def session_of(key: bytes, fields: Any) -> StoredSession | None:
     the log then says."""
     try:
         values = dict(zip(fields[::2], fields[1::2], strict=True))
-        record = record_of(key, values.pop(RECORD), values.pop(PRINCIPAL, None))
+        record = _record_of(key, values.pop(RECORD), values.pop(PRINCIPAL, None))
         attributes = {name[1:].decode(): value for name, value in values.items() if name[:1] == ATTRIBUTE}
         if max(map(len, fields)) > MAX_VALUE:
             attributes = _without_giants(key, attributes)
     except (KeyError, TypeError, ValueError, OverflowError):
-        log_garbage(key)
+        _log_garbage(key)
         return None
     return StoredSession(record, attributes)
 
 
-def record_of(key: bytes, record: bytes, principal: bytes | None) -> SessionRecord:
-    """Return the record that was stored so.
+def record_of(key: bytes, record: bytes, principal: bytes) -> SessionRecord | None:
+    """Return the record that was stored so; None if it is none, as the log then says."""
+    try:
+        return _record_of(key, record, principal)
+    except (ValueError, OverflowError):
+        _log_garbage(key)
+        return None
 
-    Raises:
-        ValueError, TypeError, OverflowError: it is none.
-    """
+
+def _record_of(key: bytes, record: bytes, principal: bytes | None) -> SessionRecord:
     if len(record) != _PACKED.size:
         raise ValueError("not the length of a record")
     version, created, accessed, used, deadline, interval = _PACKED.unpack(record)
@@ -61,8 +65,7 @@ def record_of(key: bytes, record: bytes, principal: bytes | None) -> SessionReco
     return SessionRecord("", key, created, int(interval), deadline, accessed, accessed, used, user, is_new=False)
 
 
-def log_garbage(key: bytes) -> None:
-    """Say that what is stored under a key is no session."""
+def _log_garbage(key: bytes) -> None:
     _log.warning("what is in Redis for session %s is no session, and is left out", key.hex()[:8])
 
 

@@ -8,7 +8,7 @@ from typing import Final
 COMMANDS: Final = (
     *("eval", "evalsha", "info", "select"),
     *("del", "exists", "get", "persist", "pexpire", "rename", "set"),
-    *("hdel", "hexists", "hget", "hgetall", "hkeys", "hset"),
+    *("hdel", "hexists", "hget", "hgetall", "hkeys", "hset", "hstrlen"),
     *("sadd", "scard", "smembers", "srem"),
     *("zadd", "zcard", "zrange", "zrangebyscore", "zrem", "zscan"),
 )

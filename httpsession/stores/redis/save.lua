@@ -1,6 +1,11 @@
 -- Change a session, or nothing. ARGV: the time, the new key or nothing, 1 if the session starts afresh; then triples of a
 -- sign, a field and a value: what is expected, what is put, what is removed, in this order. Return whether all was as
 -- expected.
+local function has(name, field)
+    -- What is too long is left out when it is read, too.
+    return redis.call("HEXISTS", name, field) == 1 and redis.call("HSTRLEN", name, field) <= MAX_VALUE
+end
+
 local now, moved, afresh = tonumber(ARGV[1]), ARGV[2], ARGV[3] == "1"
 local renames = moved ~= ""
 local key, record = find(own, not renames)
@@ -15,7 +20,7 @@ for at = 4, #ARGV, 3 do
     local sign, field, value = ARGV[at], ARGV[at + 1], ARGV[at + 2]
     if sign == "?" and redis.call("HGET", name, field) ~= value then
         return 0
-    elseif sign == "!" and redis.call("HEXISTS", name, field) == 1 then
+    elseif sign == "!" and has(name, field) then
         return 0
     elseif sign == "i" then
         record.interval, reckons = tonumber(value), true

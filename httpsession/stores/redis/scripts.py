@@ -6,14 +6,20 @@ from hashlib import sha1
 from importlib.resources import files
 from typing import Final
 
-from ..base import FOLLOW, SLACK
+from ..base import FOLLOW, MAX_VALUE, SLACK
 
 #: Seconds for which Redis keeps a session that is over and that nobody has swept.
 KEPT: Final = 86400
 #: What is over later than that, in seconds, is never removed by Redis itself.
 _FOREVER: Final = 1e10
 
-_CONSTANTS: Final = f"local SLACK, FOLLOW, KEPT, FOREVER = {SLACK!r}, {FOLLOW!r}, {KEPT!r}, {_FOREVER!r}\n"
+#: How many former keys of a session are gone through.
+HOPS: Final = 100
+
+_CONSTANTS: Final = (
+    f"local SLACK, FOLLOW, KEPT, FOREVER = {SLACK!r}, {FOLLOW!r}, {KEPT!r}, {_FOREVER!r}\n"
+    f"local HOPS, MAX_VALUE = {HOPS!r}, {MAX_VALUE!r}\n"
+)
 
 
 class Script:

@@ -14,14 +14,12 @@ from ..base import SLACK, Changes, Stored, StoredSession, Touch, check_values
 from .keys import SHARDS, Names
 from .layout import ATTRIBUTE, RECORD, packed, record_of, session_of
 from .links import Call, Command, Link, Word
-from .scripts import ABANDONED, CLAIM, CREATE, EXPIRE, OF, REMOVE, SAVE, TOUCH, Script
+from .scripts import ABANDONED, CLAIM, CREATE, EXPIRE, HOPS, OF, REMOVE, SAVE, TOUCH, Script
 
-#: How many sessions a script removes, notes or looks at: so long other commands have to wait.
+#: How many sessions a script removes, notes or looks at, at each end: so long other commands have to wait.
 _SLICE: Final = 100
 #: How often a load looks again at a session that is over, and then is not.
 _TRIES: Final = 3
-#: How many former keys of a session are gone through.
-_HOPS: Final = 100
 #: In how many shards an abandoned session is looked for, of those that have sessions.
 _SAMPLE: Final = 32
 
@@ -69,7 +67,7 @@ class RedisStore:
     def peek(self, key: bytes) -> Stored | None:
         """Return the session as it is."""
         shard = key[0]
-        for _ in range(_HOPS):
+        for _ in range(HOPS):
             fields = self._link.read(shard, b"HGETALL", self._names.session[shard] + key)
             if fields:
                 return session_of(key, fields)
@@ -103,9 +101,7 @@ class RedisStore:
             words += (b"n", b"", b"")
         elif isinstance(changes.principal, str):
             words += (b"p", b"", changes.principal)
-        # Saved twice these changes are what they are saved once.
-        again = not (moved or changes.expected)
-        return bool(self._run(SAVE, key, *words, again=again))
+        return bool(self._run(SAVE, key, *words))
 
     def fits(self, key: bytes, new_key: bytes) -> bool:
         """Return whether the keys are in the same shard: in a Cluster the move is atomic only within one node."""
@@ -149,7 +145,8 @@ class RedisStore:
                 return
 
     def abandoned(self) -> Stored | None:
-        """Remove one of the sessions whose client never came back and that are over first, in any of some shards."""
+        """Remove one of the sessions whose client never came back, among those that are over first or last in any of
+        some shards: a flood is behind all who were there before it, and some newcomers are before those who are."""
         used = defaultdict(list)
         for key in self.in_use():
             used[key[0]].append(key)
@@ -183,7 +180,8 @@ class RedisStore:
         filled = [shard for shard in range(SHARDS) if sizes[shard]]
         calls: list[Call] = [(shard, [self._names.due[shard], names[shard]], [user]) for shard in filled]
         found = [one for some in self._link.run_all(OF, calls) for one in some]
-        return [record_of(key, record, user) for key, record in found]
+        records = (record_of(key, record, user) for key, record in found)
+        return [record for record in records if record is not None]
 
     def __iter__(self) -> Iterator[Stored]:
         for shard in range(SHARDS):
@@ -220,9 +218,10 @@ class RedisStore:
         """Let go of the connections."""
         self._link.start_anew()
 
-    def _run(self, script: Script, key: bytes, *words: Word, again: bool = False) -> Any:
+    def _run(self, script: Script, key: bytes, *words: Word) -> Any:
+        # None of these is sent again: even what sets the same values twice undoes what others have done in between.
         shard = key[0]
-        return self._link.run(shard, script, (self._names.session[shard] + key,), *words, again=again)
+        return self._link.run(shard, script, (self._names.session[shard] + key,), *words)
 
     def _taken(self, reply: Any) -> StoredSession | None:
         """Return the session that a script has taken out, given its key and its fields."""
