@@ -106,6 +106,34 @@ def test_notes_are_thinned_while_the_store_is_down(monkeypatch):
     assert list(accesses.ended) == [([ONE], 9.0, 9.5), ([TWO], 9.0, 9.5)]
 
 
+def test_notes_of_any_number_of_clients_are_bounded(monkeypatch):
+    """While the store is down, clients that make up ids fill neither the notes nor the arrivals."""
+    monkeypatch.setattr("httpsession.accesses.MAX_UNTOLD", 10)
+    accesses = Accesses()
+
+    def fail(latest):
+        raise StoreError("the store is down")
+
+    for number in range(100):
+        accesses.ended.append(([f"{number:032X}"], float(number), number + 0.5))
+        accesses.latest[f"{number:032X}"] = float(number)
+    for _ in range(2):
+        with pytest.raises(StoreError):
+            accesses.tell(fail, with_those_under_way=True)
+    assert len(accesses.ended) <= 10
+    assert accesses.latest == {}
+
+
+def test_what_is_under_way_at_a_fork():
+    """What is under way when the process forks is the parent's: a child has nothing to tell of it."""
+    accesses = Accesses()
+    accesses.under_way[UnderWay(10.0, ONE)] = None
+    accesses.ended.append(([TWO], 10.0, 11.0))
+    accesses.start_anew()
+
+    assert accesses.in_use() == {}
+
+
 def test_what_comes_meanwhile_is_told_later():
     """A request that ends while the store is being told is in the next batch."""
     accesses = Accesses()

@@ -15,10 +15,11 @@ from httpsession import (
     SessionManager,
     SessionMiddleware,
     get_session,
+    request_session,
 )
 from httpsession.stores import MemoryStore
 from tests.listeners import Recorder
-from tests.wsgi import TEXT, Request, Site, fetch
+from tests.wsgi import TEXT, Request, Site, fetch, site_with
 
 
 class Interrupted(MemoryStore):
@@ -118,6 +119,36 @@ class TestChangedMeanwhile:
 
         assert not site.has(planted)
         assert site.has(login.new_id)
+
+
+class TestToldMeanwhile:
+    """Another client is told of its id while a login is changing it."""
+
+    def test_failed_login(self, monkeypatch):
+        """A login that fails goes back to the id that the other client has, and not to the one before."""
+        site = site_with()
+        planted = site.new_session()
+        other = site.request(planted)
+        store = site.manager._store
+        save = store.save
+
+        def interrupted(key, changes, now):
+            monkeypatch.setattr(store, "save", save)
+            other.finish()
+            return save(key, changes, now)
+
+        def app(environ, start_response):
+            request = request_session(environ)
+            request.get_session()
+            other.session.change_session_id()
+            monkeypatch.setattr(store, "save", interrupted)
+            request.login("anna")
+            raise RuntimeError
+
+        with pytest.raises(RuntimeError):
+            Request(SessionMiddleware(app, site.manager), planted)
+        assert site.has(other.new_id)
+        assert not site.has(planted)
 
 
 class TestEndedMeanwhile:

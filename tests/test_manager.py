@@ -290,6 +290,19 @@ class TestSessionsOf:
         assert site.has(logins[1])
         assert len(recorder.of("destroyed")) == 3
 
+    def test_invalidate_all_whatever_listeners_raise(self, site, logins, recorder):
+        """A listener that raises keeps no session alive; what it raised first goes to the caller."""
+
+        def fail(event):
+            recorder.log.append(("destroyed", event.session.id))
+            raise RuntimeError(len(recorder.of("destroyed")))
+
+        recorder.session_destroyed = fail
+        with pytest.raises(RuntimeError, match="1"):
+            site.manager.invalidate_all("anna")
+        assert site.manager.sessions_of("anna") == ()
+        assert len(recorder.of("destroyed")) == 3
+
     def test_invalidate_all_except_this_one(self, site, logins):
         """Log out everywhere else."""
         request = site.request(logins[0][1])
