@@ -341,6 +341,79 @@ class TestLostReply:
                 assert verb()
 
 
+class TestRemovedByRedis:
+    """Redis itself has removed a session: it was over for long, or the memory was full."""
+
+    def life(self, client, names, key, principal="anna"):
+        """Return for how many seconds Redis keeps a session, and the set of its user's."""
+        return [
+            client.pttl(name) / 1000 for name in (names.session[SHARD] + key, names.user[SHARD] + principal.encode())
+        ]
+
+    def test_is_forgotten_without_a_word(self, client, store, names, caplog):
+        """A sweep forgets it and the log says nothing, for nothing is wrong."""
+        keys = [add(store, principal="anna") for _ in range(150)]
+        other = add(store)
+        client.delete(*(names.session[SHARD] + key for key in keys))
+        with caplog.at_level(logging.WARNING, "httpsession"):
+            swept = store.expire(time.time() + DAY, 1000)
+
+        assert [stored.record.key for stored in swept] == [other]
+        assert (len(store), caplog.messages) == (0, [])
+
+    def test_set_outlives_sessions(self, client, store, names):
+        """The set of a user's sessions goes by itself, not before any of them."""
+        long = add(store, interval=10 * DAY, principal="anna")
+        short = add(store, interval=60, principal="anna")
+        session, user = self.life(client, names, long)
+        assert session <= user < session + 2 * DAY
+
+        later = time.time() + 30
+        store.touch([(short, later, later), (long, later, later)])
+        assert store.save(short, Changes(max_inactive_interval=20 * DAY), later)
+        session, user = self.life(client, names, short)
+        assert 20 * DAY < session <= user < session + 2 * DAY
+
+    def test_login_and_change_of_the_id(self, client, store, names):
+        """Likewise when a session is bound later, and goes on under another key."""
+        key = add(store, interval=10 * DAY)
+        assert store.save(key, Changes(principal="anna"), time.time())
+        session, user = self.life(client, names, key)
+        assert session <= user < session + 2 * DAY
+        renamed, later = draw(), time.time() + DAY
+        store.touch([(key, later, later)])
+        assert store.save(key, Changes(new_id=("", renamed)), later)
+
+        session, user = self.life(client, names, renamed)
+        assert session <= user < session + 2 * DAY
+        assert [record.key for record in store.of("anna")] == [renamed]
+
+    def test_set_of_one_that_never_ends(self, client, store, names):
+        """The set stays as long as a session that is never over, whatever else comes."""
+        add(store, principal="anna")
+        key = add(store, interval=0, principal="anna")
+        later = time.time() + 5
+        store.touch([(add(store, principal="anna"), later, later)])
+
+        assert self.life(client, names, key) == [-0.001, -0.001]
+
+    def test_set_that_was_removed(self, client, store, names):
+        """A session is in the list of its user again after its next request, should Redis have removed that."""
+        key, other = add(store, principal="anna"), add(store, principal="anna")
+        client.delete(names.user[SHARD] + b"anna")
+        later = time.time() + 5
+        store.touch([(key, later, later), (other, later, later)])
+
+        assert sorted(record.key for record in store.of("anna")) == sorted([key, other])
+
+    def test_same_user_again(self, store):
+        """A login by who is logged in already leaves the session in the list."""
+        key = add(store, principal="anna")
+        assert store.save(key, Changes(principal="anna"), time.time())
+
+        assert [(record.key, record.principal) for record in store.of("anna")] == [(key, "anna")]
+
+
 class TestRecordsThatAreNone:
     """What is in place of the record of a session that is in a user's list."""
 

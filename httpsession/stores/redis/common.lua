@@ -66,10 +66,15 @@ local function due(record)
     return math.min(math.max(record.accessed, record.used) + record.interval + SLACK, record.deadline)
 end
 
--- Should nobody sweep, Redis removes a session KEPT seconds after it is over, by the time that the caller says it is.
-local function limit(name, over, now)
-    if over - now < FOREVER then
-        redis.call("PEXPIRE", name, string.format("%.0f", 1000 * (math.max(over - now, 0) + KEPT)))
+-- For how many milliseconds from now, as the caller tells the time, Redis keeps a session, should nobody sweep: until
+-- KEPT seconds after it is over, or for ever.
+local function life(over, now)
+    return over - now < FOREVER and 1000 * (math.max(over - now, 0) + KEPT) or math.huge
+end
+
+local function limit(name, milliseconds)
+    if milliseconds < math.huge then
+        redis.call("PEXPIRE", name, string.format("%.0f", milliseconds))
     else
         redis.call("PERSIST", name)
     end
@@ -86,15 +91,21 @@ local function keep(key, record, now)
     redis.call("HSET", name, "r", struct.pack(
         LAYOUT, VERSION, record.created, record.accessed, record.used, record.deadline, record.interval
     ))
-    limit(name, over, now)
+    limit(name, life(over, now))
 end
 
 local function principal_of(key)
     return redis.call("HGET", base .. "s:" .. key, "p")
 end
 
-local function join(principal, key)
-    redis.call("SADD", base .. "u:" .. principal, key)
+-- A user's set is kept for as long as any of its sessions; KEPT seconds more, so as not to be prolonged by each request.
+local function join(principal, key, over, now)
+    local name, least = base .. "u:" .. principal, life(over, now)
+    local left = redis.call("PTTL", name)
+    redis.call("SADD", name, key)
+    if left ~= -1 and left < least then
+        limit(name, least + 1000 * KEPT)
+    end
 end
 
 -- Whatever is in place of the user's set hinders nobody from leaving; who reads that goes by what sessions say.

@@ -2,14 +2,14 @@
 -- fields, the record first. Return whether it was.
 local FIELDS, MANY = 4, 1000
 local now, is_bound, principal = tonumber(ARGV[1]), ARGV[2] == "1", ARGV[3]
+local over = due(unpacked(ARGV[FIELDS + 1]))
 if redis.call("EXISTS", KEYS[1]) == 1 then
     return 0
 end
 if is_bound then
     redis.call("ZCARD", base .. "due")
-    join(principal, own)
+    join(principal, own, over, now)
 end
-local over = due(unpacked(ARGV[FIELDS + 1]))
 enter(own, over)
 for first = FIELDS, #ARGV, MANY do
     redis.call("HSET", KEYS[1], unpack(ARGV, first, math.min(first + MANY - 1, #ARGV)))
@@ -17,5 +17,5 @@ end
 if is_bound then
     redis.call("HSET", KEYS[1], "p", principal)
 end
-limit(KEYS[1], over, now)
+limit(KEYS[1], life(over, now))
 return 1

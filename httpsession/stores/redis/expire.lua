@@ -1,12 +1,12 @@
 -- Remove sessions of a shard that are due. ARGV: the time, and how many at most. Return the key and the fields of each
--- that was in the sorted set; no fields if there was no session. It fails only if it has removed none.
+-- that was in the sorted set: no fields if that is no session, and nil if there is nothing. It fails only if it has removed
+-- none.
 local function take(key)
     if find(key, false) then
         return take_out(key)
     end
     redis.call("ZREM", KEYS[1], key)
-    redis.call("DEL", base .. "s:" .. key)
-    return {key, {}}
+    return {key, redis.call("DEL", base .. "s:" .. key) == 1 and {}}
 end
 
 local taken, failure = {}, nil

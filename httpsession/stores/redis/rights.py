@@ -7,7 +7,7 @@ from typing import Final
 #: The commands that are sent, and those that the scripts use. ``info`` may be left out: then the version is not told.
 COMMANDS: Final = (
     *("eval", "evalsha", "info", "select"),
-    *("del", "exists", "get", "persist", "pexpire", "rename", "set"),
+    *("del", "exists", "get", "persist", "pexpire", "pttl", "rename", "set"),
     *("hdel", "hexists", "hget", "hgetall", "hkeys", "hset", "hstrlen"),
     *("sadd", "scard", "smembers", "srem"),
     *("zadd", "zcard", "zrange", "zrangebyscore", "zrem", "zscan"),

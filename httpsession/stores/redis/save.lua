@@ -46,8 +46,8 @@ if binds or renames or afresh then
     -- Redis refuses this one when its memory is full, before anything has changed.
     redis.call("HSET", name, "r", redis.call("HGET", name, "r"))
 end
-if (binds or renames) and user then
-    join(user, target)
+if (binds or reckons) and user then
+    join(user, target, due(record), now)
 end
 if renames then
     redis.call("RENAME", name, base .. "s:" .. moved)

@@ -224,8 +224,8 @@ class RedisStore:
         return self._link.run(shard, script, (self._names.session[shard] + key,), *words)
 
     def _taken(self, reply: Any) -> StoredSession | None:
-        """Return the session that a script has taken out, given its key and its fields."""
-        if not reply:
+        """Return the session that a script has taken out, given its key and its fields; None if there was none."""
+        if not reply or reply[1] is None:
             return None
         stored = session_of(*reply)
         if stored is not None:

@@ -6,7 +6,12 @@ for at, name in ipairs(KEYS) do
         local accessed, used = math.max(record.accessed, arrived), math.max(record.used, ended)
         if accessed > record.accessed or used > record.used then
             record.accessed, record.used = accessed, used
-            keep(key, record, math.max(arrived, ended))
+            local now, principal = math.max(arrived, ended), principal_of(key)
+            keep(key, record, now)
+            if principal then
+                -- Whatever is in place of the user's set must not keep the accesses of others from being noted.
+                pcall(join, principal, key, due(record), now)
+            end
         end
     end
 end
