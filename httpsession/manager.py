@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import atexit
 import logging
 import threading
 import time
+import weakref
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 from functools import partial
@@ -164,10 +166,7 @@ class SessionManager:
         11.3.4); a store that processes share is told of the latest accesses and keeps them."""
         self._sweeper.stop()
         if self.is_shared:
-            try:
-                self.tell_store()
-            except StoreError as error:
-                _log.error("The store was not told of the latest accesses: %s", error)
+            _tell_last(weakref.ref(self))
             self._store.close()
             return
         for stored in self._store:
@@ -228,8 +227,11 @@ class SessionManager:
         self.accesses.tell(self._store.touch, with_those_under_way=self.is_shared)
 
     def start(self) -> None:
-        """Start the background thread, if it does not run yet."""
+        """Start the background thread, if it does not run yet; what it has not told the store when the process ends is
+        told then, also where that is after a single request, as by CGI."""
         self._sweeper.start()
+        if self.is_shared:
+            atexit.register(_tell_last, weakref.ref(self))
 
     def _create(self) -> HttpSession:
         config = self.config
@@ -308,3 +310,12 @@ class SessionManager:
     def _count(self, what: str) -> None:
         with self._counting:
             self._counts[what] += 1
+
+
+def _tell_last(reference: weakref.ref[SessionManager]) -> None:
+    manager = reference()
+    if manager is not None:
+        try:
+            manager.tell_store()
+        except StoreError as error:
+            _log.error("The store was not told of the latest accesses: %s", error)

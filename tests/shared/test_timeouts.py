@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import os
+import subprocess
+import sys
 import threading
 
 import pytest
@@ -109,6 +112,35 @@ class TestSlidingTimeout:
         workers[1].visit(session_id)
         tell(workers)
         assert not workers[0].has(session_id)
+
+
+CGI = """
+import sys
+from wsgiref.handlers import CGIHandler
+from httpsession import SessionManager, SessionMiddleware
+
+def app(environ, start_response):
+    start_response("200 OK", [("Content-Type", "text/plain")])
+    return [b"hello"]
+
+application = SessionMiddleware(app, SessionManager(sys.argv[1]))
+CGIHandler().run(application)
+"""
+
+
+def test_process_that_serves_one_request(start_worker, url):
+    """Also where each request has a process of its own, as by CGI, it keeps its session alive."""
+    worker = start_worker()
+    session_id = worker.session_with(a=1)
+    worker.manager.tell_store()
+    (before,) = [stored.record.used for stored in worker.manager._store]
+    environ = {"REQUEST_METHOD": "GET", "SERVER_NAME": "localhost", "SERVER_PORT": "80", "SERVER_PROTOCOL": "HTTP/1.0"}
+    environ = {**os.environ, **environ, "HTTP_COOKIE": f"JSESSIONID={session_id}"}
+    done = subprocess.run([sys.executable, "-c", CGI, url], env=environ, capture_output=True, text=True, check=True)
+
+    assert "hello" in done.stdout
+    (after,) = [stored.record.used for stored in worker.manager._store]
+    assert after > before
 
 
 class TestInUse:
