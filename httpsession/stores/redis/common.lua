@@ -1,7 +1,7 @@
 -- What all scripts begin with. The first of KEYS is a session's or that of the sorted set of a shard: it tells the base.
 -- What a script has done before an error stays done. In a Cluster a slot may be moving while a script runs, and what is
--- elsewhere then raises an error: so each script looks at what it is going to change (`look`) before it changes anything.
--- What may be of a wrong type it looks at by a command for the right one; what it changes first needs no look.
+-- elsewhere then raises an error: so each script looks at what it will change (`look`) before it changes anything. What
+-- may be of a wrong type it looks at by a command for the right one; what it changes first needs no look.
 local base, own = string.match(KEYS[1], "^(.-}:)s:(.*)$")
 base = base or string.match(KEYS[1], "^(.-}:)due$")
 local LAYOUT, SIZE, VERSION = "<Bddddd", 41, 1
@@ -98,7 +98,7 @@ local function principal_of(key)
     return redis.call("HGET", base .. "s:" .. key, "p")
 end
 
--- A user's set is kept for as long as any of its sessions; KEPT seconds more, so as not to be prolonged by each request.
+-- A user's set is kept for as long as any of its sessions, and KEPT seconds more: so not each request prolongs it.
 local function join(principal, key, over, now)
     local name, least = base .. "u:" .. principal, life(over, now)
     local left = redis.call("PTTL", name)

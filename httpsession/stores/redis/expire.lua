@@ -1,5 +1,5 @@
 -- Remove sessions of a shard that are due. ARGV: the time, and how many at most. Return the key and the fields of each
--- that was in the sorted set: no fields if that is no session, and nil if there is nothing. It fails only if it has removed
+-- that was in the sorted set: no fields if that is no session, nil if there is nothing. It fails only if it has removed
 -- none.
 local function take(key)
     if find(key, false) then
