@@ -148,6 +148,7 @@ class TestOwner:
         SQLiteStore(path).close()
 
         assert "sessions.db-reserve belongs to user 1234" in caplog.text
+        assert all(type(value) is str for record in caplog.records for value in record.args), "no error is kept"
         assert Reserve(str(path)).give_up() is False
         assert reserve.stat().st_size == Reserve.SIZE
 

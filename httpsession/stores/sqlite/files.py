@@ -150,7 +150,8 @@ class Reserve:
             finally:
                 os.close(descriptor)
         except (OSError, StoreError) as error:
-            reason = error.strerror if isinstance(error, OSError) else error
+            # In words: whoever keeps an error keeps what it came through, open connections among it.
+            reason = error.strerror if isinstance(error, OSError) else str(error)
             _log.warning("No room is kept at %s for a full disk: %s.", self._path, reason)
 
     def _grow(self, descriptor: int) -> None:
