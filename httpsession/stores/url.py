@@ -15,6 +15,13 @@ _HOSTS = re.compile(r"((\[[0-9A-Fa-f:.%A-Za-z]+\]|[A-Za-z0-9._-]+)(:[0-9]+)?(,|\
 _PREFIX = re.compile(r"[A-Za-z][A-Za-z0-9_-]{0,31}")
 
 
+def flaw_of_prefix(prefix: str) -> str:
+    """Return what is wrong with the prefix of a store, to go on after naming the store; empty if nothing is."""
+    if _PREFIX.fullmatch(prefix):
+        return ""
+    return f"has the prefix {prefix!r}, but must have a letter, then up to 31 letters, digits, '_' or '-'"
+
+
 @dataclass(frozen=True, repr=False)
 class StoreUrl:
     """A URL in its parts. What it says of itself has no password in it."""
@@ -48,10 +55,9 @@ class StoreUrl:
         if parts.fragment:
             raise _refusal(parts, "has a fragment, which means nothing here")
         prefix = given.pop("prefix", "httpsession")
-        if not _PREFIX.fullmatch(prefix):
-            raise _refusal(
-                parts, f"has the prefix {prefix!r}, but must have a letter, then up to 31 letters, digits, '_' or '-'"
-            )
+        flaw = flaw_of_prefix(prefix)
+        if flaw:
+            raise _refusal(parts, flaw)
         return cls(parts, given, prefix, _seconds(parts, given.pop("timeout", str(timeout))))
 
     @property

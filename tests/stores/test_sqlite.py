@@ -96,6 +96,26 @@ class TestUrl:
         assert store._database.read(lambda cursor: cursor.execute("PRAGMA synchronous").fetchone()[0], "") == value
         store.close()
 
+    @pytest.mark.parametrize(
+        ("name", "value", "reason"),
+        [
+            ("prefix", "a{sessions}", "letter"),
+            ("prefix", 'a"; --', "letter"),
+            ("prefix", "", "letter"),
+            ("prefix", "a" * 33, "letter"),
+            ("prefix", "sqlite_x", "for itself"),
+            ("synchronous", "always", "full, normal, off"),
+            ("synchronous", "off; --", "full, normal, off"),
+        ],
+    )
+    def test_refused_without_a_url(self, path, name, value, reason):
+        """What a URL may not say, who opens the store without one may not say either; no file is made."""
+        with pytest.raises(ConfigError, match=reason) as caught:
+            SQLiteStore(path, **{name: value})
+
+        assert repr(value) in str(caught.value)
+        assert not path.exists()
+
     def test_prefix(self, path):
         """Two applications in one file know nothing of each other, also if only capitals tell their names apart."""
         shop, forum = (open_store(f"sqlite:///{path}?prefix={prefix}") for prefix in ("shop", "Shop"))
@@ -184,7 +204,7 @@ class TestKept:
         assert execute(path, "PRAGMA wal_checkpoint(TRUNCATE)") == [(0, 0, 0)]
         assert len(list(sessions)) == 149
 
-    @pytest.mark.parametrize("interval", [2**63, 2**70, -(2**63) - 1, 10**400])
+    @pytest.mark.parametrize("interval", [2**63, 2**70, -(2**63) - 1, 10**400], ids=int.bit_length)
     def test_interval_out_of_range(self, store, interval):
         """An interval that SQLite has no room for is the caller's mistake, and nothing changes."""
         key = add(store, {"a": b"1"})

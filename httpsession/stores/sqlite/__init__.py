@@ -9,8 +9,6 @@ from .store import SQLiteStore
 
 __all__ = ["SQLiteStore", "open_url"]
 
-_SYNCHRONOUS = ("full", "normal", "off")
-
 
 def open_url(url: str) -> SQLiteStore:
     """Open ``sqlite:///relative.db`` or ``sqlite:////absolute.db``.
@@ -31,10 +29,5 @@ def open_url(url: str) -> SQLiteStore:
         raise parsed.refusal("names no file, but only a file is shared by processes")
     if "\0" in path:
         raise parsed.refusal("has a NUL in its path")
-    if parsed.prefix.lower().partition("_")[0] == "sqlite":
-        raise parsed.refusal(f"has the prefix {parsed.prefix!r}, but SQLite keeps names that begin so for itself")
     synchronous = parsed.options.get("synchronous", "normal")
-    if synchronous not in _SYNCHRONOUS:
-        allowed = ", ".join(_SYNCHRONOUS)
-        raise parsed.refusal(f"has the option synchronous={synchronous!r}, but must have one of {allowed}")
     return SQLiteStore(os.path.abspath(path), prefix=parsed.prefix, timeout=parsed.timeout, synchronous=synchronous)

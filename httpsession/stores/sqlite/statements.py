@@ -6,7 +6,9 @@ import re
 from dataclasses import dataclass, fields
 from typing import Final
 
+from ...errors import ConfigError
 from ..base import MAX_VALUE, SLACK
+from ..url import flaw_of_prefix
 
 #: What the statements have in common.
 _WORDS: Final = {
@@ -40,7 +42,11 @@ def text(template: str, prefix: str) -> str:
 
 @dataclass
 class Statements:
-    """The statements of a store whose tables have names that begin with *prefix*."""
+    """The statements of a store whose tables have names that begin with *prefix*.
+
+    Raises:
+        ConfigError: no names may begin so.
+    """
 
     prefix: str
 
@@ -108,5 +114,10 @@ class Statements:
     set_version: str = "INSERT INTO {schema} (version) VALUES (?)"
 
     def __post_init__(self) -> None:
+        flaw = flaw_of_prefix(self.prefix)
+        if not flaw and self.prefix.lower().partition("_")[0] == "sqlite":
+            flaw = f"has the prefix {self.prefix!r}, but SQLite keeps names that begin so for itself"
+        if flaw:
+            raise ConfigError(f"the SQLite store {flaw}")
         for field in fields(self)[1:]:
             setattr(self, field.name, text(getattr(self, field.name), self.prefix))

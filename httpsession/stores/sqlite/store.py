@@ -13,7 +13,7 @@ from operator import itemgetter
 from sqlite3 import Cursor
 
 from ...attributes import Attributes
-from ...errors import StoreError
+from ...errors import ConfigError, StoreError
 from ...record import SessionRecord
 from ..base import FOLLOW, SLACK, Changes, Stored, Touch, check_values
 from .database import Database
@@ -22,6 +22,7 @@ from .schema import STEPS
 from .statements import Statements
 
 _log = logging.getLogger("httpsession")
+_SYNCHRONOUS = ("full", "normal", "off")
 
 #: How many sessions are read or claimed in one go, and how many accesses noted: for so long others have to wait.
 SLICE = 100
@@ -36,11 +37,13 @@ class SQLiteStore:
 
     Args:
         path: the file; it is made, for its owner alone, if it is not there.
-        prefix: how the names of the tables begin. There may be others in the file, those of other stores too.
+        prefix: how the names of the tables begin: a letter, then up to 31 letters, digits, ``_`` or ``-``. There
+            may be others in the file, those of other stores too.
         timeout: seconds that an operation may wait for others; then it is a :class:`StoreError`.
         synchronous: ``full``, ``normal`` or ``off``, as SQLite has them.
 
     Raises:
+        ConfigError: the prefix or *synchronous* is wrong.
         StoreError: the file cannot be opened.
     """
 
@@ -54,6 +57,9 @@ class SQLiteStore:
         timeout: float = 1.0,
         synchronous: str = "normal",
     ) -> None:
+        if synchronous not in _SYNCHRONOUS:
+            allowed = ", ".join(_SYNCHRONOUS)
+            raise ConfigError(f"the SQLite store has synchronous={synchronous!r}, but must have one of {allowed}")
         self.in_use: Callable[[], Mapping[bytes, float]] = dict
         self._statements = Statements(prefix)
         self._database = Database(os.path.abspath(path), self._statements, timeout, synchronous)
