@@ -292,6 +292,14 @@ class RedisCluster:
                 self._send(to, source, keys)
             to.client.execute_command("CLUSTER SETSLOT", slot, "STABLE")
 
+    def settle(self):
+        """Wait until all nodes know of the latest change: a slot that moves on before is claimed by two nodes, one of
+        which throws away what is in it. Those who move slots for real do not move them so soon again."""
+        wait_until(lambda: len({self._epoch(node) for node in self.nodes}) == 1, "the nodes to agree")
+
+    def _epoch(self, node):
+        return node.client.execute_command("CLUSTER INFO")["cluster_current_epoch"]
+
     def _send(self, source, to, keys):
         source.client.execute_command("MIGRATE", "127.0.0.1", to.port, "", 0, PATIENCE * 1000, "KEYS", *keys)
 

@@ -233,9 +233,9 @@ class TestCluster:
         threads = [threading.Thread(target=work, args=(number,)) for number in range(3)]
         for thread in threads:
             thread.start()
-        for _ in range(4):
-            cluster.migrate(slot_of(tags()[shard]), target)
-            cluster.migrate(slot_of(tags()[shard]), source)
+        for node in (target, source) * 4:
+            cluster.migrate(slot_of(tags()[shard]), node)
+            cluster.settle()
         stop.set()
         for thread in threads:
             thread.join(PATIENCE)
