@@ -12,7 +12,6 @@ import sys
 import threading
 import time
 from contextlib import contextmanager
-from itertools import count
 from pathlib import Path
 
 import pytest
@@ -30,13 +29,6 @@ from tests.servers import RedisServer, wait_until
 
 ROOT = Path(__file__).parents[2]
 DAY = 86400
-_numbers = count(1)
-
-
-@pytest.fixture
-def prefix():
-    """A prefix for this test alone."""
-    return f"test{next(_numbers)}"
 
 
 @pytest.fixture
@@ -44,11 +36,6 @@ def store(redis_server, prefix):
     store = open_store(f"{redis_server.unix_url}?prefix={prefix}")
     yield store
     store.close()
-
-
-@pytest.fixture
-def client(redis_server):
-    return redis_server.client
 
 
 @pytest.fixture

@@ -8,7 +8,6 @@ import struct
 import threading
 import time
 from contextlib import closing
-from itertools import count
 from math import inf
 
 import pytest
@@ -22,13 +21,6 @@ from httpsession.stores.redis.rights import rights
 
 SHARD = 7
 DAY = 86400
-_numbers = count(1)
-
-
-@pytest.fixture
-def prefix():
-    """A prefix for this test alone."""
-    return f"foreign{next(_numbers)}"
 
 
 @pytest.fixture
@@ -36,11 +28,6 @@ def store(redis_server, prefix):
     store = open_store(f"{redis_server.unix_url}?prefix={prefix}")
     yield store
     store.close()
-
-
-@pytest.fixture
-def client(redis_server):
-    return redis_server.client
 
 
 @pytest.fixture

@@ -7,7 +7,6 @@ import subprocess
 import threading
 import time
 from collections import Counter
-from itertools import count
 
 import pytest
 
@@ -20,13 +19,6 @@ from httpsession.stores.redis.keys import slot_of, tags
 from httpsession.stores.redis.links import Line
 from httpsession.stores.redis.rights import CLUSTER_COMMANDS, SENTINEL_COMMANDS, rights
 from tests.servers import PATIENCE, RedisServer, wait_until
-
-_numbers = count(1)
-
-
-@pytest.fixture
-def prefix():
-    return f"many{next(_numbers)}"
 
 
 def add(store, shard=None, *, principal=None):

@@ -21,11 +21,6 @@ from tests.stores.sqlite import INTERVAL, NOW, add, contents, execute, put
 
 
 @pytest.fixture
-def path(tmp_path):
-    return tmp_path / "sessions.db"
-
-
-@pytest.fixture
 def store(path):
     store = SQLiteStore(path)
     yield store

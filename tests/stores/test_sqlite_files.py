@@ -28,11 +28,6 @@ IS_ROOT = hasattr(os, "geteuid") and os.geteuid() == 0
 
 
 @pytest.fixture
-def path(tmp_path):
-    return tmp_path / "sessions.db"
-
-
-@pytest.fixture
 def store(path):
     store = SQLiteStore(path)
     yield store

@@ -30,11 +30,6 @@ def workers():
 
 
 @pytest.fixture
-def path(tmp_path):
-    return tmp_path / "sessions.db"
-
-
-@pytest.fixture
 def store(path):
     store = SQLiteStore(path, timeout=10.0)
     yield store
