@@ -40,7 +40,7 @@ from .middleware import SessionMiddleware
 from .record import SessionInfo
 from .request import RequestSession
 from .session import HttpSession
-from .views import session_attribute
+from .session_attribute import session_attribute
 
 __all__ = [
     "Accessor",

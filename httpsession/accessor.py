@@ -47,7 +47,7 @@ class Accessor:
 
 
 class _Use:
-    """The time that a consumer takes: see :class:`httpsession.accesses.Access`."""
+    """The time that a consumer takes: see :class:`httpsession.core.accesses.Access`."""
 
     def __init__(self, arrived: float, session: HttpSession) -> None:
         self.arrived = arrived

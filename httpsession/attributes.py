@@ -9,8 +9,8 @@ from enum import Enum
 from types import MappingProxyType
 from typing import TYPE_CHECKING, Any, Final
 
+from .codec.nodes import IMMUTABLE
 from .errors import CodecError, InvalidSessionError
-from .kinds import IMMUTABLE
 
 if TYPE_CHECKING:
     from .codec import Codec

@@ -90,7 +90,7 @@ class Exchange:
             latest[first] = self.arrived
 
     def store_keys(self) -> Iterable[bytes]:
-        """Return the keys of the sessions that the request may be using: see :class:`httpsession.accesses.Access`."""
+        """Return the keys of the sessions that the request may be using: see :class:`.Access`."""
         if self.has_looked:
             return () if self._session is None else (self._session.record.key,)
         return map(key_of, self._ids)

@@ -13,10 +13,11 @@ from functools import partial
 from types import TracebackType
 from typing import Self
 
-from . import forks
-from .accesses import Accesses
+from . import fork
 from .codec import Codec
 from .config import SessionConfig
+from .core.accesses import Accesses
+from .core.sweeper import Sweeper
 from .errors import ConfigError, StoreError, TooManySessionsError
 from .events import HttpSessionActivationListener, Listener, Listeners, call_all
 from .ids import KEY_SIZE, draw
@@ -26,7 +27,6 @@ from .session import HttpSession
 from .snapshots import SnapshotSessions
 from .stores import SessionStore, Stored, open_store
 from .stores.base import SLACK
-from .sweeper import Sweeper
 
 _log = logging.getLogger("httpsession")
 
@@ -87,7 +87,7 @@ class SessionManager:
         self.sessions = self._open_sessions()
         self._counts = dict.fromkeys(("created", "expired", "invalidated", "evicted", "rejected"), 0)
         self.start_anew()
-        forks.register(self)
+        fork.register(self)
         self._sweeper = Sweeper(self, self.config.sweep_interval)
 
     def _open_sessions(self) -> LiveSessions | SnapshotSessions:

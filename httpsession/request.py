@@ -8,7 +8,7 @@ from .errors import IllegalStateError
 from .exchange import Exchange
 from .manager import SessionManager
 from .session import HttpSession
-from .urls import RequestUrl, is_relative
+from .tracking.url import RequestUrl, is_relative
 
 
 class RequestSession(Exchange):

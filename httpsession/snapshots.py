@@ -11,11 +11,11 @@ from dataclasses import replace
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
-from . import forks
-from .accesses import Accesses
+from . import fork
 from .attributes import ABSENT
 from .codec import Codec
 from .copies import Base, Copy, copy_of, encodings
+from .core.accesses import Accesses
 from .errors import CodecError, StoreError
 from .events import HttpSessionActivationListener, HttpSessionEvent
 from .ids import draw, key_of
@@ -47,7 +47,7 @@ class SnapshotSessions:
         self._count = 0
         self._counted_at = -_COUNT_AGE
         self.start_anew()
-        forks.register(self)
+        fork.register(self)
 
     def start_anew(self) -> None:
         """Be free for all, at the beginning and in the child of a fork."""

@@ -7,7 +7,7 @@ from threading import Event, Thread
 import pytest
 
 from httpsession import StoreError
-from httpsession.accesses import Accesses
+from httpsession.core.accesses import Accesses
 from httpsession.ids import key_of
 from tests.clock import START, frozen_clock
 
@@ -94,7 +94,7 @@ def test_under_way_are_told_when_asked_for():
 
 def test_notes_are_thinned_while_the_store_is_down(monkeypatch):
     """While the store cannot be told, the latest note of each id is kept: an outage does not fill the memory."""
-    monkeypatch.setattr("httpsession.accesses.MAX_UNTOLD", 10)
+    monkeypatch.setattr("httpsession.core.accesses.MAX_UNTOLD", 10)
     accesses = Accesses()
     accesses.ended.extend(([one], float(at), at + 0.5) for at in range(10) for one in (ONE, TWO))
 
@@ -108,7 +108,7 @@ def test_notes_are_thinned_while_the_store_is_down(monkeypatch):
 
 def test_notes_of_any_number_of_clients_are_bounded(monkeypatch):
     """While the store is down, clients that make up ids fill neither the notes nor the arrivals."""
-    monkeypatch.setattr("httpsession.accesses.MAX_UNTOLD", 10)
+    monkeypatch.setattr("httpsession.core.accesses.MAX_UNTOLD", 10)
     accesses = Accesses()
 
     def fail(latest):

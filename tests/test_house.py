@@ -16,21 +16,21 @@ LAYERS = (
     ("httpsession.__main__",),
     ("httpsession.cli",),
     ("httpsession.cli.commands",),
-    ("httpsession.cli.copying", "httpsession.cli.figures", "httpsession.cli.opening"),
-    ("httpsession.cli.handles", "httpsession.cli.trial", "httpsession.cli.wording"),
+    ("httpsession.cli.copy", "httpsession.cli.stats", "httpsession.cli.store_option"),
+    ("httpsession.cli.handles", "httpsession.cli.check", "httpsession.cli.text"),
     ("httpsession", "httpsession.paste", "httpsession.servlet", "httpsession.testing", "httpsession.werkzeug"),
     (
         *("httpsession.testing.creating", "httpsession.testing.loading", "httpsession.testing.saving"),
         *("httpsession.testing.renaming", "httpsession.testing.ending", "httpsession.testing.touching"),
         *("httpsession.testing.listing", "httpsession.testing.races", "httpsession.testing.forking"),
     ),
-    ("httpsession.testing.contract",),
+    ("httpsession.testing.base",),
     ("httpsession.servlet.events", "httpsession.servlet.request"),
     ("httpsession.servlet.session",),
     ("httpsession.servlet.context",),
     ("httpsession.servlet.cookie",),
     ("httpsession.servlet.errors",),
-    ("httpsession.views",),
+    ("httpsession.session_attribute",),
     ("httpsession.middleware",),
     ("httpsession.environ",),
     ("httpsession.request",),
@@ -38,25 +38,29 @@ LAYERS = (
     ("httpsession.manager", "httpsession.tracking"),
     ("httpsession.live", "httpsession.snapshots"),
     ("httpsession.copies",),
-    ("httpsession.stores", "httpsession.urls", "httpsession.sweeper", "httpsession.session"),
-    ("httpsession.accessor", "httpsession.accesses"),
+    ("httpsession.tracking.cookie",),
+    ("httpsession.stores", "httpsession.tracking.url", "httpsession.core.sweeper", "httpsession.session"),
+    ("httpsession.accessor", "httpsession.core", "httpsession.core.accesses"),
     ("httpsession.stores.redis",),
     ("httpsession.stores.redis.cluster", "httpsession.stores.redis.sentinel", "httpsession.stores.redis.store"),
     ("httpsession.stores.redis.links",),
     ("httpsession.stores.redis.address", "httpsession.stores.redis.layout", "httpsession.stores.redis.scripts"),
-    ("httpsession.stores.redis.keys", "httpsession.stores.redis.rights"),
+    ("httpsession.stores.redis.names", "httpsession.stores.redis.acl"),
     ("httpsession.stores.memory", "httpsession.stores.sqlite"),
+    ("httpsession.stores.memory.store",),
     ("httpsession.stores.sqlite.store",),
     ("httpsession.stores.sqlite.database", "httpsession.stores.sqlite.rows"),
-    ("httpsession.stores.sqlite.connections", "httpsession.stores.sqlite.schema", "httpsession.stores.sqlite.turns"),
+    ("httpsession.stores.sqlite.pool", "httpsession.stores.sqlite.schema", "httpsession.stores.sqlite.write_lock"),
     ("httpsession.stores.sqlite.files", "httpsession.stores.sqlite.statements"),
-    ("httpsession.stores.agenda", "httpsession.stores.base", "httpsession.stores.url"),
+    ("httpsession.stores.memory.expiry", "httpsession.stores.base", "httpsession.stores.url"),
     ("httpsession.attributes", "httpsession.record"),
     ("httpsession.codec",),
-    ("httpsession.kinds",),
-    ("httpsession.config", "httpsession.events", "httpsession.forks", "httpsession.ids"),
-    ("httpsession.webxml",),
-    ("httpsession.settings",),
+    ("httpsession.codec.codec",),
+    ("httpsession.codec.nodes",),
+    ("httpsession.config", "httpsession.events", "httpsession.fork", "httpsession.ids"),
+    ("httpsession.config.session",),
+    ("httpsession.config.webxml",),
+    ("httpsession.config.texts",),
     ("httpsession.errors",),
 )
 FILES = sorted(ROOT.rglob("*.py"))
@@ -123,7 +127,7 @@ def test_imports_run_downwards(module):
 def test_imports_are_seen():
     """The reading of imports finds what is there, and leaves out what only type checkers see."""
     assert "httpsession.errors" in imports("httpsession.attributes")
-    assert "httpsession.stores.base" in imports("httpsession.stores.memory")
+    assert "httpsession.stores.base" in imports("httpsession.stores.memory.store")
     assert "httpsession.attributes" in imports("httpsession.stores.base")
     assert "httpsession.session" not in imports("httpsession.events")
     assert "httpsession.manager" not in imports("httpsession.session")

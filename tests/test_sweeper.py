@@ -11,7 +11,7 @@ import weakref
 import pytest
 
 from httpsession import HttpSessionListener, SessionConfig, SessionManager
-from httpsession.sweeper import TELL_INTERVAL, Sweeper
+from httpsession.core.sweeper import TELL_INTERVAL, Sweeper
 from tests.listeners import Recorder
 from tests.wsgi import Site
 

@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 
 from httpsession import SessionConfig, SessionCookieConfig
 from httpsession.ids import key_of
-from httpsession.tracking import CookieTracking
+from httpsession.tracking.cookie import CookieTracking
 from tests.browser import CookieJar, Site
 
 ID = "0123456789ABCDEF" * 2

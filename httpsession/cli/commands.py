@@ -15,12 +15,12 @@ import click
 from ..record import SessionRecord
 from ..stores import SessionStore, Stored
 from ..stores.base import SLACK
-from .copying import Copying, Outcome, stoppable
-from .figures import Figures, size_of
+from .check import Trial
+from .copy import Copying, Outcome, stoppable
 from .handles import SHORT, digits_of, find, trouble
-from .opening import opened, store_option
-from .trial import Trial
-from .wording import VALUE, counted, duration, escaped, moment, value
+from .stats import Figures, size_of
+from .store_option import opened, store_option
+from .text import VALUE, counted, duration, escaped, moment, value
 
 #: How many sessions a sweep removes in one go, and how many rounds a check does.
 _BATCH: Final = 1000

@@ -6,7 +6,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import replace
 from typing import Any
 
-from .. import config as native
+from ..config import session as native
 from .errors import Translated
 
 #: The attributes that have a setting of their own, in lower case.

@@ -8,7 +8,7 @@ from importlib.metadata import entry_points
 
 from ..errors import ConfigError
 from .base import SessionStore, Stored
-from .memory import MemoryStore
+from .memory.store import MemoryStore
 
 __all__ = ["MemoryStore", "SessionStore", "Stored", "open_store"]
 

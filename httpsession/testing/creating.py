@@ -8,7 +8,7 @@ import pytest
 
 from ..record import SessionRecord
 from ..stores.base import SessionStore
-from .contract import Contract, contents, draw, keys_of
+from .base import Contract, contents, draw, keys_of
 
 NAMES = {
     "empty": "",

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from ..stores.base import SessionStore, Stored
-from .contract import INTERVAL, MOMENT, NOBODY, Contract, contents, draw, keys_of
+from .base import INTERVAL, MOMENT, NOBODY, Contract, contents, draw, keys_of
 
 
 class Ending(Contract):

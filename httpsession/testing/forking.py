@@ -11,7 +11,7 @@ from typing import TextIO
 import pytest
 
 from ..stores.base import SessionStore
-from .contract import Contract
+from .base import Contract
 
 
 class Child:

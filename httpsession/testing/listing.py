@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from ..stores.base import SessionStore
-from .contract import Contract, contents, keys_of
+from .base import Contract, contents, keys_of
 
 
 class Listing(Contract):

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from ..stores.base import SessionStore
-from .contract import INTERVAL, MOMENT, Contract, contents, draw
+from .base import INTERVAL, MOMENT, Contract, contents, draw
 
 
 class Loading(Contract):

@@ -7,7 +7,7 @@ from functools import partial
 
 from ..record import SessionRecord
 from ..stores.base import Changes, SessionStore, Stored
-from .contract import THREADS, Contract, Race, contents, keys_of
+from .base import THREADS, Contract, Race, contents, keys_of
 
 
 class Racing(Contract):

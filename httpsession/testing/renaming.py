@@ -6,7 +6,7 @@ import pytest
 
 from ..record import SessionRecord
 from ..stores.base import FOLLOW, Changes, SessionStore
-from .contract import MOMENT, Contract, contents, draw, keys_of
+from .base import MOMENT, Contract, contents, draw, keys_of
 
 
 class Renaming(Contract):

@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from ..stores.base import MAX_VALUE, Changes, SessionStore
-from .contract import MOMENT, Contract, contents, draw, keys_of
+from .base import MOMENT, Contract, contents, draw, keys_of
 
 
 class Saving(Contract):

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from ..record import SessionRecord
 from ..stores.base import SessionStore
-from .contract import INTERVAL, MOMENT, Contract, contents, draw, keys_of
+from .base import INTERVAL, MOMENT, Contract, contents, draw, keys_of
 
 
 class Touching(Contract):

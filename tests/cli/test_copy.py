@@ -12,7 +12,7 @@ import pytest
 from httpsession import SessionManager
 from httpsession.ids import draw
 from httpsession.stores.base import Changes
-from httpsession.stores.redis.keys import Names
+from httpsession.stores.redis.names import Names
 from tests.cli.conftest import CODEC, add, handles
 from tests.wsgi import Site
 

@@ -7,8 +7,8 @@ import pytest
 
 from httpsession import stores
 from httpsession.stores import open_store
+from httpsession.stores.redis.acl import CLUSTER_COMMANDS, SENTINEL_COMMANDS
 from httpsession.stores.redis.address import _OPTIONS
-from httpsession.stores.redis.rights import CLUSTER_COMMANDS, SENTINEL_COMMANDS
 from httpsession.stores.sqlite.schema import STEPS
 
 PAGE = (Path(__file__).parents[2] / "docs/reference/stores.md").read_text()

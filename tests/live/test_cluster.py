@@ -8,7 +8,7 @@ import time
 import pytest
 
 from httpsession.ids import key_of
-from httpsession.stores.redis.keys import Names, slot_of, tags
+from httpsession.stores.redis.names import Names, slot_of, tags
 from tests.live.load import LIMIT, Load, assert_taken_over
 from tests.servers import RedisCluster, is_replica, wait_until
 

@@ -10,8 +10,8 @@ from httpsession import HttpSession, HttpSessionBindingEvent, HttpSessionBinding
 from httpsession.attributes import ABSENT
 from httpsession.events import Listeners
 from httpsession.request import RequestSession
-from httpsession.tracking import CookieTracking
-from httpsession.urls import UrlTracking
+from httpsession.tracking.cookie import CookieTracking
+from httpsession.tracking.url import UrlTracking
 
 Patch = pytest.MonkeyPatch
 

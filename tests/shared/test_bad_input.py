@@ -17,8 +17,8 @@ import pytest
 from httpsession.codec import Codec
 from httpsession.ids import key_of
 from httpsession.record import SessionRecord
-from httpsession.stores.redis.keys import Names
 from httpsession.stores.redis.layout import packed
+from httpsession.stores.redis.names import Names
 
 MEGABYTE = 1 << 20
 #: Seconds that a request may take over any of this, on a busy machine, and megabytes beside what the client of the

@@ -10,7 +10,7 @@ import threading
 import pytest
 
 from httpsession import TooManySessionsError
-from httpsession.accesses import Accesses
+from httpsession.core.accesses import Accesses
 from httpsession.ids import key_of
 from tests.shared.conftest import Guest
 

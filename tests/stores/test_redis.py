@@ -23,8 +23,8 @@ from httpsession.ids import key_of, new_id
 from httpsession.record import SessionRecord
 from httpsession.stores import open_store
 from httpsession.stores.base import FOLLOW, Changes
-from httpsession.stores.redis.keys import tags
-from httpsession.stores.redis.rights import rights
+from httpsession.stores.redis.acl import rights
+from httpsession.stores.redis.names import tags
 from tests.servers import RedisServer, wait_until
 
 ROOT = Path(__file__).parents[2]

@@ -17,7 +17,7 @@ from httpsession.ids import key_of, new_id
 from httpsession.record import SessionRecord
 from httpsession.stores import open_store
 from httpsession.stores.base import MAX_VALUE, Changes
-from httpsession.stores.redis.rights import rights
+from httpsession.stores.redis.acl import rights
 
 SHARD = 7
 DAY = 86400

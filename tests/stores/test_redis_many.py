@@ -15,9 +15,9 @@ from httpsession.ids import key_of, new_id
 from httpsession.record import SessionRecord
 from httpsession.stores import open_store
 from httpsession.stores.base import Changes
-from httpsession.stores.redis.keys import slot_of, tags
+from httpsession.stores.redis.acl import CLUSTER_COMMANDS, SENTINEL_COMMANDS, rights
 from httpsession.stores.redis.links import Line
-from httpsession.stores.redis.rights import CLUSTER_COMMANDS, SENTINEL_COMMANDS, rights
+from httpsession.stores.redis.names import slot_of, tags
 from tests.servers import PATIENCE, RedisServer, wait_until
 
 

@@ -17,8 +17,8 @@ from redis.exceptions import (
 )
 
 from .address import Connection, Place
-from .keys import slot_of, tags
 from .links import Line, Link, pack
+from .names import slot_of, tags
 
 #: Seconds between two tries while a slot is moving to another node.
 _PAUSE: Final = 0.01

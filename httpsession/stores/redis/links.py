@@ -15,7 +15,7 @@ from redis.exceptions import (
     ResponseError,
 )
 
-from ... import forks
+from ... import fork
 from ...errors import StoreError
 from .address import Address, Connection
 from .scripts import Script
@@ -92,7 +92,7 @@ class Link:
     def __init__(self, address: Address) -> None:
         self.address = address
         self.start_anew()
-        forks.register(self)
+        fork.register(self)
 
     def start_anew(self) -> None:
         """Have no connections. Those of other threads are closed when they are not in use any more; in the child of a

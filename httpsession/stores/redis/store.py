@@ -11,9 +11,9 @@ from typing import Any, Final
 from ...errors import StoreError
 from ...record import SessionRecord
 from ..base import SLACK, Changes, Stored, StoredSession, Touch, check_values
-from .keys import SHARDS, Names
 from .layout import ATTRIBUTE, RECORD, packed, record_of, session_of
 from .links import Call, Command, Link, Word
+from .names import SHARDS, Names
 from .scripts import ABANDONED, CLAIM, CREATE, EXPIRE, HOPS, OF, REMOVE, SAVE, TOUCH, Script
 
 #: How many sessions a script removes, notes or looks at, at each end: so long other commands have to wait.

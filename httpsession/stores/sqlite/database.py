@@ -10,13 +10,13 @@ from collections.abc import Callable
 from contextlib import suppress
 from typing import Final, TypeVar
 
-from ... import forks
+from ... import fork
 from ...errors import StoreError
-from .connections import Pool, connect
 from .files import Reserve, check_database, make_database, warn_of_others
+from .pool import Pool, connect
 from .schema import migrate
 from .statements import Statements
-from .turns import PAUSE, Turn
+from .write_lock import PAUSE, Turn
 
 T = TypeVar("T")
 Action = Callable[[sqlite3.Cursor], T]
@@ -50,7 +50,7 @@ class Database:
         # During a fork: the thread that keeps others from writing meanwhile, and the connections that they had.
         self._forking: int | None = None
         self._closing = Pool()
-        forks.register(self)
+        fork.register(self)
 
     def read(self, action: Action[T], what: str) -> T:
         """Return what an action returns that only reads; *what* it does is for the error."""

@@ -6,8 +6,8 @@ from collections import OrderedDict
 from collections.abc import Iterator
 from math import inf
 
-from ..attributes import Attributes
-from ..record import SessionRecord
+from ...attributes import Attributes
+from ...record import SessionRecord
 
 
 class _Link:

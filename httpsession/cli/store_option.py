@@ -9,10 +9,10 @@ from typing import Final
 
 import click
 
+from ..config.texts import STORE_VARIABLE
 from ..errors import ConfigError, StoreError
-from ..settings import STORE_VARIABLE
 from ..stores import SessionStore, open_store
-from .wording import VALUE, escaped
+from .text import VALUE, escaped
 
 #: Stands before the name of the environment variable that has the URL.
 _VARIABLE: Final = "env:"

@@ -7,8 +7,8 @@ from os import PathLike, fsdecode
 from typing import Final
 from xml.parsers import expat
 
-from .errors import ConfigError
-from .settings import Defaults, Reader, Source, same_site, whole
+from ..errors import ConfigError
+from .texts import Defaults, Reader, Source, same_site, whole
 
 _NAMESPACES: Final = (
     "",

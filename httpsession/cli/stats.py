@@ -11,7 +11,7 @@ from typing import Any, Final
 
 from ..stores import Stored
 from ..stores.base import SLACK
-from .wording import duration
+from .text import duration
 
 #: Seconds: the upper bounds of the classes of ages; the last class has none.
 _BOUNDS: Final = (60, 600, 3600, 6 * 3600, 86400, 7 * 86400)

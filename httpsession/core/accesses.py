@@ -9,10 +9,10 @@ from collections.abc import Callable, Iterable, Sequence
 from operator import itemgetter
 from typing import Protocol
 
-from . import forks
-from .errors import StoreError
-from .ids import key_of
-from .stores.base import Touch
+from .. import fork
+from ..errors import StoreError
+from ..ids import key_of
+from ..stores.base import Touch
 
 #: A request that ended without asking for its session: the ids it carried, when it arrived, when it ended.
 Note = tuple[Sequence[str], float, float]
@@ -49,7 +49,7 @@ class Accesses:
         #: What remains to be done for responses that nobody closed.
         self.dropped: deque[Callable[[], None]] = deque()
         self.start_anew()
-        forks.register(self)
+        fork.register(self)
 
     def start_anew(self) -> None:
         """Be free for all, at the beginning and in the child of a fork: what is under way there is the parent's."""

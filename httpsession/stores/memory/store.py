@@ -8,12 +8,12 @@ from collections.abc import Callable, Iterable, Iterator, Mapping
 from itertools import islice, takewhile
 from math import inf
 
-from .. import forks
-from ..attributes import Attributes
-from ..record import SessionRecord
-from .agenda import Agenda, Entry
-from .base import FOLLOW, Changes, Stored, Touch
-from .url import StoreUrl
+from ... import fork
+from ...attributes import Attributes
+from ...record import SessionRecord
+from ..base import FOLLOW, Changes, Stored, Touch
+from ..url import StoreUrl
+from .expiry import Agenda, Entry
 
 #: How many sessions are claimed in one go: so long, some 100 microseconds, a request may have to wait for a sweep.
 SLICE = 100
@@ -40,7 +40,7 @@ class MemoryStore:
     def __init__(self) -> None:
         self.in_use: Callable[[], Mapping[bytes, float]] = dict
         self.start_anew()
-        forks.register(self)
+        fork.register(self)
 
     def start_anew(self) -> None:
         """Be empty, and free for all, at the beginning and in the child of a fork."""

@@ -6,8 +6,8 @@ import re
 from typing import TYPE_CHECKING
 from urllib.parse import unquote_to_bytes, urlsplit
 
-from .config import SessionConfig, SessionTrackingMode
-from .ids import DIGITS
+from ..config import SessionConfig, SessionTrackingMode
+from ..ids import DIGITS
 
 if TYPE_CHECKING:
     from _typeshed.wsgi import WSGIEnvironment

@@ -10,8 +10,8 @@ from enum import Enum
 from os import PathLike
 from typing import Any, Final, Literal, Self
 
-from .errors import ConfigError
-from .settings import Source, read_environ, read_mapping
+from ..errors import ConfigError
+from .texts import Source, read_environ, read_mapping
 from .webxml import read_web_xml
 
 _TOKEN = re.compile(r"[!#$%&'*+\-.^_`|~0-9A-Za-z]+")

@@ -13,7 +13,7 @@ from difflib import get_close_matches
 from fractions import Fraction
 from typing import Any, Final
 
-from .errors import ConfigError
+from ..errors import ConfigError
 
 #: Settings by name, those of the cookie as in ``cookie.max_age``, and their defaults.
 Defaults = Mapping[str, object]

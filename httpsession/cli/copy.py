@@ -16,7 +16,7 @@ from ..ids import draw
 from ..record import SessionRecord
 from ..stores import SessionStore, Stored
 from ..stores.base import SLACK
-from .wording import VALUE, escaped
+from .text import VALUE, escaped
 
 #: How often a session is copied again that changes meanwhile.
 _ATTEMPTS: Final = 3

@@ -1,8 +1,8 @@
 """Attribute values to bytes and back, exactly: what comes back has the same types and content, or was refused.
 
 The bytes are a version, then MessagePack by way of msgspec. Of MessagePack only nil, booleans, numbers, strings and
-arrays are used, and one extension for ``bytes``; the rest is written as nodes (:mod:`httpsession.kinds`). No name in
-the data is ever imported: it is looked up among the types that were registered.
+arrays are used, and one extension for ``bytes``; the rest is written as nodes (:mod:`httpsession.codec.nodes`). No name
+in the data is ever imported: it is looked up among the types that were registered.
 """
 
 from __future__ import annotations
@@ -19,8 +19,8 @@ from typing import Any, Final
 from msgspec import defstruct
 from msgspec.msgpack import Decoder, Ext
 
-from .errors import CodecError, ConfigError
-from .kinds import (
+from ..errors import CodecError, ConfigError
+from .nodes import (
     BYTES,
     ENUM,
     IMMUTABLE,

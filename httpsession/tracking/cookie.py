@@ -9,9 +9,9 @@ from urllib.parse import quote
 
 from werkzeug.http import dump_cookie
 
-from .config import SessionConfig, SessionTrackingMode
-from .ids import DIGITS
-from .urls import UrlTracking
+from ..config import SessionConfig, SessionTrackingMode
+from ..ids import DIGITS
+from .url import UrlTracking
 
 #: Stands for the id while a cookie is rendered.
 _ID = "SESSION-ID"

@@ -8,8 +8,8 @@ import weakref
 from random import SystemRandom
 from typing import Protocol
 
-from . import forks
-from .errors import StoreError
+from .. import fork
+from ..errors import StoreError
 
 _log = logging.getLogger("httpsession")
 
@@ -37,7 +37,7 @@ class Sweeper:
         self._stopped = threading.Event()
         self._starting = threading.Lock()
         self._thread: threading.Thread | None = None
-        forks.register(self)
+        fork.register(self)
 
     def start(self) -> None:
         """Start the thread, unless it runs already or has been stopped."""

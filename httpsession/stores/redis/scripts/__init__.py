@@ -6,7 +6,7 @@ from hashlib import sha1
 from importlib.resources import files
 from typing import Final
 
-from ..base import FOLLOW, MAX_VALUE, SLACK
+from ...base import FOLLOW, MAX_VALUE, SLACK
 
 #: Seconds for which Redis keeps a session that is over and that nobody has swept.
 KEPT: Final = 86400
@@ -37,6 +37,6 @@ SAVE = Script("save")
 REMOVE = Script("remove")
 CLAIM = Script("claim")
 EXPIRE = Script("expire")
-ABANDONED = Script("abandoned")
+ABANDONED = Script("evict")
 TOUCH = Script("touch")
-OF = Script("of")
+OF = Script("sessions_of")

@@ -1,0 +1,5 @@
+"""Attribute values to bytes and back, exactly."""
+
+from .codec import Codec
+
+__all__ = ["Codec"]
