@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import pytest
 
-from tests.clock import frozen_clock
-from tests.listeners import Recorder
-from tests.servers import RedisCluster, RedisSentinel, RedisServer
+from tests.support.clock import frozen_clock
+from tests.support.listeners import Recorder
+from tests.support.servers import RedisCluster, RedisSentinel, RedisServer
+from tests.support.workers import HEARD, Worker
 
 
 @pytest.fixture
@@ -54,3 +55,30 @@ def url(request, tmp_path):
     server = request.getfixturevalue("redis_server")
     server.client.flushall()
     return server.unix_url
+
+
+@pytest.fixture
+def start_worker(url):
+    """Starts workers on the store."""
+    workers = []
+
+    def start(**config):
+        workers.append(Worker(url, **config))
+        return workers[-1]
+
+    yield start
+    for worker in workers:
+        worker.manager.close()
+
+
+@pytest.fixture
+def workers(start_worker):
+    """Two workers."""
+    return start_worker(), start_worker()
+
+
+@pytest.fixture
+def heard():
+    """What guests hear in this test."""
+    HEARD.clear()
+    return HEARD

@@ -16,7 +16,7 @@ from httpsession import (
     SessionManager,
 )
 from httpsession.events import Listeners
-from tests.browser import Site
+from tests.support.browser import Site
 
 
 @pytest.fixture

@@ -13,7 +13,7 @@ import pytest
 
 from httpsession import SessionConfig, SessionManager
 from httpsession.ids import key_of, new_id
-from tests.browser import Site
+from tests.support.browser import Site
 
 
 @pytest.mark.parametrize("size", [16, 17, 32, 64])

@@ -16,9 +16,9 @@ from httpsession import (
     SessionManager,
 )
 from httpsession.stores import MemoryStore
-from tests.clock import START
-from tests.listeners import Bound, Recorder
-from tests.wsgi import Site, site_with
+from tests.support.clock import START
+from tests.support.listeners import Bound, Recorder
+from tests.support.wsgi import Site, site_with
 
 
 @pytest.fixture

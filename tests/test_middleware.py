@@ -21,8 +21,8 @@ from httpsession import (
     request_session,
 )
 from httpsession.stores import MemoryStore
-from tests.listeners import Recorder
-from tests.wsgi import TEXT, Request, Site, fetch
+from tests.support.listeners import Recorder
+from tests.support.wsgi import TEXT, Request, Site, fetch
 
 
 class Body:

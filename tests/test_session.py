@@ -11,7 +11,7 @@ from hypothesis.stateful import RuleBasedStateMachine, invariant, precondition, 
 
 from httpsession import HttpSession, HttpSessionBindingListener, InvalidSessionError, SessionManager
 from httpsession.ids import key_of
-from tests.listeners import Bound, Recorder
+from tests.support.listeners import Bound, Recorder
 
 
 @pytest.fixture

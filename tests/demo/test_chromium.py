@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from demo.steps import STEPS
-from tests.demo.chromium import Chromium
+from tests.support.chromium import Chromium
 
 PROGRAM = shutil.which("chromium") or ""
 

@@ -1,0 +1,569 @@
+"""The settings: what each takes, what it refuses and how it says so, and which go together (F5, R22, S79 to S90)."""
+
+from __future__ import annotations
+
+import dataclasses
+import itertools
+import math
+import time
+
+import pytest
+from hypothesis import example, given
+from hypothesis import settings as hypothesis_settings
+from hypothesis import strategies as st
+
+from httpsession import (
+    ConfigError,
+    SessionConfig,
+    SessionCookieConfig,
+    SessionError,
+    SessionManager,
+    SessionTrackingMode,
+)
+from tests.support.browser import CookieJar, Site
+
+COOKIE, URL, SSL = SessionTrackingMode
+
+COOKIE_GOOD = {
+    "name": ["JSESSIONID", "SID", "a", "0", "__Hostx", "__Secure", "!#$%&'*+-.^_`|~", "JSESSIONID" * 10],
+    "domain": [None, "example.com", ".example.com", "EXAMPLE.com", "a.b.c.example", "xn--bcher-kva.example", "1a.de"],
+    "path": [None, "/", "/app", "/a/b/", "/caf%C3%A9", "/a,b=c:d"],
+    "http_only": [True, False],
+    "secure": [True, False, "auto"],
+    "max_age": [-1, 0, 1, 3600, 400 * 86400],
+    "same_site": ["Strict", "Lax", None],
+    "partitioned": [False],
+    "attributes": [{}, {"Priority": "High"}, {"Flag": ""}, {"x": "a b=c,d:e"}],
+}
+COOKIE_BAD = {
+    "name": ["", " ", "a b", "a=b", "a;b", "a,b", '"a"', "a\n", "\n", "a\0", "caf\xe9", "a/b", "a[b]", None, 5, b"a"],
+    "domain": [
+        *(
+            "",
+            ".",
+            "..",
+            "localhost",
+            ".com",
+            "..example.com",
+            "example..com",
+            "example.com.",
+            "-a.example",
+            "a-.example",
+        ),
+        *(
+            "192.0.2.1",
+            "[::1]",
+            "::1",
+            "example.com:80",
+            "a b.example",
+            "a;b.example",
+            "a_b.example",
+            "b\xfccher.example",
+        ),
+        *(
+            "http://example.com",
+            "example.com/",
+            "a.example\n",
+            "a." * 130 + "example",
+            "a" * 64 + ".example",
+            5,
+            b"a.b",
+        ),
+        "example." + "a" * 64,
+        "example.a-",
+    ],
+    "path": ["", "app", "app/", "/a b", "/a;b", "/a\n", "/a\0", "/caf\xe9", "/\x7f", " /", 5, b"/", True],
+    "http_only": [None, 0, 1, "", "true", "False", []],
+    "secure": [None, 0, 1, "", "AUTO", "true", "false", []],
+    "max_age": [-2, -100, 1.0, 1.5, math.nan, math.inf, "60", None, True, False],
+    "same_site": ["", "lax", "strict", "none", " Lax", "Lax\n", "Lax; Secure", True, False, 0, []],
+    "partitioned": [None, 0, 1, "", "true", []],
+    "attributes": [
+        *(None, [], "a=b", 5, [("a", "b")], {"": "b"}, {"a b": "c"}, {"a=b": "c"}, {"a;": "b"}, {"caf\xe9": "b"}),
+        *({5: "b"}, {None: "b"}, {"a": None}, {"a": 5}, {"a": True}, {"a": "b;c"}, {"a": "b\n"}, {"a": "\xe9"}),
+        *({"a": "\x7f"}, {"Expires": "x"}, {"expires": "x"}, {"EXPIRES": ""}, {"Max-Age": ""}, {"Max-Age": "x"}),
+        *({"Max-Age": "1.5"}, {"max-age": " 1"}, {"Max-Age": "\N{ARABIC-INDIC DIGIT ONE}"}, {"Max-Age": "+1"}),
+    ],
+}
+CONFIG_GOOD = {
+    "max_inactive_interval": [1800, 1, 0, -1, -1800, 10**9],
+    "max_lifetime": [None, 1, 0.5, 86400, 1e9],
+    "tracking_modes": [{COOKIE}, {URL}, {COOKIE, URL}, [COOKIE, COOKIE], ("cookie",), ["URL"], {"Cookie", URL}],
+    "cookie": [SessionCookieConfig(), SessionCookieConfig(name="SID")],
+    "expire_cookie": [True, False],
+    "distributable": [True, False],
+    "types": [{}, {"config": SessionConfig}],
+    "max_sessions": [None, 1, 10**6],
+    "id_bytes": [16, 17, 64],
+    "sweep_interval": [None, 0.1, 1, 3600],
+}
+CONFIG_BAD = {
+    "max_inactive_interval": [1.0, 0.5, math.nan, math.inf, "1800", None, True, False],
+    "max_lifetime": [0, -1, 0.0, math.nan, math.inf, -math.inf, "60", True, False],
+    "tracking_modes": [
+        *((), set(), [], frozenset(), {SSL}, {COOKIE, SSL}, {URL, SSL}, {COOKIE, URL, SSL}, ["ssl"], ["cookie", "SSL"]),
+        *(None, "cookie", "COOKIE", "", COOKIE, SessionTrackingMode, 5, ["cookies"], [""], [None], [5], [" cookie"]),
+        *(b"cookie", [b"cookie"]),
+    ],
+    "cookie": [None, {}, "JSESSIONID", SessionCookieConfig, SessionConfig()],
+    "expire_cookie": [None, 0, 1, "", "true"],
+    "distributable": [None, 0, 1, "", "true"],
+    "types": [None, [], SessionConfig, {1: SessionConfig}, {"config": SessionConfig()}, {"config": None}],
+    "max_sessions": [0, -1, 1.0, math.inf, math.nan, "10", True, False],
+    "id_bytes": [15, 65, 0, -16, 16.0, "16", None, True, 2**70],
+    "sweep_interval": [0, -1, 0.0, math.nan, math.inf, "10", True, False],
+}
+#: A cookie without any surprise, in a request without any.
+PLAIN = {
+    **{field.name: field.default for field in dataclasses.fields(SessionCookieConfig)},
+    **{"attributes": {}, "https": False, "script_name": ""},
+}
+CASES = [(SessionCookieConfig, COOKIE_GOOD, COOKIE_BAD), (SessionConfig, CONFIG_GOOD, CONFIG_BAD)]
+
+
+def cases(which):
+    """Return parameters: class, setting and value, for each good (0) or bad (1) value."""
+    return [
+        pytest.param(cls, name, value, id=f"{name}-{value!r:.40}")
+        for cls, *tables in CASES
+        for name, values in tables[which].items()
+        for value in values
+    ]
+
+
+class TestValues:
+    """Each setting by itself."""
+
+    @pytest.mark.parametrize("cls", [SessionCookieConfig, SessionConfig])
+    def test_every_setting_is_here(self, cls):
+        """The tables above leave out no setting."""
+        names = {field.name for field in dataclasses.fields(cls)}
+        (tables,) = (tables for one, *tables in CASES if one is cls)
+        assert [table.keys() for table in tables] == [names, names]
+
+    @pytest.mark.parametrize(("cls", "name", "value"), cases(0))
+    def test_good(self, cls, name, value):
+        """A good value is taken, and can be read as it was given."""
+        config = cls(**{name: value})
+        if name == "tracking_modes":
+            value = {SessionTrackingMode[getattr(mode, "name", mode).upper()] for mode in value}
+        assert getattr(config, name) == value
+
+    @pytest.mark.parametrize(("cls", "name", "value"), cases(1))
+    def test_bad(self, cls, name, value):
+        """A bad one is refused at construction, by a message with the setting, its value and what is allowed."""
+        with pytest.raises(ConfigError) as caught:
+            cls(**{name: value})
+        message = str(caught.value)
+        assert message.startswith(f"{cls.__name__}.{name} is {value!r}, but must be ")
+        assert isinstance(caught.value, ValueError)
+        assert isinstance(caught.value, SessionError)
+
+    def test_message(self):
+        """A message in full: what, its value, what it must be."""
+        with pytest.raises(ConfigError) as caught:
+            SessionConfig(id_bytes=15)
+        assert str(caught.value) == "SessionConfig.id_bytes is 15, but must be a whole number, 16 to 64"
+
+    @pytest.mark.parametrize("cls", [SessionCookieConfig, SessionConfig])
+    def test_unknown_setting(self, cls):
+        """A misspelt setting is an error, and so is one that is given by position."""
+        with pytest.raises(TypeError):
+            cls(maxage=5)
+        with pytest.raises(TypeError):
+            cls("JSESSIONID")
+
+    def test_defaults(self):
+        """The defaults are those of the design: a host-only, HttpOnly, Lax session cookie; half an hour; cookies."""
+        assert dataclasses.astuple(SessionCookieConfig()) == (
+            *("JSESSIONID", None, None, True, "auto", -1, "Lax", False),
+            {},
+        )
+        config = SessionConfig()
+        assert config.cookie == SessionCookieConfig()
+        assert (config.max_inactive_interval, config.max_lifetime, config.max_sessions) == (1800, None, None)
+        assert (config.tracking_modes, config.id_bytes, config.sweep_interval) == ({COOKIE}, 16, 10)
+        assert config.expire_cookie is True
+        assert (config.distributable, config.types) == (False, {})
+
+    def test_value_that_cannot_be_shown(self):
+        """A number of more digits than Python prints is refused like any other."""
+        with pytest.raises(ConfigError, match=r"id_bytes is a too long int, but must be"):
+            SessionConfig(id_bytes=10**5000)
+
+    def test_no_store_of_that_kind(self):
+        """A manager whose store has an URL that no store knows is a ConfigError as well."""
+        with pytest.raises(ConfigError, match="nosuch"):
+            SessionManager("nosuch://host")
+
+    @pytest.mark.parametrize("setting", ["max_inactive_interval", "max_lifetime"])
+    @pytest.mark.parametrize("seconds", [10**12, 10**30, 10**400], ids=["1e12", "1e30", "1e400"])
+    def test_huge_times(self, setting, seconds):
+        """A time beyond all measure is refused, or works as one that never comes; no request fails of it (R16)."""
+        try:
+            site = Site(**{setting: seconds})
+        except ConfigError as error:
+            assert setting in str(error)  # noqa: PT017 (either is right)
+            return
+        with site:
+            session_id = site.new()
+            site.manager.sweep()
+            cookie = f"JSESSIONID={session_id}"
+            assert site.request("/", lambda r: r.get_session(False).id, cookie=cookie).value == session_id
+
+    @pytest.mark.parametrize("max_age", [10**9, 10**11, 10**12, 10**30])
+    def test_huge_max_age(self, max_age):
+        """A Max-Age beyond what a date can say is refused, or makes a cookie; no request fails of it (F5)."""
+        try:
+            site = Site(cookie=SessionCookieConfig(max_age=max_age))
+        except ConfigError as error:
+            assert "max_age" in str(error)  # noqa: PT017 (either is right)
+            return
+        with site:
+            (set_cookie,) = site.request("/", lambda r: r.get_session()).set_cookies
+            assert CookieJar().receive(set_cookie, now=time.time())
+            assert f"Max-Age={max_age}" in set_cookie
+
+    def test_name_that_fills_the_cookie(self):
+        """A name with which the cookie gets longer than browsers take, 4096 bytes with the id, is refused (R22)."""
+        with pytest.raises(ConfigError, match="name"):
+            SessionCookieConfig(name="S" * 5000)
+
+    def test_path_that_browsers_skip(self):
+        """A path of more than 1024 bytes, which browsers ignore so that the cookie is for another, is refused."""
+        with pytest.raises(ConfigError, match="path"):
+            SessionCookieConfig(path="/" + "p" * 1024)
+
+
+class TestFrozen:
+    """What is configured stays so (S72)."""
+
+    @pytest.mark.parametrize("config", [SessionConfig(), SessionCookieConfig()], ids=["SessionConfig", "cookie"])
+    def test_fields(self, config):
+        """No setting can be set again, and none can be added or taken away."""
+        for field in dataclasses.fields(config):
+            with pytest.raises(dataclasses.FrozenInstanceError):
+                setattr(config, field.name, getattr(config, field.name))
+            with pytest.raises(dataclasses.FrozenInstanceError):
+                delattr(config, field.name)
+        with pytest.raises(AttributeError):
+            config.new_setting = 1
+
+    def test_modes(self):
+        """The modes are a set of their own, which cannot be changed, whatever becomes of what was given (S88)."""
+        given_modes = {COOKIE}
+        config = SessionConfig(tracking_modes=given_modes)
+        given_modes.add(URL)
+        assert config.tracking_modes == frozenset({COOKIE})
+        assert isinstance(config.tracking_modes, frozenset)
+
+    def test_attributes(self):
+        """So are the further attributes of the cookie."""
+        given_attributes = {"Priority": "High"}
+        config = SessionCookieConfig(attributes=given_attributes)
+        given_attributes["Priority"] = "Low"
+        given_attributes["X"] = "y"
+        assert dict(config.attributes) == {"Priority": "High"}
+        for attributes in (config.attributes, config.as_attributes()):
+            with pytest.raises(TypeError):
+                attributes["Priority"] = "Low"
+            with pytest.raises(TypeError):
+                del attributes["Priority"]
+
+    def test_replace(self):
+        """A variant is made by ``dataclasses.replace``, which validates it anew."""
+        config = SessionCookieConfig(attributes={"Path": "/a", "X": "y"}, max_age=60)
+        changed = dataclasses.replace(config, name="SID", path="/b")
+        assert (changed.name, changed.path, changed.max_age, dict(changed.attributes)) == ("SID", "/b", 60, {"X": "y"})
+        with pytest.raises(ConfigError, match="same_site"):
+            dataclasses.replace(config, same_site="None ")
+        with pytest.raises(ConfigError, match="secure"):
+            dataclasses.replace(config, same_site="None")
+
+    def test_equality(self):
+        """Configurations are equal when their settings are."""
+        assert SessionConfig(tracking_modes=["url"]) == SessionConfig(tracking_modes={URL})
+        assert SessionCookieConfig(attributes={"Path": "/a"}) == SessionCookieConfig(path="/a")
+        assert SessionCookieConfig(attributes={"a": "b"}) != SessionCookieConfig()
+
+
+class TestModes:
+    """The three tracking modes (S86 to S91)."""
+
+    def test_names_and_order(self):
+        """COOKIE, URL, SSL, in this order (TCK sessionTrackingModesValuesTest)."""
+        assert [mode.name for mode in SessionTrackingMode] == ["COOKIE", "URL", "SSL"]
+
+    def test_by_name(self):
+        """By name (TCK sessionTrackingModesValueOfTest); another name is none."""
+        for mode in SessionTrackingMode:
+            assert SessionTrackingMode[mode.name] is mode
+        with pytest.raises(KeyError):
+            SessionTrackingMode["COOKIES"]
+
+    def test_default(self):
+        """Our choice: cookies alone, where containers have cookies and URLs."""
+        assert SessionConfig().tracking_modes == {COOKIE}
+
+    @pytest.mark.parametrize("size", [1, 2, 3])
+    def test_ssl(self, size):
+        """SSL is refused alone and with others: WSGI does not tell the id of the TLS session (S90)."""
+        for modes in itertools.combinations(SessionTrackingMode, size):
+            if SSL in modes:
+                with pytest.raises(ConfigError, match="SSL"):
+                    SessionConfig(tracking_modes=modes)
+            else:
+                assert SessionConfig(tracking_modes=modes).tracking_modes == set(modes)
+
+    def test_tracks(self):
+        """``tracks`` answers for each mode."""
+        config = SessionConfig(tracking_modes=["url"])
+        assert [config.tracks(mode) for mode in SessionTrackingMode] == [False, True, False]
+
+
+class TestAttributes:
+    """The cookie's attributes under their names in the header, as Jakarta's ``getAttributes`` (S80, S81)."""
+
+    FULL = SessionCookieConfig(
+        domain="example.com",
+        path="/app",
+        secure=True,
+        max_age=60,
+        same_site="None",
+        partitioned=True,
+        attributes={"Priority": "High", "Flag": ""},
+    )
+
+    def test_all(self):
+        """All of them are there, those with a setting of their own and the others; flags have an empty value."""
+        assert dict(self.FULL.as_attributes()) == {
+            "Domain": "example.com",
+            "Path": "/app",
+            "HttpOnly": "",
+            "Secure": "",
+            "Max-Age": "60",
+            "SameSite": "None",
+            "Partitioned": "",
+            "Priority": "High",
+            "Flag": "",
+        }
+
+    def test_defaults(self):
+        """What is not set is not there: neither None nor False nor "auto" nor -1."""
+        assert dict(SessionCookieConfig().as_attributes()) == {"HttpOnly": "", "SameSite": "Lax"}
+        config = SessionCookieConfig(http_only=False, same_site=None, secure=False)
+        assert dict(config.as_attributes()) == {}
+        assert len(config.as_attributes()) == 0
+
+    def test_max_age_of_zero(self):
+        """Zero is a value, not the lack of one."""
+        assert SessionCookieConfig(max_age=0).as_attributes()["Max-Age"] == "0"
+
+    def test_case_does_not_matter(self):
+        """Names are found in any case of letters, and listed in the usual one."""
+        attributes = self.FULL.as_attributes()
+        for name, value in attributes.items():
+            for spelt in (name.lower(), name.upper(), name.swapcase()):
+                assert attributes[spelt] == value
+                assert attributes.get(spelt) == value
+                assert spelt in attributes
+        assert "Nothing" not in attributes
+        assert attributes.get("nothing") is None
+        with pytest.raises(KeyError):
+            attributes["nothing"]
+
+    @pytest.mark.parametrize("key", [None, 5, b"Path", ("Path",)])
+    def test_what_is_no_name(self, key):
+        """What is no string is no name: it is not in there, as with any mapping."""
+        attributes = self.FULL.as_attributes()
+        assert key not in attributes
+        assert attributes.get(key) is None
+
+    @pytest.mark.parametrize(
+        ("attribute", "text", "setting", "value"),
+        [
+            ("Domain", "example.com", "domain", "example.com"),
+            ("Path", "/x", "path", "/x"),
+            ("HttpOnly", "", "http_only", True),
+            ("Secure", "", "secure", True),
+            ("Max-Age", "60", "max_age", 60),
+            ("Max-Age", "0", "max_age", 0),
+            ("SameSite", "Strict", "same_site", "Strict"),
+        ],
+    )
+    def test_both_ways(self, attribute, text, setting, value):
+        """An attribute with a setting of its own sets it, and the setting shows among the attributes (S80)."""
+        for name in (attribute, attribute.lower(), attribute.upper()):
+            by_attribute = SessionCookieConfig(attributes={name: text})
+            assert getattr(by_attribute, setting) == value
+            assert by_attribute == SessionCookieConfig(**{setting: value})
+            assert by_attribute.as_attributes()[name] == text
+            assert dict(by_attribute.attributes) == {}
+            assert SessionCookieConfig(**{setting: value}).as_attributes()[name] == text
+
+    def test_partitioned(self):
+        """So does Partitioned, which needs Secure."""
+        config = SessionCookieConfig(attributes={"partitioned": "", "secure": ""})
+        assert (config.partitioned, config.secure) == (True, True)
+
+    @pytest.mark.parametrize(
+        "settings",
+        [
+            {"path": "/a", "attributes": {"Path": "/b"}},
+            {"path": "/a", "attributes": {"Path": ""}},
+            {"domain": "a.example", "attributes": {"domain": "b.example"}},
+            {"same_site": "Strict", "attributes": {"SameSite": "Lax"}},
+            {"max_age": 1, "attributes": {"MAX-AGE": "2"}},
+            {"secure": False, "attributes": {"Secure": ""}},
+            {"http_only": False, "attributes": {"HttpOnly": ""}},
+            {"attributes": {"Path": "/a", "path": "/b"}},
+            {"attributes": {"Priority": "High", "priority": "Low"}},
+        ],
+        ids=repr,
+    )
+    def test_contradictions(self, settings):
+        """Two values for one attribute are refused: there is no telling which was meant."""
+        with pytest.raises(ConfigError):
+            SessionCookieConfig(**settings)
+
+    def test_twice_the_same(self):
+        """A setting that is given both ways with one value is fine."""
+        assert SessionCookieConfig(path="/a", attributes={"Path": "/a"}).path == "/a"
+
+    @pytest.mark.parametrize("name", ["Secure", "HttpOnly", "Partitioned", "secure"])
+    @pytest.mark.parametrize("text", ["false", "False", "0", "no", "off"])
+    def test_flags_with_a_value(self, name, text):
+        """A flag that says "false", as in a file of settings, does not mean true: it is refused, or off."""
+        try:
+            config = SessionCookieConfig(secure=True, attributes={name: text})
+        except ConfigError:
+            return
+        setting = {"secure": "secure", "httponly": "http_only", "partitioned": "partitioned"}[name.lower()]
+        assert getattr(config, setting) is False
+
+    @pytest.mark.parametrize(
+        "attributes",
+        [{"Path": "x"}, {"Domain": ""}, {"SameSite": "lax"}, {"SameSite": ""}, {"max-age": "-5"}],
+        ids=repr,
+    )
+    def test_bad_value_of_a_setting(self, attributes):
+        """What a setting refuses it refuses among the attributes, too."""
+        with pytest.raises(ConfigError):
+            SessionCookieConfig(attributes=attributes)
+
+
+class TestCombinations:
+    """No configuration makes a cookie that browsers drop (R22)."""
+
+    @pytest.mark.parametrize("secure", ["auto", False])
+    @pytest.mark.parametrize(
+        "settings",
+        [
+            {"same_site": "None"},
+            {"partitioned": True},
+            {"partitioned": True, "same_site": "None"},
+            {"name": "__Secure-id"},
+            {"name": "__secure-id"},
+            {"name": "__Host-id", "path": "/"},
+            {"name": "__HOST-id", "path": "/"},
+            {"attributes": {"samesite": "None"}},
+            {"attributes": {"PARTITIONED": ""}},
+        ],
+        ids=repr,
+    )
+    def test_what_needs_secure(self, settings, secure):
+        """SameSite=None, Partitioned and the prefixes need ``secure=True``; "auto" would be dropped over http."""
+        with pytest.raises(ConfigError, match=r"SessionCookieConfig\.secure is .*must be True, as browsers demand"):
+            SessionCookieConfig(secure=secure, **settings)
+        assert SessionCookieConfig(secure=True, **settings).secure is True
+
+    @pytest.mark.parametrize("name", ["__Host-id", "__host-id", "__HOST-"])
+    def test_host_prefix(self, name):
+        """``__Host-`` needs the path ``/``, given and not by chance, and no domain."""
+        assert SessionCookieConfig(name=name, secure=True, path="/").name == name
+        for path in (None, "/app"):
+            with pytest.raises(ConfigError, match=r"\.path is .*'/'"):
+                SessionCookieConfig(name=name, secure=True, path=path)
+        with pytest.raises(ConfigError, match=r"\.domain is 'example\.com'"):
+            SessionCookieConfig(name=name, secure=True, path="/", domain="example.com")
+
+    @pytest.mark.parametrize("name", ["__Http-id", "__http-id", "__Host-Http-id", "__HOST-HTTP-id"])
+    def test_http_prefixes(self, name):
+        """The later prefixes ``__Http-`` and ``__Host-Http-`` need HttpOnly and Secure as well."""
+        assert SessionCookieConfig(name=name, secure=True, path="/").name == name
+        for settings in ({"http_only": False, "secure": True}, {"secure": "auto"}, {"secure": False}):
+            with pytest.raises(ConfigError):
+                SessionCookieConfig(name=name, path="/", **settings)
+
+    @hypothesis_settings(deadline=None, max_examples=500)
+    @given(
+        name=st.sampled_from(
+            [
+                "JSESSIONID",
+                "__Host-id",
+                "__host-id",
+                "__Secure-id",
+                "__SECURE-x",
+                "__Http-x",
+                "__Host-Http-x",
+                "SESSION-ID",
+            ]
+        )
+        | st.text(max_size=4),
+        domain=st.sampled_from([None, None, "example.com", ".example.com", "www.example.com", "com", "1.2.3.4", "x y"]),
+        path=st.sampled_from([None, None, "/", "/app", "app", "/a b", "/SESSION-ID"]),
+        http_only=st.booleans(),
+        secure=st.sampled_from([True, True, False, "auto"]),
+        max_age=st.sampled_from([-1, 0, 1, 3600, -2, 10**10, 10**13]),
+        same_site=st.sampled_from(["Strict", "Lax", "None", None, "lax"]),
+        partitioned=st.booleans(),
+        attributes=st.dictionaries(
+            st.sampled_from(["Priority", "Path", "path", "Max-Age", "Secure", "SameSite", "Domain", "HttpOnly", "X"]),
+            st.sampled_from(["", "High", "/x", "60", "None", "example.com", "a;b", "\n"]),
+            max_size=2,
+        ),
+        https=st.booleans(),
+        script_name=st.sampled_from(["", "/app", "/a b", "/a;b"]),
+    )
+    @example(**{**PLAIN, "name": "SESSION-ID"})
+    @example(**{**PLAIN, "name": "__Host-Http-x", "path": "/", "http_only": False, "secure": True})
+    @example(**{**PLAIN, "max_age": 10**13})
+    @example(**{**PLAIN, "attributes": {"Secure": "", "Max-Age": "60", "SameSite": "None"}})
+    def test_accepted_or_refused(self, https, script_name, **settings):
+        """F5: either the construction fails and names the setting, or a browser takes the cookie and sends the id back.
+
+        Over plain http a cookie with ``secure=True`` is for nobody, as was asked for.
+        """
+        try:
+            config = SessionCookieConfig(**settings)
+        except ConfigError as error:
+            assert str(error).startswith("SessionCookieConfig.")  # noqa: PT017 (either is right)
+            return
+        https = https or config.secure is True
+        with Site(cookie=config) as site:
+            answer = site.request(
+                "/", lambda r: r.get_session().id, scheme="https" if https else "http", script_name=script_name
+            )
+        (set_cookie,) = answer.set_cookies
+        assert set_cookie.isascii()
+        assert set_cookie.isprintable()
+        jar, now = CookieJar(), time.time()
+        assert jar.receive(set_cookie, https=https, now=now)
+        if config.max_age == 0:
+            assert not jar.cookies
+            return
+        (((name, _, _, partitioned), cookie),) = jar.cookies.items()
+        assert (name, cookie.value, partitioned) == (config.name, answer.value, config.partitioned)
+        if config.max_age > 0:
+            assert abs(cookie.expires - now - config.max_age) < 5
+
+
+class TestText:
+    """Settings show what they are, and nothing that is secret."""
+
+    def test_repr(self):
+        """The representation of a configuration is its settings."""
+        text = repr(SessionCookieConfig(attributes={"Priority": "High"}))
+        assert text.startswith("SessionCookieConfig(name='JSESSIONID', ")
+        assert "attributes={'Priority': 'High'}" in text
+        assert "tracking_modes=" in repr(SessionConfig())

@@ -1,0 +1,103 @@
+"""What a request with a shared session costs: function calls, and round trips as the server counts them."""
+
+from __future__ import annotations
+
+import pytest
+
+from httpsession import SessionMiddleware, get_session
+from tests.core.test_live_cost import calls, no_collection, reading, server, untouched, writing  # noqa: F401 (a fixture)
+from tests.support.wsgi import TEXT, fetch, plain_environ
+
+#: Calls of one request above the bare application's.
+LIMITS = {"sqlite": {"untouched": 10, "read": 60, "write": 120}, "redis": {"untouched": 10, "read": 90, "write": 180}}
+
+
+def creating(environ, start_response):
+    get_session(environ)["user"] = "anna"
+    start_response("200 OK", [TEXT])
+    return [b"hello"]
+
+
+APPS = {"untouched": untouched, "read": reading, "write": writing, "create": creating}
+
+
+@pytest.fixture
+def manager(start_worker):
+    """Sessions without types of the application's."""
+    return start_worker(types={}).manager
+
+
+@pytest.fixture
+def environ(manager):
+    """A minimal environ with the cookie of a session that has the attribute."""
+    session_id = fetch(SessionMiddleware(writing, manager)).new_id
+    manager.tell_store()
+    return plain_environ(f"JSESSIONID={session_id}")
+
+
+@pytest.mark.parametrize("name", ["untouched", "read", "write"])
+def test_calls(manager, environ, url, name):
+    """A request makes at most so many calls, of Python and of C functions, more than the same one without sessions."""
+    app = APPS[name]
+    bare = calls(untouched, environ)
+    wrapped = SessionMiddleware(app, manager)
+    wrapped(environ.copy(), server)  # the first one opens connections
+
+    most = LIMITS["sqlite" if url.startswith("sqlite") else "redis"][name]
+    assert min(calls(wrapped, environ) for _ in range(3)) - bare <= most
+
+
+class TestRoundTrips:
+    """Round trips to a Redis server on the way of a request."""
+
+    @pytest.fixture
+    def url(self, redis_server):
+        redis_server.client.flushall()
+        return redis_server.unix_url
+
+    @pytest.fixture
+    def count(self, redis_server):
+        """Counts what the server reads from sockets, and the commands that it runs for clients, while *act* runs."""
+
+        def reads():
+            # The two INFO commands are read by the server, too; the later one counts itself.
+            return redis_server.client.info("stats")["total_reads_processed"]
+
+        def count(act):
+            redis_server.calls()
+            before = reads()
+            act()
+            trips = reads() - before - 1
+            commands = {name: number for name, number in redis_server.calls().items() if name in ("hgetall", "evalsha")}
+            return trips, commands
+
+        return count
+
+    @pytest.mark.parametrize(
+        ("name", "trips", "commands"),
+        [
+            ("untouched", 0, {}),
+            ("read", 1, {"hgetall": 1}),
+            ("write", 2, {"hgetall": 1, "evalsha": 1}),
+            ("create", 1, {"evalsha": 1}),
+        ],
+    )
+    def test_of_a_request(self, manager, environ, count, name, trips, commands):
+        """Untouched none, to read one, to write two, to create one; scripts are one command each."""
+        app = SessionMiddleware(APPS[name], manager)
+        environ = plain_environ() if name == "create" else environ
+        app(environ.copy(), server)
+
+        assert count(lambda: [app(environ.copy(), server) for _ in range(10)]) == (
+            trips * 10,
+            {command: number * 10 for command, number in commands.items()},
+        )
+
+    def test_of_accesses(self, manager, environ, count):
+        """Accesses are told in batches: a hundred requests, one round trip."""
+        app = SessionMiddleware(untouched, manager)
+        for _ in range(100):
+            app(environ.copy(), server)
+
+        trips, _ = count(manager.tell_store)
+        assert trips == 1

@@ -1,0 +1,205 @@
+"""The background thread, against a real clock."""
+
+from __future__ import annotations
+
+import gc
+import os
+import threading
+import time
+import weakref
+
+import pytest
+
+from httpsession import HttpSessionListener, SessionConfig, SessionManager
+from httpsession.core.sweeper import TELL_INTERVAL, Sweeper
+from tests.support.listeners import Recorder
+from tests.support.wsgi import Site
+
+NAME = "httpsession-sweeper"
+
+
+def site_with(*listeners, interval=1):
+    config = SessionConfig(max_inactive_interval=interval, sweep_interval=0.05)
+    return Site(SessionManager(config=config, listeners=listeners))
+
+
+def sweepers():
+    return {thread for thread in threading.enumerate() if thread.name == NAME}
+
+
+def wait_for(condition, seconds=5.0):
+    """Wait until *condition* holds; return whether it did in time."""
+    end = time.monotonic() + seconds
+    while not condition():
+        if time.monotonic() > end:
+            return False
+        time.sleep(0.01)
+    return True
+
+
+class Worked:
+    """What a sweeper works for, in place of a manager: it counts, and fails when it is told to."""
+
+    def __init__(self, *, fails=False):
+        self.fails = fails
+        self.told = self.swept = 0
+
+    def tell_store(self):
+        self.told += 1
+        if self.fails:
+            raise OSError("the store is down")
+
+    def sweep(self):
+        self.swept += 1
+        return 0
+
+
+def test_sessions_end_without_traffic():
+    """A session whose client stays away ends by itself, and the listeners hear of it (S53)."""
+    recorder = Recorder()
+    site = site_with(recorder)
+    session_id = site.new_session(joined=False)
+
+    assert wait_for(lambda: ("destroyed", session_id) in recorder.log)
+    assert site.manager.stats().expired == 1
+    site.manager.close()
+
+
+def test_goes_on_after_a_listener_that_fails(caplog):
+    """What a listener raises is logged, and the next sweep happens."""
+    ended = []
+
+    class Angry(HttpSessionListener):
+        def session_destroyed(self, event):
+            ended.append(event.session.id)
+            raise LookupError("a listener fails")
+
+    site = site_with(Angry())
+    first = site.new_session()
+    assert wait_for(lambda: first in ended)
+    second = site.new_session()
+    assert wait_for(lambda: second in ended)
+    site.manager.close()
+    assert [record.exc_info[0] for record in caplog.records] == [LookupError] * 2
+
+
+def test_goes_on_after_a_store_that_fails(caplog):
+    """A tick that fails as a whole is logged, and the next one comes."""
+    worked = Worked(fails=True)
+    sweeper = Sweeper(worked, 0.05)
+    sweeper.start()
+
+    assert wait_for(lambda: worked.told >= 2)
+    assert worked.swept == 0
+    sweeper.stop()
+    assert {record.exc_info[0] for record in caplog.records} == {OSError}
+
+
+def test_tells_the_store_within_its_second():
+    """Accesses of requests that never asked reach the store though nobody looks at sessions, also without sweeps."""
+    manager = SessionManager(config=SessionConfig(sweep_interval=None))
+    site = Site(manager)
+    session_id = site.new_session()
+    site.visit(session_id)
+    assert manager.accesses.ended
+
+    assert wait_for(lambda: not manager.accesses.ended, TELL_INTERVAL + 1)
+    manager.close()
+
+
+def test_not_without_an_interval():
+    """Without a sweep_interval the thread tells, and never sweeps."""
+    worked = Worked()
+    sweeper = Sweeper(worked, None)
+    sweeper.start()
+
+    assert wait_for(lambda: worked.told >= 2)
+    assert worked.swept == 0
+    sweeper.stop()
+
+
+def test_not_started_by_construction():
+    """Making managers and middlewares starts no thread: a server may fork between that and the first request."""
+    before = sweepers()
+    site = Site(SessionManager())
+    assert sweepers() == before
+    site.visit()
+    (thread,) = sweepers() - before
+    assert thread.daemon
+    site.visit()
+    Site(site.manager).visit()
+    assert sweepers() - before == {thread}
+    site.manager.close()
+
+
+def test_stops_at_close():
+    """close() returns when the thread has ended, and no request starts another."""
+    before = sweepers()
+    site = Site(SessionManager())
+    site.visit()
+    started = time.monotonic()
+    site.manager.close()
+
+    assert sweepers() <= before
+    assert time.monotonic() - started < TELL_INTERVAL
+    Site(site.manager).visit()
+    assert sweepers() <= before
+
+
+def test_closed_by_a_listener():
+    """A listener that closes the manager, called by the thread itself, does not wait for itself."""
+    done = threading.Event()
+
+    class Closing(HttpSessionListener):
+        def session_destroyed(self, event):
+            event.session.servlet_context.close()
+            done.set()
+
+    before = sweepers()
+    site = site_with(Closing())
+    site.new_session()
+
+    assert done.wait(5)
+    assert wait_for(lambda: sweepers() <= before)
+
+
+def test_goes_with_its_manager():
+    """A manager that nobody holds any more is collected, and its thread ends."""
+    before = sweepers()
+    site = Site(SessionManager())
+    site.new_session()
+    manager = weakref.ref(site.manager)
+    (thread,) = sweepers() - before
+    del site
+    gc.collect()
+
+    assert wait_for(lambda: manager() is None)
+    thread.join(TELL_INTERVAL + 1)
+    assert not thread.is_alive()
+
+
+@pytest.mark.skipif(not hasattr(os, "fork"), reason="the system has no fork")
+@pytest.mark.filterwarnings("ignore:.*multi-threaded.*fork:DeprecationWarning")
+@pytest.mark.parametrize("served_before", [False, True])
+def test_made_anew_after_a_fork(served_before):
+    """A thread does not survive fork(); the first request in the child starts one, served the parent before or not."""
+    recorder = Recorder()
+    site = site_with(recorder)
+    if served_before:
+        site.visit()
+    reading, writing = os.pipe()
+    child = os.fork()
+    if child == 0:
+        try:
+            session_id = site.new_session()
+            ended = wait_for(lambda: ("destroyed", session_id) in recorder.log, 4)
+            os.write(writing, b"swept" if ended else b"not swept")
+        finally:
+            os._exit(0)
+    os.close(writing)
+    with os.fdopen(reading, "rb") as pipe:
+        answer = pipe.read()
+    os.waitpid(child, 0)
+
+    assert answer == b"swept"
+    site.manager.close()

@@ -1,4 +1,0 @@
-"""Replays recordings of Apache Tomcat against this package and compares all that was observed.
-
-``python -m tests.oracle [FILE...]``; the recordings and their format are in ``recordings/``.
-"""

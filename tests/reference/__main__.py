@@ -1,5 +1,0 @@
-"""Print the page: ``python -m tests.reference``."""
-
-from .page import rendered
-
-print(rendered())

@@ -1,0 +1,552 @@
+"""The SQLite store and its files: whose they are, what is in them already, and what happens when they break."""
+
+from __future__ import annotations
+
+import logging
+import os
+import shutil
+import sqlite3
+import stat
+import subprocess
+import sys
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import suppress
+from pathlib import Path
+from tempfile import TemporaryDirectory
+
+import pytest
+
+from httpsession import StoreError
+from httpsession.stores.base import Changes
+from httpsession.stores.sqlite import SQLiteStore
+from httpsession.stores.sqlite.files import Reserve
+from httpsession.stores.sqlite.schema import STEPS, migrate
+from httpsession.stores.sqlite.statements import Statements
+from tests.stores.sqlite.contents import NOW, add, contents, execute, put
+
+IS_ROOT = hasattr(os, "geteuid") and os.geteuid() == 0
+
+
+@pytest.fixture
+def store(path):
+    store = SQLiteStore(path)
+    yield store
+    store.close()
+
+
+@pytest.fixture
+def directory_of_another():
+    """A directory that belongs to user 4321, who can get at it."""
+    with TemporaryDirectory() as name:
+        os.chown(name, 4321, 4321)
+        yield Path(name)
+
+
+def open_elsewhere(path, user=None):
+    """Have another process open a store, as that user if one is given, and return what it says of an error."""
+    program = (
+        "import os, sys\n"
+        "from httpsession import StoreError\n"
+        "from httpsession.stores.sqlite import SQLiteStore\n"
+        "if sys.argv[2:]:\n"
+        "    os.setuid(int(sys.argv[2]))\n"
+        "try:\n"
+        "    SQLiteStore(sys.argv[1]).close()\n"
+        "except StoreError as error:\n"
+        "    print(error)\n"
+    )
+    command = [sys.executable, "-W", "error", "-c", program, path, *([] if user is None else [str(user)])]
+    done = subprocess.run(command, capture_output=True, text=True, check=True, timeout=20)
+    return done.stdout
+
+
+class TestOwner:
+    """The files are their owner's alone."""
+
+    @pytest.mark.parametrize("umask", [0o000, 0o022, 0o777], ids=oct)
+    def test_modes(self, path, umask):
+        """All files that are made can be opened by nobody but their owner, whatever the umask."""
+        before = os.umask(umask)
+        try:
+            store = SQLiteStore(path)
+            add(store)
+            modes = {file.name: stat.S_IMODE(file.stat().st_mode) for file in path.parent.iterdir()}
+            store.close()
+        finally:
+            os.umask(before)
+
+        names = ("sessions.db", "sessions.db-wal", "sessions.db-shm", "sessions.db-lock", "sessions.db-reserve")
+        assert modes == dict.fromkeys(names, 0o600)
+
+    def test_open_to_others(self, path, caplog):
+        """A file that others may read is used as it is, with a warning in the log."""
+        SQLiteStore(path).close()
+        path.chmod(0o644)
+        store = SQLiteStore(path)
+        add(store)
+        store.close()
+
+        assert [record.levelname for record in caplog.records] == ["WARNING"]
+        assert "mode is 644" in caplog.text
+        assert stat.S_IMODE(path.stat().st_mode) == 0o644
+
+    def test_link(self, path, tmp_path):
+        """A symbolic link is refused, also one to a file that is not there; nothing is made where it leads."""
+        path.symlink_to(tmp_path / "elsewhere.db")
+        with pytest.raises(StoreError, match="not a regular file"):
+            SQLiteStore(path)
+
+        assert not (tmp_path / "elsewhere.db").exists()
+
+    def test_linked_lock(self, path, tmp_path):
+        """Nor are the files beside the database made where a link leads."""
+        (tmp_path / "sessions.db-lock").symlink_to(tmp_path / "elsewhere")
+        with pytest.raises(StoreError):
+            SQLiteStore(path)
+
+        assert not (tmp_path / "elsewhere").exists()
+
+    @pytest.mark.skipif(not hasattr(os, "mkfifo"), reason="here are no named pipes")
+    def test_pipe_for_lock(self, path, tmp_path):
+        """A pipe in place of the lock, from which nothing ever comes, is refused at once."""
+        os.mkfifo(tmp_path / "sessions.db-lock")
+
+        assert "sessions.db-lock is not a regular file" in open_elsewhere(path)
+        assert not path.exists()
+
+    @pytest.mark.skipif(not hasattr(os, "mkfifo"), reason="here are no named pipes")
+    def test_pipe_for_reserve(self, path, tmp_path, caplog):
+        """In place of the reserve it keeps no room, which the log says, and gives none."""
+        os.mkfifo(tmp_path / "sessions.db-reserve")
+        SQLiteStore(path).close()
+
+        assert "sessions.db-reserve is not a regular file" in caplog.text
+        assert Reserve(str(path)).give_up() is False
+
+    @pytest.mark.skipif(not IS_ROOT, reason="only root can give files away")
+    @pytest.mark.parametrize("user", [0, 4321])
+    def test_lock_of_another(self, directory_of_another, user):
+        """A lock that belongs to neither the user of the process nor the owner of the directory is refused."""
+        lock = directory_of_another / "sessions.db-lock"
+        lock.touch(0o644)
+        os.chown(lock, 1234, 1234)
+
+        error = open_elsewhere(directory_of_another / "sessions.db", user)
+        assert f"sessions.db-lock belongs to user 1234, but this process runs as {user}" in error
+
+    @pytest.mark.skipif(not IS_ROOT, reason="only root can give files away")
+    def test_reserve_of_another(self, path, tmp_path, caplog):
+        """A reserve of somebody else is neither used nor cut, and the log says so."""
+        reserve = tmp_path / "sessions.db-reserve"
+        reserve.write_bytes(bytes(Reserve.SIZE))
+        os.chown(reserve, 1234, 1234)
+        SQLiteStore(path).close()
+
+        assert "sessions.db-reserve belongs to user 1234" in caplog.text
+        assert all(type(value) is str for record in caplog.records for value in record.args), "no error is kept"
+        assert Reserve(str(path)).give_up() is False
+        assert reserve.stat().st_size == Reserve.SIZE
+
+    @pytest.mark.skipif(not IS_ROOT, reason="only root can give files away")
+    def test_root_comes_first(self, directory_of_another):
+        """What root makes in the directory of another user is that user's, who can use it then."""
+        path = directory_of_another / "sessions.db"
+        SQLiteStore(path).close()
+
+        assert {file.stat().st_uid for file in directory_of_another.iterdir()} == {4321}
+        assert open_elsewhere(path, 4321) == ""
+
+    def test_directory(self, path):
+        """A directory is no database."""
+        path.mkdir()
+        with pytest.raises(StoreError, match="not a regular file"):
+            SQLiteStore(path)
+
+    def test_missing_directory(self, tmp_path):
+        """Where the directory is missing the error says so, and it is not made."""
+        with pytest.raises(StoreError, match=f"no directory {tmp_path}/missing"):
+            SQLiteStore(tmp_path / "missing" / "sessions.db")
+
+        assert list(tmp_path.iterdir()) == []
+
+    @pytest.mark.skipif(not IS_ROOT, reason="only root can give files away")
+    def test_file_of_another(self, directory_of_another):
+        """Somebody else's file is refused; root may open it, and the files beside it are its owner's."""
+        path = directory_of_another / "sessions.db"
+        SQLiteStore(path).close()
+        for file in directory_of_another.iterdir():
+            file.unlink() if file != path else os.chown(file, 1234, 1234)
+        SQLiteStore(path).close()
+        assert {file.stat().st_uid for file in directory_of_another.iterdir()} == {1234}
+
+        program = (
+            "import os, sys\n"
+            "from httpsession.stores.sqlite.files import check_database\n"
+            "os.setuid(4321)\n"
+            "check_database(sys.argv[1])"
+        )
+        done = subprocess.run([sys.executable, "-c", program, path], capture_output=True, text=True, check=False)
+        assert "belongs to user 1234, but this process runs as 4321" in done.stderr
+
+
+class TestSchema:
+    """Which version the tables have."""
+
+    def test_new(self, store, path):
+        """A new file has the latest version."""
+        assert execute(path, "SELECT version FROM httpsession_schema") == [(len(STEPS),)]
+
+    def test_newer(self, path):
+        """Tables of a later version are left alone, and the error says which version there is and which is known."""
+        SQLiteStore(path).close()
+        execute(path, "INSERT INTO httpsession_schema VALUES (99)")
+        with pytest.raises(StoreError, match=rf"schema 99, .* later one than {len(STEPS)}"):
+            SQLiteStore(path)
+
+        execute(path, "DELETE FROM httpsession_schema WHERE version = 99")
+        SQLiteStore(path).close()
+
+    def test_older(self, path):
+        """Only the steps after the version of the file are taken, in order, and what is there is kept."""
+        store = SQLiteStore(path)
+        key = add(store, {"a": b"1"})
+        store.close()
+        later = (*STEPS, ["ALTER TABLE {sessions} ADD COLUMN note TEXT"], ["UPDATE {sessions} SET note = 'old'"])
+        connection = sqlite3.connect(path, isolation_level=None)
+        for _ in range(2):
+            migrate(connection.cursor(), Statements("httpsession"), str(path), later)
+        assert connection.execute("SELECT key, note FROM httpsession_sessions").fetchall() == [(key, "old")]
+        assert connection.execute("SELECT max(version) FROM httpsession_schema").fetchall() == [(len(later),)]
+        connection.close()
+
+    def test_step_that_fails(self, path):
+        """When a step fails nothing of any step stays, and the file is as usable as before."""
+        store = SQLiteStore(path)
+        key = add(store)
+        store.close()
+        later = (*STEPS, ["ALTER TABLE {sessions} ADD COLUMN note TEXT"], ["UPDATE {sessions} SET nothing = 1"])
+        connection = sqlite3.connect(path, isolation_level=None)
+        with pytest.raises(sqlite3.OperationalError, match="nothing"):
+            migrate(connection.cursor(), Statements("httpsession"), str(path), later)
+        connection.close()
+
+        assert contents(SQLiteStore(path), key) == {}
+        columns = [row[1] for row in execute(path, "PRAGMA table_info(httpsession_sessions)")]
+        assert "note" not in columns
+
+    def test_from_nothing(self, path):
+        """A file in which only a version 0 is noted is brought to the latest."""
+        execute(path, "CREATE TABLE httpsession_schema (version INTEGER NOT NULL)")
+        execute(path, "INSERT INTO httpsession_schema VALUES (0)")
+        path.chmod(0o600)
+        store = SQLiteStore(path)
+
+        assert contents(store, add(store, {"a": b"1"})) == {"a": "1"}
+        store.close()
+
+    def test_many_threads_open_a_new_file(self, path):
+        """All who open a new file at the same time can use it."""
+        with ThreadPoolExecutor(8) as pool:
+            stores = list(pool.map(lambda _: SQLiteStore(path), range(8)))
+        keys = [add(store) for store in stores]
+
+        assert all(len(store) == len(keys) for store in stores)
+        for store in stores:
+            store.close()
+
+
+class TestBroken:
+    """Files that are not as they should be."""
+
+    def test_no_database(self, path):
+        """A file that is something else is left as it is, and the error says so."""
+        path.write_bytes(b"Dear diary, " * 1000)
+        path.chmod(0o600)
+        with pytest.raises(StoreError, match="not a database"):
+            SQLiteStore(path)
+
+        assert path.read_bytes() == b"Dear diary, " * 1000
+
+    def test_broken_while_open(self, store, path, tmp_path):
+        """A file that breaks while it is open is an error for each operation; once it is mended all goes on."""
+        key = add(store, {"a": b"1"})
+        store.close()
+        shutil.copy(path, tmp_path / "copy")
+        with open(path, "r+b") as file:
+            file.write(os.urandom(path.stat().st_size))
+        for action in (lambda: store.load(key, NOW), lambda: put(store, key, a="2"), lambda: len(store)):
+            with pytest.raises(StoreError, match=r"sessions\.db") as caught:
+                action()
+            assert isinstance(caught.value.__cause__, sqlite3.DatabaseError)
+        shutil.copy(tmp_path / "copy", path)
+
+        assert contents(store, key) == {"a": "1"}
+        assert put(store, key, a="2")
+
+    def test_broken_page(self, store, path):
+        """Where a page is spoiled operations fail or succeed, but never with anything other than a StoreError."""
+        keys = [add(store, {"a": os.urandom(500)}) for _ in range(300)]
+        store.close()
+        pages = path.stat().st_size // 4096
+        with open(path, "r+b") as file:
+            for page in range(pages // 3, pages, 3):
+                file.seek(page * 4096)
+                file.write(os.urandom(4096))
+        failed = 0
+        for action in (store.peek, lambda key: put(store, key, a="1"), lambda key: store.load(key, NOW), store.remove):
+            for key in keys:
+                try:
+                    action(key)
+                except StoreError:
+                    failed += 1
+
+        assert failed > 0
+
+    def test_without_tables(self, store, path):
+        """An operation that does not find its table fails; whoever opens the file then is told the same."""
+        key = add(store)
+        execute(path, "DROP TABLE httpsession_attributes")
+
+        with pytest.raises(StoreError, match="no such table"):
+            store.load(key, NOW)
+
+    def test_removed(self, store, path, tmp_path):
+        """When the file was removed, the next change finds no session, and sessions begin anew in a new file."""
+        key = add(store)
+        for file in tmp_path.iterdir():
+            file.unlink()
+        assert put(store, key, a="1") is False
+
+        new = add(store, {"a": b"1"})
+        assert contents(SQLiteStore(path), new) == {"a": "1"}
+        assert stat.S_IMODE(path.stat().st_mode) == 0o600
+
+    def test_removed_without_its_log(self, store, path):
+        """What a removed file left in its log is not taken for part of the new one."""
+        keys = [add(store, {"a": os.urandom(100)}) for _ in range(50)]
+        path.unlink()
+        new = add(store, {"a": b"1"})
+        store.close()
+
+        assert execute(path, "PRAGMA integrity_check") == [("ok",)]
+        assert contents(store, new) == {"a": "1"}
+        assert [key for key in keys if store.peek(key)] == []
+
+    def test_replaced(self, store, path, tmp_path):
+        """When another file was put in place of it and its log, the next change and all that follows go there."""
+        key = add(store)
+        other = SQLiteStore(tmp_path / "other.db")
+        there = add(other, {"a": b"1"})
+        other.close()
+        (tmp_path / "sessions.db-wal").unlink()
+        (tmp_path / "sessions.db-shm").unlink()
+        (tmp_path / "other.db").rename(path)
+        assert put(store, there, b="2") is True
+
+        assert contents(store, there) == {"a": "1", "b": "2"}
+        assert contents(store, key) is None
+        assert execute(path, "PRAGMA integrity_check") == [("ok",)]
+
+    def test_directory_that_goes(self, tmp_path):
+        """When the whole directory is gone changes fail in words; when it is there again they do not."""
+        directory = tmp_path / "directory"
+        directory.mkdir()
+        store = SQLiteStore(directory / "sessions.db")
+        key = add(store)
+        store.close()
+        shutil.rmtree(directory)
+        with pytest.raises(StoreError, match="directory"):
+            put(store, key, a="1")
+        directory.mkdir()
+
+        assert add(store)
+        store.close()
+
+    @pytest.mark.skipif(not IS_ROOT, reason="only root can become somebody who may not write")
+    def test_read_only(self, directory_of_another):
+        """Where the file may only be read, changes fail, and loads go on."""
+        program = (
+            "import os, sys\n"
+            "from httpsession import StoreError\n"
+            "from httpsession.stores.sqlite import SQLiteStore\n"
+            "from tests.stores.sqlite.contents import NOW, add, put\n"
+            "os.setuid(4321)\n"
+            "store = SQLiteStore(sys.argv[1])\n"
+            "key = add(store)\n"
+            "store.close()\n"
+            "os.chmod(sys.argv[1], 0o400)\n"
+            "assert store.load(key, NOW) is not None\n"
+            "try:\n"
+            "    put(store, key, a='1')\n"
+            "except StoreError as error:\n"
+            "    print(error)\n"
+        )
+        command = [sys.executable, "-W", "error", "-c", program, directory_of_another / "sessions.db"]
+        done = subprocess.run(command, capture_output=True, text=True, check=False)
+
+        assert done.stderr == ""
+        assert "sessions.db: attempt to write a readonly database" in done.stdout
+
+    @pytest.mark.skipif(not hasattr(os, "fork"), reason="here the number of files is not limited")
+    def test_no_more_files(self, store):
+        """Where the process may open no more files the error says so, and once it may all goes on."""
+        resource = pytest.importorskip("resource")
+        key = add(store, {"a": b"1"})
+        store.close()
+        before = resource.getrlimit(resource.RLIMIT_NOFILE)
+        resource.setrlimit(resource.RLIMIT_NOFILE, (max(map(int, os.listdir("/proc/self/fd"))) + 10, before[1]))
+        fillers = []
+        try:
+            with suppress(OSError):
+                while True:
+                    fillers.append(os.open(os.devnull, os.O_RDONLY))
+            with pytest.raises(StoreError, match=r"sessions\.db"):
+                store.load(key, NOW)
+        finally:
+            resource.setrlimit(resource.RLIMIT_NOFILE, before)
+            for filler in fillers:
+                os.close(filler)
+
+        assert contents(store, key) == {"a": "1"}
+
+    def test_sweep_that_fails_later(self, store, path, caplog):
+        """What a sweep has claimed before something fails is given back, once; the rest is left for the next one."""
+        keys = {add(store) for _ in range(250)}
+        execute(
+            path,
+            "CREATE TRIGGER stop BEFORE DELETE ON httpsession_sessions WHEN old.identity = 120"
+            " BEGIN SELECT raise(ABORT, 'not now'); END",
+        )
+        claimed = {stored.record.key for stored in store.expire(NOW + 100, 1000)}
+        assert len(claimed) == 100
+        assert "not now" in caplog.text
+        with pytest.raises(StoreError, match="not now"):
+            store.expire(NOW + 100, 1000)
+        execute(path, "DROP TRIGGER stop")
+
+        assert {stored.record.key for stored in store.expire(NOW + 100, 1000)} == keys - claimed
+
+    def test_query_only(self, store):
+        """A change that SQLite refuses is an error, and the connection is not used again."""
+        key = add(store, {"a": b"1"})
+        store._database.read(lambda cursor: cursor.execute("PRAGMA query_only = 1"), "")
+        with pytest.raises(StoreError, match="readonly"):
+            put(store, key, a="2")
+
+        assert contents(store, key) == {"a": "1"}
+        assert put(store, key, a="3") is True
+
+    def test_interrupted(self, store):
+        """What ends an operation in its midst undoes it, and the store goes on."""
+        key = add(store, {"a": b"1"})
+
+        def stop(cursor):
+            cursor.execute("DELETE FROM httpsession_attributes")
+            raise KeyboardInterrupt
+
+        with pytest.raises(KeyboardInterrupt):
+            store._database.transact(stop, "")
+
+        assert contents(store, key) == {"a": "1"}
+        assert put(store, key, a="2") is True
+
+
+class TestDamage:
+    """Rows that somebody else has written."""
+
+    @pytest.mark.parametrize(
+        "damage",
+        [
+            "created = 'never'",
+            "accessed = x'00'",
+            "used = 'abc'",
+            "interval = 'long'",
+            "interval = 1.5",
+            "deadline = 'far'",
+            "principal = x'41'",
+            "principal = CAST(x'ff' AS TEXT)",
+        ],
+    )
+    def test_record(self, store, path, caplog, damage):
+        """A session with a damaged record is none, is said to be so in the log, and is removed by who ends sessions."""
+        key, other = add(store, {"a": b"1"}, principal="anna", lifetime=1000), add(store)
+        execute(path, f"UPDATE httpsession_sessions SET {damage} WHERE key = ?", key)  # noqa: S608 - our own
+        assert store.load(key, NOW) is None
+        assert store.peek(key) is None
+        assert [stored.record.key for stored in store] == [other]
+        assert all(record.key != key for record in store.of("anna"))
+        store.touch([(key, NOW + 1, NOW + 2), (other, NOW + 1, NOW + 2)])
+        assert key.hex()[:8] in caplog.text
+        assert key.hex() not in caplog.text
+        assert {record.name for record in caplog.records} == {"httpsession"}
+
+        assert [stored.record.key for stored in store.expire(NOW + 2000, 10)] == [other]
+        assert len(store) == 0
+
+    @pytest.mark.parametrize("due", ["'soon'", "x'00'", "9e999"])
+    def test_due(self, store, path, due):
+        """A session whose place among those that are due is damaged is found, unless that says never."""
+        key = add(store)
+        execute(path, f"UPDATE httpsession_sessions SET due = {due}")  # noqa: S608 - our own
+        found = store.expire(NOW + 2000, 10)
+
+        assert [stored.record.key for stored in found] == ([] if due == "9e999" else [key])
+
+    def test_due_too_early(self, store, path):
+        """A session that is said to be due too early is alive, and is put right."""
+        key = add(store)
+        execute(path, "UPDATE httpsession_sessions SET due = 0")
+
+        assert store.expire(NOW, 10) == []
+        assert [stored.record.key for stored in store.expire(NOW + 100, 10)] == [key]
+
+    @pytest.mark.parametrize(
+        "damage",
+        [
+            "value = 'text'",
+            "value = 17",
+            "value = zeroblob(2097153)",
+            "value = zeroblob(50000000)",
+            "name = x'ff00'",
+            "name = CAST(x'ff' AS TEXT)",
+        ],
+    )
+    def test_attribute(self, store, path, caplog, damage):
+        """A damaged or much too long attribute is absent, others of the session are there, and the log says so."""
+        key = add(store, {"a": b"1", "b": b"2"})
+        execute(path, f"UPDATE httpsession_attributes SET {damage} WHERE name = 'a'")  # noqa: S608 - our own
+
+        assert contents(store, key) == {"b": "2"}
+        assert dict(store.load(key, NOW)[0].attributes) == {"b": b"2"}
+        assert key.hex()[:8] in caplog.text
+        assert key.hex() not in caplog.text
+        assert store.save(key, Changes(expected={"a": None}), NOW) is True
+        assert dict(store.remove(key).attributes) == {"b": b"2"}
+
+    def test_key(self, store, path, caplog):
+        """A session whose key is none is nobody's, and goes when it is due."""
+        add(store)
+        execute(path, "UPDATE httpsession_sessions SET key = 'a text'")
+
+        assert list(store) == []
+        assert store.expire(NOW + 2000, 10) == []
+        assert len(store) == 0
+        assert "a text" not in caplog.text
+
+    def test_damage_hides_nothing(self, store, path, caplog):
+        """Damaged sessions among those that are due do not keep a sweep from the others."""
+        caplog.set_level(logging.CRITICAL)
+        keys = [add(store) for _ in range(350)]
+        execute(path, "UPDATE httpsession_sessions SET created = 'never' WHERE identity % 3")
+
+        assert len(store.expire(NOW + 2000, 1000)) == len(keys) // 3
+        assert len(store) == 0
+
+    def test_damaged_newcomer(self, store, path, caplog):
+        """A damaged session is not given up in place of a sound one."""
+        caplog.set_level(logging.CRITICAL)
+        add(store)
+        sound = add(store)
+        execute(path, "UPDATE httpsession_sessions SET used = 'abc' WHERE key <> ?", sound)
+
+        assert store.abandoned().record.key == sound

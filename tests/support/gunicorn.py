@@ -1,0 +1,61 @@
+"""A real server of the tests' own: gunicorn, whose workers come and go."""
+
+from __future__ import annotations
+
+import signal
+import socket
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import pytest
+
+from tests.support.servers import free_port
+
+ROOT = Path(__file__).parents[2]
+#: Seconds that workers get to finish what they are doing.
+GRACE = 5
+
+
+class Gunicorn:
+    """Serves an application of one of the modules here, such as ``apps:cookies``, on a port of 127.0.0.1.
+
+    Runs within a ``with`` block. Its log is in *folder*, and must not tell of an exception that nobody caught.
+    """
+
+    def __init__(self, folder, app, *options):
+        self.port = free_port()
+        self._log = folder / "log"
+        self._command = [sys.executable, "-m", "gunicorn", "--no-control-socket", "--bind", f"127.0.0.1:{self.port}"]
+        self._command += ["--worker-tmp-dir", str(folder), "--graceful-timeout", str(GRACE), *options]
+        self._command.append(f"tests.processes.{app}")
+
+    def __enter__(self):
+        self.start()
+        return self
+
+    def __exit__(self, *error):
+        self.stop()
+        assert "Traceback" not in self._log.read_text()
+
+    def start(self):
+        """Start, and wait until connections are taken."""
+        with self._log.open("ab") as output:
+            self._process = subprocess.Popen(self._command, cwd=ROOT, stdout=output, stderr=output)
+        for _ in range(400):
+            assert self._process.poll() is None, self._log.read_text()
+            try:
+                return socket.create_connection(("127.0.0.1", self.port), timeout=1).close()
+            except OSError:
+                time.sleep(0.05)
+        pytest.fail(self._log.read_text())
+
+    def stop(self):
+        """Have the workers finish what they are doing, and end."""
+        self._process.terminate()
+        self._process.wait(2 * GRACE)
+
+    def reload(self):
+        """Have new workers take the place of those that there are."""
+        self._process.send_signal(signal.SIGHUP)

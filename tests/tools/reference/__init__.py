@@ -1,0 +1,1 @@
+"""The page docs/reference/servlet.md, made from code and tests: ``python -m tests.tools.reference`` prints it."""
