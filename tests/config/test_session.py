@@ -121,10 +121,15 @@ PLAIN = {
 CASES = [(SessionCookieConfig, COOKIE_GOOD, COOKIE_BAD), (SessionConfig, CONFIG_GOOD, CONFIG_BAD)]
 
 
+def as_text(value):
+    """Return a value as it is written, sets in order: all workers of a test run name their tests alike."""
+    return f"{{{', '.join(sorted(map(repr, value)))}}}" if isinstance(value, set | frozenset) else repr(value)
+
+
 def cases(which):
     """Return parameters: class, setting and value, for each good (0) or bad (1) value."""
     return [
-        pytest.param(cls, name, value, id=f"{name}-{value!r:.40}")
+        pytest.param(cls, name, value, id=f"{name}-{as_text(value):.40}")
         for cls, *tables in CASES
         for name, values in tables[which].items()
         for value in values
