@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import sys
+
 import pytest
 
 from tests.support.clock import frozen_clock
@@ -82,3 +84,12 @@ def heard():
     """What guests hear in this test."""
     HEARD.clear()
     return HEARD
+
+
+@pytest.fixture
+def quick_switches():
+    """Make the interpreter switch threads as often as it can."""
+    before = sys.getswitchinterval()
+    sys.setswitchinterval(1e-6)
+    yield
+    sys.setswitchinterval(before)

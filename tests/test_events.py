@@ -16,7 +16,7 @@ from httpsession import (
     SessionManager,
 )
 from httpsession.events import Listeners
-from tests.support.browser import Site
+from tests.support.site import Site
 
 
 @pytest.fixture
@@ -222,7 +222,7 @@ class TestDefaults:
             return session.is_valid
 
         with Site(listeners=kinds) as site:
-            assert site.request("/", view).value is False
+            assert site.ask("/", view).value is False
 
     def test_values(self):
         """Values of the binding and activation kinds without methods of their own work (TCK ...40Tests)."""

@@ -13,7 +13,7 @@ import pytest
 
 from httpsession import SessionConfig, SessionManager
 from httpsession.ids import key_of, new_id
-from tests.support.browser import Site
+from tests.support.site import Site
 
 
 @pytest.mark.parametrize("size", [16, 17, 32, 64])
@@ -26,17 +26,17 @@ def test_form(size):
 def test_length_follows_id_bytes(size):
     """``SessionConfig.id_bytes`` sets the length of created and of changed ids, and such an id is read again."""
     with Site(id_bytes=size) as site:
-        session_id = site.new()
+        session_id = site.new_id()
         assert len(session_id) == 2 * size
-        changed = site.request("/", lambda r: r.change_session_id(), cookie=f"JSESSIONID={session_id}").value
+        changed = site.ask("/", lambda r: r.change_session_id(), cookie=f"JSESSIONID={session_id}").value
         assert len(changed) == 2 * size
-        assert site.request("/", lambda r: r.get_session(False).id, cookie=f"JSESSIONID={changed}").value == changed
+        assert site.ask("/", lambda r: r.get_session(False).id, cookie=f"JSESSIONID={changed}").value == changed
 
 
 def test_an_id_of_another_length_is_none():
     """An id of 16 bytes is not even looked for when ids have 17, and does not raise."""
     with Site(id_bytes=17) as site:
-        answer = site.request("/", lambda r: r.get_session(False), cookie=f"JSESSIONID={new_id(16)}")
+        answer = site.ask("/", lambda r: r.get_session(False), cookie=f"JSESSIONID={new_id(16)}")
         assert answer.value is None
 
 
@@ -105,11 +105,11 @@ def test_the_key_is_a_digest():
 def test_handles_are_not_ids():
     """What a list of sessions shows of a session opens none: neither the handle nor its digits are its id (R81)."""
     with Site() as site:
-        session_id = site.request("/", lambda r: r.login("ann").id).value
+        session_id = site.ask("/", lambda r: r.login("ann").id).value
         (info,) = site.manager.sessions_of("ann")
         assert session_id not in repr(info).upper()
         for forged in (info.handle.upper(), info.handle.upper()[:32], info.handle.upper()[32:]):
-            assert site.request("/", lambda r: r.get_session(False), cookie=f"JSESSIONID={forged}").value is None
+            assert site.ask("/", lambda r: r.get_session(False), cookie=f"JSESSIONID={forged}").value is None
 
 
 def test_repr_of_a_session_hides_the_id():

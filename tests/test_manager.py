@@ -18,12 +18,12 @@ from httpsession import (
 from httpsession.stores import MemoryStore
 from tests.support.clock import START
 from tests.support.listeners import Bound, Recorder
-from tests.support.wsgi import Site, site_with
+from tests.support.site import Site
 
 
 @pytest.fixture
 def site(clock, recorder):
-    return site_with(recorder)
+    return Site(listeners=[recorder], max_inactive_interval=60)
 
 
 class TestConstruction:
@@ -205,7 +205,7 @@ class TestListenersThatRaise:
             def session_destroyed(self, event):
                 raise LookupError("a listener fails")
 
-        site = site_with(Angry())
+        site = Site(listeners=[Angry()], max_inactive_interval=60)
         session_id = site.new_session()
         clock.set(60)
         request = site.request(session_id)
@@ -444,7 +444,7 @@ class TestChangeSessionId:
         class Value:
             pass
 
-        site = site_with()
+        site = Site(max_inactive_interval=60)
         request = site.request(None if is_new else site.new_session())
         session = request.session.get_session()
         request.session.change_session_id()
@@ -482,7 +482,7 @@ class TestChangeSessionId:
             def session_id_changed(self, event, old_id):
                 raise LookupError("a listener fails")
 
-        site = site_with(Angry())
+        site = Site(listeners=[Angry()], max_inactive_interval=60)
         old_id = site.new_session()
         request = site.request(old_id)
         with pytest.raises(LookupError, match="a listener fails"):
@@ -498,7 +498,7 @@ class TestStats:
 
     def test_counts(self, clock):
         """Each session is counted once for its beginning and once for its end."""
-        site = site_with(max_sessions=3)
+        site = Site(max_inactive_interval=60, max_sessions=3)
         manager = site.manager
         manager.create().invalidate()
         site.new_session()

@@ -22,7 +22,8 @@ from httpsession import (
 )
 from httpsession.stores import MemoryStore
 from tests.support.listeners import Recorder
-from tests.support.wsgi import TEXT, Request, Site, fetch
+from tests.support.request import TEXT, Request, fetch
+from tests.support.site import Site
 
 
 class Body:

@@ -10,7 +10,7 @@ from paste.deploy import loadapp
 
 from httpsession import ConfigError, SessionMiddleware, SessionTrackingMode, get_session
 from httpsession.paste import filter_app_factory
-from tests.support.wsgi import TEXT, fetch
+from tests.support.request import TEXT, fetch
 
 
 def counting(environ, start_response):

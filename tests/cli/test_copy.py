@@ -14,7 +14,7 @@ from httpsession.ids import draw
 from httpsession.stores.base import Changes
 from httpsession.stores.redis.names import Names
 from tests.cli.conftest import CODEC, add, handles
-from tests.support.wsgi import Site
+from tests.support.site import Site
 
 
 @pytest.fixture(params=["sqlite to redis", "redis to sqlite"])

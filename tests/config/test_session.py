@@ -20,7 +20,8 @@ from httpsession import (
     SessionManager,
     SessionTrackingMode,
 )
-from tests.support.browser import CookieJar, Site
+from tests.support.browser import CookieJar
+from tests.support.site import Site
 
 COOKIE, URL, SSL = SessionTrackingMode
 
@@ -211,10 +212,10 @@ class TestValues:
             assert setting in str(error)  # noqa: PT017 (either is right)
             return
         with site:
-            session_id = site.new()
+            session_id = site.new_id()
             site.manager.sweep()
             cookie = f"JSESSIONID={session_id}"
-            assert site.request("/", lambda r: r.get_session(False).id, cookie=cookie).value == session_id
+            assert site.ask("/", lambda r: r.get_session(False).id, cookie=cookie).value == session_id
 
     @pytest.mark.parametrize("max_age", [10**9, 10**11, 10**12, 10**30])
     def test_huge_max_age(self, max_age):
@@ -225,7 +226,7 @@ class TestValues:
             assert "max_age" in str(error)  # noqa: PT017 (either is right)
             return
         with site:
-            (set_cookie,) = site.request("/", lambda r: r.get_session()).set_cookies
+            (set_cookie,) = site.ask("/", lambda r: r.get_session()).set_cookies
             assert CookieJar().receive(set_cookie, now=time.time())
             assert f"Max-Age={max_age}" in set_cookie
 
@@ -546,7 +547,7 @@ class TestCombinations:
             return
         https = https or config.secure is True
         with Site(cookie=config) as site:
-            answer = site.request(
+            answer = site.ask(
                 "/", lambda r: r.get_session().id, scheme="https" if https else "http", script_name=script_name
             )
         (set_cookie,) = answer.set_cookies

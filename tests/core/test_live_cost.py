@@ -8,7 +8,7 @@ import sys
 import pytest
 
 from httpsession import SessionConfig, SessionManager, SessionMiddleware, get_session
-from tests.support.wsgi import TEXT, fetch, plain_environ
+from tests.support.request import TEXT, fetch, plain_environ
 
 BODY = [b"hello"]
 

@@ -8,7 +8,7 @@ import pytest
 
 from httpsession import CodecError, ConfigError, SessionConfig, SessionManager
 from tests.support.listeners import Recorder
-from tests.support.wsgi import Site
+from tests.support.site import Site
 
 
 @dataclass

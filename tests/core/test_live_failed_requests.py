@@ -6,7 +6,8 @@ import pytest
 
 from httpsession import SessionManager, SessionMiddleware, request_session
 from tests.support.listeners import Bound, Recorder
-from tests.support.wsgi import TEXT, Request, Site, fetch
+from tests.support.request import TEXT, Request, fetch
+from tests.support.site import Site
 
 
 class Failing:

@@ -19,7 +19,8 @@ from httpsession import (
 )
 from httpsession.stores import MemoryStore
 from tests.support.listeners import Recorder
-from tests.support.wsgi import TEXT, Request, Site, fetch, site_with
+from tests.support.request import TEXT, Request, fetch
+from tests.support.site import Site
 
 
 class Interrupted(MemoryStore):
@@ -126,7 +127,7 @@ class TestToldMeanwhile:
 
     def test_failed_login(self, monkeypatch):
         """A login that fails goes back to the id that the other client has, and not to the one before."""
-        site = site_with()
+        site = Site(max_inactive_interval=60)
         planted = site.new_session()
         other = site.request(planted)
         store = site.manager._store

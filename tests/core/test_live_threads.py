@@ -4,9 +4,8 @@ from __future__ import annotations
 
 import gc
 import random
-import sys
-from contextlib import contextmanager, suppress
-from threading import Barrier, Event, Lock, Thread
+from contextlib import suppress
+from threading import Barrier, Event, Lock
 
 import pytest
 
@@ -14,44 +13,10 @@ from httpsession import HttpSessionListener, InvalidSessionError, SessionConfig,
 from httpsession.stores import MemoryStore
 from tests.support.clock import START, frozen_clock
 from tests.support.listeners import Bound, Recorder
-from tests.support.wsgi import Site
+from tests.support.site import Site
+from tests.support.threads import threads, together
 
-
-@pytest.fixture(autouse=True)
-def quick_switches():
-    """Have the interpreter switch threads as often as it can."""
-    before = sys.getswitchinterval()
-    sys.setswitchinterval(1e-6)
-    yield
-    sys.setswitchinterval(before)
-
-
-@contextmanager
-def threads(*targets):
-    """Run the targets in threads, begun together, beside the body; raise what they raise, and never wait for ever."""
-    barrier, errors = Barrier(len(targets)), []
-
-    def run(target):
-        try:
-            barrier.wait(20)
-            target()
-        except BaseException as error:
-            errors.append(error)
-
-    started = [Thread(target=run, args=(target,), daemon=True) for target in targets]
-    for thread in started:
-        thread.start()
-    yield
-    for thread in started:
-        thread.join(5)
-    assert not any(thread.is_alive() for thread in started), "a deadlock"
-    if errors:
-        raise errors[0]
-
-
-def together(*targets):
-    with threads(*targets):
-        pass
+pytestmark = pytest.mark.usefixtures("quick_switches")
 
 
 class Counted(Bound):

@@ -7,12 +7,12 @@ import pytest
 from httpsession import HttpSessionListener, InvalidSessionError, TooManySessionsError
 from tests.support.clock import START
 from tests.support.listeners import Bound
-from tests.support.wsgi import site_with
+from tests.support.site import Site
 
 
 @pytest.fixture
 def site(clock, recorder):
-    return site_with(recorder)
+    return Site(listeners=[recorder], max_inactive_interval=60)
 
 
 class TestTimeout:
@@ -182,7 +182,7 @@ class TestInUse:
             def session_destroyed(self, event):
                 event.session.servlet_context.sweep()
 
-        site = site_with(Sweeping())
+        site = Site(listeners=[Sweeping()], max_inactive_interval=60)
         over = site.new_session()
         clock.set(30)
         alive = site.new_session()
@@ -217,7 +217,7 @@ class TestInUse:
                     with pytest.raises(TooManySessionsError):
                         others[0].session.get_session()
 
-        site = site_with(Listener(), max_sessions=1)
+        site = Site(listeners=[Listener()], max_inactive_interval=60, max_sessions=1)
         assert site.request().session.get_session().is_valid
 
 
@@ -226,7 +226,7 @@ class TestLifetime:
 
     def test_exact(self, clock):
         """The last moment is just before the deadline, by lookup and by sweep."""
-        site = site_with(max_lifetime=100)
+        site = Site(max_inactive_interval=60, max_lifetime=100)
         found, swept = site.new_session(), site.new_session()
         clock.set(50)
         assert site.has(found)
@@ -240,7 +240,7 @@ class TestLifetime:
 
     def test_not_extended_by_login_or_interval(self, clock):
         """Neither a new id nor another interval moves it."""
-        site = site_with(max_lifetime=100)
+        site = Site(max_inactive_interval=60, max_lifetime=100)
         session_id = site.new_session()
         clock.set(50)
         login = site.request(session_id)
@@ -253,7 +253,7 @@ class TestLifetime:
 
     def test_in_use(self, clock):
         """A sweep ends it also while a request uses it."""
-        site = site_with(max_lifetime=100)
+        site = Site(max_inactive_interval=60, max_lifetime=100)
         session_id = site.new_session()
         clock.set(59)
         request = site.request(session_id)
@@ -269,7 +269,7 @@ class TestLifetime:
 
     def test_without_interval(self, clock):
         """It ends sessions that never time out, too."""
-        site = site_with(max_lifetime=100, max_inactive_interval=0)
+        site = Site(max_lifetime=100, max_inactive_interval=0)
         session_id = site.new_session()
         clock.set(100)
 

@@ -7,8 +7,8 @@ import pytest
 from httpsession import CodecError, SessionMiddleware, get_session
 from httpsession.ids import key_of
 from httpsession.stores.base import Changes
+from tests.support.request import TEXT, fetch
 from tests.support.workers import Cart, Colour, Guest
-from tests.support.wsgi import TEXT, fetch
 
 
 @pytest.fixture

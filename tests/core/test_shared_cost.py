@@ -6,7 +6,7 @@ import pytest
 
 from httpsession import SessionMiddleware, get_session
 from tests.core.test_live_cost import calls, no_collection, reading, server, untouched, writing  # noqa: F401 (a fixture)
-from tests.support.wsgi import TEXT, fetch, plain_environ
+from tests.support.request import TEXT, fetch, plain_environ
 
 #: Calls of one request above the bare application's.
 LIMITS = {"sqlite": {"untouched": 10, "read": 60, "write": 120}, "redis": {"untouched": 10, "read": 90, "write": 180}}

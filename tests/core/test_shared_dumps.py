@@ -10,7 +10,7 @@ import pytest
 
 from httpsession import SessionMiddleware, request_session
 from httpsession.ids import key_of
-from tests.support.wsgi import TEXT, Request, fetch
+from tests.support.request import TEXT, Request, fetch
 
 
 class BrokenError(Exception):

@@ -6,8 +6,8 @@ import pytest
 
 from httpsession import CodecError, SessionMiddleware, get_session, request_session
 from httpsession.ids import key_of
+from tests.support.request import TEXT, Request
 from tests.support.workers import Guest
-from tests.support.wsgi import TEXT, Request
 
 
 class BrokenError(Exception):

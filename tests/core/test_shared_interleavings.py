@@ -11,7 +11,7 @@ import pytest
 from httpsession import SessionMiddleware, request_session
 from httpsession.ids import key_of
 from tests.core.interleaving import Actor, all_orders, make_stepped, stand_still
-from tests.support.wsgi import TEXT, fetch
+from tests.support.request import TEXT, fetch
 
 
 @dataclass

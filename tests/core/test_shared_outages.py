@@ -12,7 +12,8 @@ import pytest
 
 from httpsession import SessionMiddleware, StoreError, get_session, request_session
 from httpsession.middleware import RETRY_AFTER
-from tests.support.wsgi import TEXT, fetch
+from tests.support.request import TEXT, fetch
+from tests.support.waiting import wait_until
 
 
 @pytest.fixture
@@ -192,8 +193,8 @@ class TestDown:
         sweeper = type(worker.manager._sweeper)(worker.manager, 0.05)
         with down():
             sweeper.start()
-            wait_until(lambda: "the store fails" in caplog.text)
-        wait_until(lambda: worker.recorder.of("destroyed"))
+            wait_until(lambda: "the store fails" in caplog.text, "the failure to be logged")
+        wait_until(lambda: worker.recorder.of("destroyed"), "the session to end")
         sweeper.stop()
         assert len([record for record in caplog.records if "the store fails" in record.getMessage()]) == 1
 
@@ -314,11 +315,3 @@ class TestRefusingWrites:
             response = fetch(SessionMiddleware(app, workers[0].manager), session_id)
         assert_refused(response)
         assert "too soon" not in response.text
-
-
-def wait_until(condition):
-    """Wait for what a background thread does in its own time."""
-    end = time.monotonic() + 10
-    while not condition():
-        assert time.monotonic() < end
-        time.sleep(0.01)

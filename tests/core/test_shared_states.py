@@ -9,7 +9,7 @@ from hypothesis.stateful import RuleBasedStateMachine, invariant, precondition, 
 
 from httpsession.codec import Codec
 from httpsession.ids import key_of
-from tests.support.wsgi import Request
+from tests.support.request import Request
 
 #: Idle for so many seconds a session is over: its interval, and one more.
 OVER = 61

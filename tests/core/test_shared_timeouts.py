@@ -282,7 +282,7 @@ class TestMaxSessions:
     def test_refused(self, clock, start_worker):
         """When there are as many, and all are used, no more are made."""
         worker = start_worker(max_sessions=3)
-        ids = [worker.new_session(joined=False) for _ in range(3)]
+        ids = [worker.new_id() for _ in range(3)]
         clock.tick(1)
         assert all(worker.has(one) for one in ids)
         tell([worker])
@@ -294,13 +294,13 @@ class TestMaxSessions:
     def test_gives_up_who_never_came_back(self, clock, start_worker):
         """A session whose client never came back makes room, and is told of."""
         worker = start_worker(max_sessions=3)
-        known = [worker.new_session(joined=False) for _ in range(2)]
-        stranger = worker.new_session(joined=False)
+        known = [worker.new_id() for _ in range(2)]
+        stranger = worker.new_id()
         clock.tick(1)
         assert all(worker.has(one) for one in known)
         tell([worker])
         clock.tick(2)
-        worker.new_session(joined=False)
+        worker.new_id()
         assert not worker.has(stranger)
         assert all(worker.has(one) for one in known)
         assert destroyed([worker]) == 1
@@ -311,7 +311,7 @@ class TestMaxSessions:
         old = [worker.new_session() for _ in range(2)]
         tell([worker])
         clock.tick(INTERVAL + SLACK)
-        worker.new_session(joined=False)
+        worker.new_id()
         assert destroyed([worker]) == 2
         assert not any(worker.has(one) for one in old)
 

@@ -13,28 +13,18 @@ import pytest
 from httpsession import HttpSessionListener, SessionConfig, SessionManager
 from httpsession.core.sweeper import TELL_INTERVAL, Sweeper
 from tests.support.listeners import Recorder
-from tests.support.wsgi import Site
+from tests.support.site import Site
+from tests.support.waiting import wait_until
 
 NAME = "httpsession-sweeper"
 
 
 def site_with(*listeners, interval=1):
-    config = SessionConfig(max_inactive_interval=interval, sweep_interval=0.05)
-    return Site(SessionManager(config=config, listeners=listeners))
+    return Site(listeners=listeners, max_inactive_interval=interval, sweep_interval=0.05)
 
 
 def sweepers():
     return {thread for thread in threading.enumerate() if thread.name == NAME}
-
-
-def wait_for(condition, seconds=5.0):
-    """Wait until *condition* holds; return whether it did in time."""
-    end = time.monotonic() + seconds
-    while not condition():
-        if time.monotonic() > end:
-            return False
-        time.sleep(0.01)
-    return True
 
 
 class Worked:
@@ -58,9 +48,9 @@ def test_sessions_end_without_traffic():
     """A session whose client stays away ends by itself, and the listeners hear of it (S53)."""
     recorder = Recorder()
     site = site_with(recorder)
-    session_id = site.new_session(joined=False)
+    session_id = site.new_id()
 
-    assert wait_for(lambda: ("destroyed", session_id) in recorder.log)
+    wait_until(lambda: ("destroyed", session_id) in recorder.log, "the end of the session")
     assert site.manager.stats().expired == 1
     site.manager.close()
 
@@ -76,9 +66,9 @@ def test_goes_on_after_a_listener_that_fails(caplog):
 
     site = site_with(Angry())
     first = site.new_session()
-    assert wait_for(lambda: first in ended)
+    wait_until(lambda: first in ended, "the end of the first session")
     second = site.new_session()
-    assert wait_for(lambda: second in ended)
+    wait_until(lambda: second in ended, "the end of the second session")
     site.manager.close()
     assert [record.exc_info[0] for record in caplog.records] == [LookupError] * 2
 
@@ -89,7 +79,7 @@ def test_goes_on_after_a_store_that_fails(caplog):
     sweeper = Sweeper(worked, 0.05)
     sweeper.start()
 
-    assert wait_for(lambda: worked.told >= 2)
+    wait_until(lambda: worked.told >= 2, "the store to be told twice")
     assert worked.swept == 0
     sweeper.stop()
     assert {record.exc_info[0] for record in caplog.records} == {OSError}
@@ -103,7 +93,7 @@ def test_tells_the_store_within_its_second():
     site.visit(session_id)
     assert manager.accesses.ended
 
-    assert wait_for(lambda: not manager.accesses.ended, TELL_INTERVAL + 1)
+    wait_until(lambda: not manager.accesses.ended, "the store to be told", TELL_INTERVAL + 1)
     manager.close()
 
 
@@ -113,7 +103,7 @@ def test_not_without_an_interval():
     sweeper = Sweeper(worked, None)
     sweeper.start()
 
-    assert wait_for(lambda: worked.told >= 2)
+    wait_until(lambda: worked.told >= 2, "the store to be told twice")
     assert worked.swept == 0
     sweeper.stop()
 
@@ -160,7 +150,7 @@ def test_closed_by_a_listener():
     site.new_session()
 
     assert done.wait(5)
-    assert wait_for(lambda: sweepers() <= before)
+    wait_until(lambda: sweepers() <= before, "the thread to end")
 
 
 def test_goes_with_its_manager():
@@ -173,7 +163,7 @@ def test_goes_with_its_manager():
     del site
     gc.collect()
 
-    assert wait_for(lambda: manager() is None)
+    wait_until(lambda: manager() is None, "the manager to be collected")
     thread.join(TELL_INTERVAL + 1)
     assert not thread.is_alive()
 
@@ -192,8 +182,8 @@ def test_made_anew_after_a_fork(served_before):
     if child == 0:
         try:
             session_id = site.new_session()
-            ended = wait_for(lambda: ("destroyed", session_id) in recorder.log, 4)
-            os.write(writing, b"swept" if ended else b"not swept")
+            wait_until(lambda: ("destroyed", session_id) in recorder.log, "the end of the session", 4)
+            os.write(writing, b"swept")
         finally:
             os._exit(0)
     os.close(writing)

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from math import inf
 from statistics import median
 
-from tests.support.servers import wait_until
+from tests.support.waiting import wait_until
 
 CLIENTS = 6
 #: Seconds within which there is an answer, whatever happens to the server and its store, also on a busy machine.

@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from multiprocessing import get_context
 
 from httpsession import SessionConfig, SessionManager, SessionMiddleware, get_session
-from tests.support.wsgi import TEXT, fetch, plain_environ
+from tests.support.request import TEXT, fetch, plain_environ
 
 PATIENCE = 900
 

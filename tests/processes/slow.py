@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from multiprocessing import Pipe
 
 from httpsession import SessionConfig, SessionManager, SessionMiddleware, get_session
-from tests.support.wsgi import TEXT, fetch
+from tests.support.request import TEXT, fetch
 
 PATIENCE = 30
 

@@ -10,7 +10,8 @@ import pytest
 from httpsession.ids import key_of
 from httpsession.stores.redis.names import Names, slot_of, tags
 from tests.processes.load import LIMIT, Load, assert_taken_over
-from tests.support.servers import RedisCluster, is_replica, wait_until
+from tests.support.servers import RedisCluster, is_replica
+from tests.support.waiting import wait_until
 
 PREFIX = "moving"
 ROUNDS = 5

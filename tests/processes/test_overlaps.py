@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-import threading
 from collections.abc import Callable
+from functools import partial
 from multiprocessing import get_context
 
 import pytest
@@ -11,7 +11,8 @@ import pytest
 from httpsession import SessionMiddleware, request_session
 from httpsession.ids import key_of
 from tests.processes.slow import PATIENCE, Answer, Slow, serve_in_process, serve_in_thread
-from tests.support.wsgi import TEXT, fetch
+from tests.support.request import TEXT, fetch
+from tests.support.threads import together
 
 ITS_OWN = Answer("200 OK", "hello anna", [])
 #: What a slow request leaves in its session, beside "early".
@@ -104,18 +105,7 @@ def test_slow_request_and_change_of_the_id(workers, session_id, start_slow, what
 
 def at_once(workers, session_id, acts):
     """Make requests on the workers in turn, all at the same time, and return the answers."""
-    barrier = threading.Barrier(len(acts))
-    answers = []
-
-    def run(number, act):
-        barrier.wait(PATIENCE)
-        answers.append(answer_with(workers[number % 2], session_id, act))
-
-    threads = [threading.Thread(target=run, args=each) for each in enumerate(acts)]
-    for thread in threads:
-        thread.start()
-    for thread in threads:
-        thread.join(PATIENCE)
+    answers = together(*(partial(answer_with, workers[number % 2], session_id, act) for number, act in enumerate(acts)))
     assert [answer.status for answer in answers] == ["200 OK"] * len(acts)
     return answers
 

@@ -11,8 +11,8 @@ import pytest
 from httpsession import SessionConfig, SessionManager, SessionMiddleware, get_session
 from httpsession.ids import key_of
 from tests.processes.sweeping import INTERVAL, look_after
-from tests.support.servers import wait_until
-from tests.support.wsgi import TEXT, fetch
+from tests.support.request import TEXT, fetch
+from tests.support.waiting import wait_until
 
 SESSIONS = 10_000
 PROCESSES = 4

@@ -7,7 +7,7 @@ import os
 import signal
 
 from tests.processes.load import LIMIT, Client, Load
-from tests.support.servers import wait_until
+from tests.support.waiting import wait_until
 
 SESSIONS = 30
 

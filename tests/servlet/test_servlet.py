@@ -25,7 +25,8 @@ from httpsession.servlet import (
     ServletContext,
     SessionTrackingMode,
 )
-from tests.support.wsgi import Request, fetch, streaming
+from tests.support.request import Request, fetch
+from tests.support.site import streaming
 
 COOKIE, URL, SSL = SessionTrackingMode
 HOWTO = Path(__file__).parents[2] / "docs/howto/from-java.md"

@@ -10,14 +10,15 @@ import pytest
 from werkzeug.http import http_date, parse_date
 
 from httpsession import ConfigError, SessionConfig, SessionCookieConfig, SessionTrackingMode
-from tests.support.application import BOTH_MODES, URL_ONLY, Browser, Site
+from tests.support.browser import BOTH_MODES, URL_ONLY, Browser
+from tests.support.site import Site
 
 COOKIE, URL, SSL = SessionTrackingMode
 
 
 def cookie_of(*, mount="", scheme="http", **cookie):
     """Return the name, the value and the attributes of a new session's cookie."""
-    with Browser(Site(mount, cookie=SessionCookieConfig(**cookie))).request(scheme=scheme) as request:
+    with Browser(Site(mount=mount, cookie=SessionCookieConfig(**cookie))).request(scheme=scheme) as request:
         request.get_session()
     (header,) = request.set_cookies
     pair, *attributes = header.split("; ")

@@ -19,8 +19,10 @@ from httpsession.servlet import (
     ServletContext,
     SessionTrackingMode,
 )
-from tests.support.application import URL_ONLY, Browser, Log, Site
-from tests.support.wsgi import Request, fetch, streaming
+from tests.support.browser import URL_ONLY, Browser
+from tests.support.listeners import Log
+from tests.support.request import Request, fetch
+from tests.support.site import Site, streaming
 
 WEB_XML = """
 <web-app xmlns="https://jakarta.ee/xml/ns/jakartaee" version="6.0">

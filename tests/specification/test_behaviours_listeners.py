@@ -14,7 +14,10 @@ from httpsession import (
     HttpSessionIdListener,
     HttpSessionListener,
 )
-from tests.support.application import Browser, Log, Site, Value, outcome_of
+from tests.support.browser import Browser
+from tests.support.listeners import Log, Value
+from tests.support.site import Site
+from tests.support.threads import outcome_of
 
 
 class FailError(Exception):

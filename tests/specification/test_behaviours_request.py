@@ -14,7 +14,10 @@ from httpsession import (
     get_session,
     request_session,
 )
-from tests.support.application import BOTH_MODES, UNKNOWN_ID, URL_ONLY, Browser, Log, Site, race
+from tests.support.browser import BOTH_MODES, UNKNOWN_ID, URL_ONLY, Browser
+from tests.support.listeners import Log
+from tests.support.site import Site
+from tests.support.threads import race
 
 
 def test_s1_get_session_creates_by_default():
@@ -488,7 +491,7 @@ def test_s18_a_copied_environ_is_the_same_request():
 
 def test_s19_dispatching_to_another_context():
     """Two contexts used in one request have a session each; the inner one's is there for direct requests later."""
-    inner, log = Site("/inner"), Log()
+    inner, log = Site(mount="/inner"), Log()
     browser = Browser(Site(listeners=[log]))
     seen = {}
 
@@ -500,7 +503,7 @@ def test_s19_dispatching_to_another_context():
     with browser.request() as request:
         environ = {**request.environ, "SCRIPT_NAME": "/inner", "test.application": included}
         headers = []
-        inner.wsgi(environ, lambda status, more, exc_info=None: headers.extend(more))
+        inner.app(environ, lambda status, more, exc_info=None: headers.extend(more))
         assert request.get_session(create=False) is None
         assert log.events == []
     (cookie,) = (value for name, value in headers if name == "Set-Cookie")
@@ -513,7 +516,7 @@ def test_s19_dispatching_to_another_context():
 
 def test_s19_a_session_in_each_context():
     """Where both contexts make a session in one request the two are distinct, and the client gets the ids of both."""
-    inner, outer_site = Site("/inner"), Site()
+    inner, outer_site = Site(mount="/inner"), Site()
     sessions = {}
 
     def included(environ, start_response):
@@ -524,11 +527,11 @@ def test_s19_a_session_in_each_context():
     def outer(environ, start_response):
         session = sessions["outer"] = get_session(environ)
         session["a"] = 1
-        body = inner.wsgi({**environ, "SCRIPT_NAME": "/inner", "test.application": included}, start_response)
+        body = inner.app({**environ, "SCRIPT_NAME": "/inner", "test.application": included}, start_response)
         assert get_session(environ, create=False) == session
         return body
 
-    client = Client(outer_site.wsgi)
+    client = Client(outer_site.app)
     client.get("/", environ_overrides={"test.application": outer})
 
     assert "a" not in sessions["inner"]

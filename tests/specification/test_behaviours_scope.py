@@ -9,13 +9,15 @@ import re
 import pytest
 
 from httpsession import ResponseCommittedError, SessionCookieConfig, get_session
-from tests.support.application import BOTH_MODES, UNKNOWN_ID, Browser, Log, Site
+from tests.support.browser import BOTH_MODES, UNKNOWN_ID, Browser
+from tests.support.listeners import Log
+from tests.support.site import Site
 
 
 @pytest.fixture
 def sites():
     """Two applications whose cookies have the same name and path, so that a client sends both the same ones."""
-    return [Site(mount, cookie=SessionCookieConfig(path="/")) for mount in ("/one", "/two")]
+    return [Site(mount=mount, cookie=SessionCookieConfig(path="/")) for mount in ("/one", "/two")]
 
 
 def test_s134_contexts_share_nothing(sites):
@@ -161,6 +163,6 @@ def test_s145_including_after_the_commit():
     with Browser(site).request() as request:
         request.send(b"chunk")
         environ = {**request.environ, "test.application": included}
-        assert site.wsgi(environ, lambda *_: None) == [b"included"]
+        assert site.app(environ, lambda *_: None) == [b"included"]
 
     assert log.events == []

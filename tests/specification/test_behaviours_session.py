@@ -4,14 +4,16 @@ Not here: S44 (a session used after its request) is for the documentation to say
 test_behaviours_accessor.py.
 """
 
-import sys
-import threading
 import time
+from functools import partial
 
 import pytest
 
 from httpsession import HttpSession, InvalidSessionError, SessionConfig, get_session
-from tests.support.application import URL_ONLY, Browser, Log, Site, Value, outcome_of, race
+from tests.support.browser import URL_ONLY, Browser
+from tests.support.listeners import Log, Value
+from tests.support.site import Site
+from tests.support.threads import outcome_of, race, together
 
 
 @pytest.fixture
@@ -457,34 +459,12 @@ def test_s43_is_new_after_invalidate(session):
         _ = session.is_new
 
 
-@pytest.fixture
-def often():
-    """Have threads take turns as often as they can."""
-    before = sys.getswitchinterval()
-    sys.setswitchinterval(1e-6)
-    yield
-    sys.setswitchinterval(before)
-
-
 def _run_threads(count, work):
-    """Run *work(number)* in threads that start together, and return what they returned or raised."""
-    barrier = threading.Barrier(count)
-    outcomes = [None] * count
-
-    def run(number):
-        barrier.wait()
-        outcomes[number] = outcome_of(lambda: work(number))
-
-    threads = [threading.Thread(target=run, args=(number,)) for number in range(count)]
-    for thread in threads:
-        thread.start()
-    for thread in threads:
-        thread.join(30)
-        assert not thread.is_alive()
-    return outcomes
+    """Run *work(number)* in threads that begin together, and return what they returned or raised."""
+    return together(*(partial(outcome_of, partial(work, number)) for number in range(count)))
 
 
-def test_s49_threads_do_not_lose_each_others_attributes(browser, session, often):
+def test_s49_threads_do_not_lose_each_others_attributes(browser, session, quick_switches):
     """Requests in many threads set, read, remove and go through attributes of one session: what each sets is there."""
 
     def work(number):
@@ -505,7 +485,7 @@ def test_s49_threads_do_not_lose_each_others_attributes(browser, session, often)
     assert {name: value for name, value in session.items() if name != "shared"} == expected
 
 
-def test_s49_the_events_of_one_name_add_up(browser, session, log, often):
+def test_s49_the_events_of_one_name_add_up(browser, session, log, quick_switches):
     """However many threads set and remove one attribute, it was added once more than removed or just as often."""
 
     def work(number):
@@ -521,7 +501,7 @@ def test_s49_the_events_of_one_name_add_up(browser, session, log, often):
     assert added == removed
 
 
-def test_s50_threads_against_an_invalidation(browser, session, log, often):
+def test_s50_threads_against_an_invalidation(browser, session, log, quick_switches):
     """64 threads use a session that one invalidates: nothing is raised but InvalidSessionError, all that was bound is
     unbound, and the end is told once."""
     events = []
@@ -597,7 +577,7 @@ def test_s50_set_attribute_against_another_and_an_invalidation():
     class Overtaken(Value):
         def value_bound(self, event):
             super().value_bound(event)
-            outcome_of(lambda: event.session.set_attribute("old", Value("other", self.events)))
+            outcome_of(lambda: event.session.set_attribute("old", Value("other", self.log)))
 
     def check(result, other_result, events, log):
         assert result is None or isinstance(result, InvalidSessionError)

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 import pytest
 
 from httpsession import HttpSessionActivationListener, HttpSessionListener, SessionConfig, SessionManager
-from tests.support.wsgi import Site
+from tests.support.site import Site
 
 
 @dataclass

@@ -12,7 +12,10 @@ from httpsession import (
     IllegalStateError,
     InvalidSessionError,
 )
-from tests.support.application import Browser, Log, Site, Value, outcome_of, race
+from tests.support.browser import Browser
+from tests.support.listeners import Log, Value
+from tests.support.site import Site
+from tests.support.threads import outcome_of, race
 
 
 class Destroyed(HttpSessionListener):
@@ -525,7 +528,7 @@ def test_s64_the_cookie_is_expired_by_an_invalidation(browser):
     assert cookie.startswith("JSESSIONID=;")
     assert "Max-Age=0" in cookie
     assert "Path=/" in cookie
-    assert browser.cookies == {}
+    assert browser.jar.cookies == {}
 
 
 def test_s64_the_cookie_is_not_expired_by_other_responses(clock, browser):
@@ -580,7 +583,7 @@ def test_s57_an_invalidation_completes_whatever_listeners_raise(log):
     assert "removed b=B" in log.events
     assert not session.is_valid
     assert browser.site.active == 0
-    assert browser.cookies == {}
+    assert browser.jar.cookies == {}
 
 
 def test_s110_a_failing_listener_does_not_stop_the_sweep(clock, caplog):

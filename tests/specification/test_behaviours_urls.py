@@ -2,13 +2,14 @@
 
 import pytest
 
-from tests.support.application import BOTH_MODES, UNKNOWN_ID, URL_ONLY, Browser, Site
+from tests.support.browser import BOTH_MODES, UNKNOWN_ID, URL_ONLY, Browser
+from tests.support.site import Site
 
 
 @pytest.fixture
 def browser():
     """A client of a site that tracks by URL, mounted at /app, with a session; and its id."""
-    browser = Browser(Site("/app", **URL_ONLY))
+    browser = Browser(Site(mount="/app", **URL_ONLY))
     with browser.request() as request:
         browser.session_id = request.get_session().id
     return browser

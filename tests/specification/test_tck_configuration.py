@@ -19,7 +19,8 @@ from httpsession.servlet import (
     ServletContext,
     SessionTrackingMode,
 )
-from tests.support.wsgi import Request, streaming
+from tests.support.request import Request
+from tests.support.site import streaming
 
 COOKIE, URL, SSL = SessionTrackingMode
 

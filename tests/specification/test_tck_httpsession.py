@@ -5,7 +5,7 @@ import time
 import pytest
 
 from httpsession import InvalidSessionError
-from tests.support.application import Browser
+from tests.support.browser import Browser
 
 
 @pytest.fixture

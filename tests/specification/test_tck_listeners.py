@@ -17,7 +17,9 @@ from httpsession import (
     HttpSessionListener,
     SessionManager,
 )
-from tests.support.application import Browser, Log, Site, Value
+from tests.support.browser import Browser
+from tests.support.listeners import Log, Value
+from tests.support.site import Site
 
 
 @pytest.fixture

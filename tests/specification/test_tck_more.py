@@ -6,7 +6,8 @@ There is no class loader that would find the class, but that is not what they ar
 import pytest
 
 from httpsession.servlet import HttpServletRequest, IllegalStateException, ServletContext
-from tests.support.wsgi import Request, streaming
+from tests.support.request import Request
+from tests.support.site import streaming
 
 
 class TestServletContext303Tests:

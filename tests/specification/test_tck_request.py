@@ -10,7 +10,7 @@ from werkzeug.test import Client
 
 from httpsession import HttpSessionIdListener, IllegalStateError, SessionConfig, SessionManager, SessionMiddleware
 from httpsession.werkzeug import Request
-from tests.support.application import BOTH_MODES
+from tests.support.browser import BOTH_MODES
 
 
 class IdListener(HttpSessionIdListener):

@@ -17,7 +17,10 @@ from httpsession import (
     SessionMiddleware,
     get_session,
 )
-from tests.support.application import BOTH_MODES, UNKNOWN_ID, Browser, Log, Site, Value, outcome_of
+from tests.support.browser import BOTH_MODES, UNKNOWN_ID, Browser
+from tests.support.listeners import Log, Value
+from tests.support.site import Site
+from tests.support.threads import outcome_of
 
 
 def test_1_attribute_replaced_carries_the_old_value():
@@ -142,7 +145,7 @@ def test_6_what_raises_after_invalidate():
 
 def test_7_encode_url():
     """Before ``?`` and ``#``, for this application alone, in the first response, and not once the id came by cookie."""
-    browser = Browser(Site("/app", **BOTH_MODES))
+    browser = Browser(Site(mount="/app", **BOTH_MODES))
     with browser.request() as request:
         parameter = f";jsessionid={request.get_session().id}"
         assert request.encode_url("/app/x?y=1#z") == f"/app/x{parameter}?y=1#z"
@@ -274,7 +277,7 @@ def test_runner_up_a_changed_id():
 def test_runner_up_contexts_with_a_shared_cookie():
     """The id of one context opens nothing in another."""
     cookie = SessionCookieConfig(path="/")
-    one, two = Site("/one", cookie=cookie), Site("/two", cookie=cookie)
+    one, two = Site(mount="/one", cookie=cookie), Site(mount="/two", cookie=cookie)
     browser = Browser(one)
     with browser.request() as request:
         request.get_session()

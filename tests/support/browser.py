@@ -1,104 +1,22 @@
-"""What the tests of cookies and URLs share: a site to send requests to, and a model of how browsers see its answers."""
+"""A browser for tests that are themselves the application, and the jar in which it keeps cookies."""
 
 from __future__ import annotations
 
-import io
 import re
-from collections.abc import Callable, Iterable
+from collections import deque
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from email.utils import parsedate_to_datetime
-from typing import Any
-from urllib.parse import quote, unquote, unquote_to_bytes
-from wsgiref.validate import validator
 
-from httpsession import RequestSession, SessionConfig, SessionManager, SessionMiddleware, request_session
+from werkzeug.test import create_environ
 
-_HTTP_PORTS = {"http": 80, "https": 443, "ws": 80, "wss": 443, "ftp": 21}
+from httpsession.werkzeug import Request
+from tests.support.request import TEXT
+from tests.support.site import Site
 
-
-@dataclass
-class Answer:
-    """What a request was answered, what the view in it returned, and the environ that the view saw."""
-
-    value: Any
-    status: str
-    headers: list[tuple[str, str]]
-    environ: dict[str, Any]
-
-    @property
-    def set_cookies(self) -> list[str]:
-        """The values of all Set-Cookie headers."""
-        return [value for name, value in self.headers if name.lower() == "set-cookie"]
-
-
-class Site:
-    """A WSGI application with sessions, whose view is given with each request. Checked by ``wsgiref.validate``."""
-
-    def __init__(self, listeners: Iterable[Any] = (), **settings: Any) -> None:
-        self.manager = SessionManager(config=SessionConfig(sweep_interval=None, **settings), listeners=listeners)
-        self.app = SessionMiddleware(self._run, self.manager)
-
-    def __enter__(self) -> Site:
-        return self
-
-    def __exit__(self, *_: object) -> None:
-        self.manager.close()
-
-    def request(
-        self,
-        path: str = "/",
-        do: Callable[[RequestSession], Any] = lambda request: None,
-        *,
-        cookie: str | None = None,
-        scheme: str = "http",
-        script_name: str = "",
-        host: str = "h:8080",
-        headers: Iterable[tuple[str, str]] = (),
-        **environ: Any,
-    ) -> Answer:
-        """Send a request for *path*, decoded as in ``PATH_INFO``; *headers* are those that the view answers with."""
-        seen: list[Any] = []
-        everything = {
-            "REQUEST_METHOD": "GET",
-            "SCRIPT_NAME": script_name,
-            "PATH_INFO": path,
-            "QUERY_STRING": "",
-            "SERVER_NAME": "server.example",
-            "SERVER_PORT": "8080",
-            "SERVER_PROTOCOL": "HTTP/1.1",
-            "HTTP_HOST": host,
-            "wsgi.version": (1, 0),
-            "wsgi.url_scheme": scheme,
-            "wsgi.input": io.BytesIO(),
-            "wsgi.errors": io.StringIO(),
-            "wsgi.multithread": True,
-            "wsgi.multiprocess": False,
-            "wsgi.run_once": False,
-            "test.view": (do, tuple(headers), seen),
-            **environ,
-        }
-        if cookie is not None:
-            everything["HTTP_COOKIE"] = cookie
-        started: list[Any] = []
-        body = validator(self.app)(everything, lambda *args: started.append(args) or (lambda data: None))
-        try:
-            list(body)
-        finally:
-            body.close()
-        return Answer(seen[0], started[-1][0], started[-1][1], seen[1])
-
-    def new(self, **environ: Any) -> str:
-        """Make a session and return its id."""
-        session_id: str = self.request("/", lambda request: request.get_session().id, **environ).value
-        return session_id
-
-    @staticmethod
-    def _run(environ: dict[str, Any], start_response: Any) -> list[bytes]:
-        do, headers, seen = environ["test.view"]
-        seen.append(do(request_session(environ)))
-        seen.append(environ)
-        start_response("200 OK", [("Content-Type", "text/plain"), *headers])
-        return [b"done"]
+UNKNOWN_ID = "0123456789ABCDEF" * 2
+URL_ONLY = {"tracking_modes": ["URL"]}
+BOTH_MODES = {"tracking_modes": ["COOKIE", "URL"]}
 
 
 @dataclass
@@ -163,92 +81,100 @@ class CookieJar:
 
     def header(self, path: str = "/", *, https: bool = False) -> str:
         """Return the Cookie header for a request of *path*, which is as it stands in the request line (5.8)."""
-        pairs = [
-            f"{name}={cookie.value}"
+        fitting = [
+            (cookie_path, name, cookie.value)
             for (name, _, cookie_path, _), cookie in self.cookies.items()
             if (path == cookie_path or path.startswith(cookie_path.rstrip("/") + "/"))
             and (https or "secure" not in cookie.attributes)
         ]
-        return "; ".join(pairs)
+        longest_first = sorted(fitting, key=lambda cookie: len(cookie[0]), reverse=True)
+        return "; ".join(f"{name}={value}" for _, name, value in longest_first)
 
 
-@dataclass(frozen=True)
-class Place:
-    """Where a URL leads. Paths and what follows them are as they go into the request line."""
+class Exchange(Request):
+    """A request under way as the application sees it, and the response as far as it has gone out."""
 
-    scheme: str
-    host: str
-    port: int | None
-    path: str
-    tail: str
+    def __init__(self, request, outbox):
+        super().__init__(request.environ)
+        self._request = request
+        self._outbox = outbox
+
+    def send(self, chunk):
+        """Send a chunk of the body."""
+        self._outbox.append(chunk)
+        self._request.read()
 
     @property
-    def origin(self) -> tuple[str, str, int | None]:
-        """Scheme, host and port."""
-        return self.scheme, self.host, self.port
+    def response_headers(self):
+        """The headers that have gone out."""
+        return self._request.headers or []
 
-    def is_below(self, context: str) -> bool:
-        """Return whether the path is the (decoded) context path or lies below it, segment by segment.
-
-        The last segment may be followed by parameters, as in ``/app;jsessionid=1234``.
-        """
-        wanted = [segment.encode() for segment in context.split("/")[1:]]
-        segments = self.path.split("/")[1:]
-        if len(segments) == len(wanted):
-            segments[-1] = segments[-1].partition(";")[0]
-        return [unquote_to_bytes(segment) for segment in segments[: len(wanted)]] == wanted
+    @property
+    def set_cookies(self):
+        """The values of the Set-Cookie headers that have gone out."""
+        return [value for name, value in self.response_headers if name == "Set-Cookie"]
 
 
-def resolve(base: Place, url: str) -> Place | None:
-    """Return where a browser goes from *base* by a link to *url*; None if nowhere by HTTP.
+class Browser:
+    """A client that keeps cookies. Inside ``with browser.request() as request:`` the test is the application.
 
-    A model of https://url.spec.whatwg.org/#url-parsing, as far as origin and path are concerned.
+    The response ends with the block; until then the request is under way, so that requests can overlap.
     """
-    url = re.sub(r"[\t\n\r]", "", url.strip("".join(map(chr, range(0x21)))))
-    end = min(at for at in (url.find("?"), url.find("#"), len(url)) if at >= 0)
-    head, tail = url[:end], url[end:]
-    scheme_match = re.match(r"([A-Za-z][A-Za-z0-9+.-]*):", head)
-    scheme = base.scheme
-    if scheme_match:
-        scheme = scheme_match[1].lower()
-        head = head[scheme_match.end() :]
-        if scheme not in _HTTP_PORTS:
-            return None
-    head = head.replace("\\", "/")
-    if head.startswith("//") or scheme != base.scheme:
-        authority, slash, path = head.lstrip("/").partition("/")
-        host, port = _host_and_port(authority, scheme)
-        if not host:
-            return None
-        return Place(scheme, host, port, _path([], slash + path), tail)
-    if head.startswith("/"):
-        path = _path([], head)
-    elif head:
-        path = _path(base.path.split("/")[1:-1], "/" + head)
-    else:
-        path = base.path
-    return Place(base.scheme, base.host, base.port, path, tail)
 
+    def __init__(self, site=None):
+        self.site = Site() if site is None else site
+        self.jar = CookieJar()
 
-def _host_and_port(authority: str, scheme: str) -> tuple[str, int | None]:
-    host = authority.rpartition("@")[2]
-    match = re.fullmatch(r"(\[[^\]]*\]|[^:]*)(?::([0-9]*))?", host)
-    if match is None:
-        return "", None
-    port = int(match[2]) if match[2] else _HTTP_PORTS[scheme]
-    return unquote(match[1]).lower(), port
+    @contextmanager
+    def request(self, path="/", *, site=None, cookie=None, scheme="http", **environ):
+        """Send a request; *cookie* is the Cookie header, in place of what the browser keeps."""
+        site = self.site if site is None else site
+        is_https = scheme == "https"
+        cookie = self.jar.header(site.mount + path, https=is_https) if cookie is None else cookie
+        headers = {"Cookie": cookie} if cookie else {}
+        environ |= create_environ(path, f"{scheme}://localhost{site.mount}/", headers=headers)
+        outbox = deque()
 
+        def application(environ, start_response):
+            start_response("200 OK", [TEXT])
+            return iter(outbox.popleft, None)
 
-def _path(segments: list[str], path: str) -> str:
-    result = list(segments)
-    parts = path.split("/")[1:]
-    for number, part in enumerate(parts):
-        plain = part.lower().replace("%2e", ".")
-        is_last = number == len(parts) - 1
-        if plain == "..":
-            del result[-1:]
-        elif plain != ".":
-            result.append(part)
-        if plain in (".", "..") and is_last:
-            result.append("")
-    return "/" + quote("/".join(result), safe="/%!$&'()*+,:;=@[]|~^")
+        request = site.request(**environ, **{"test.application": application})
+        exchange = Exchange(request, outbox)
+        try:
+            yield exchange
+        except BaseException:
+            request.close()
+            raise
+        outbox.append(None)
+        request.finish()
+        for header in exchange.set_cookies:
+            self.jar.receive(header, path=site.mount + path, https=is_https)
+
+    def hold(self):
+        """Return a request that stays under way until its ``finish()``, or until nothing refers to it any more."""
+        block = self.request()
+        exchange = block.__enter__()
+        exchange.finish = lambda: block.__exit__(None, None, None)
+        return exchange
+
+    def get(self, path="/", **arguments):
+        """Send a request whose application does not look at the session."""
+        with self.request(path, **arguments):
+            pass
+
+    def session(self):
+        """Return the session that a new request of this browser finds, None if there is none."""
+        with self.request() as request:
+            return request.get_session(create=False)
+
+    def last_accessed_time(self):
+        """Return the last access of the session as a new request of this browser sees it."""
+        with self.request() as request:
+            return request.get_session(create=False).last_accessed_time
+
+    @property
+    def id(self):
+        """The session id that the browser keeps."""
+        (cookie,) = self.jar.cookies.values()
+        return cookie.value

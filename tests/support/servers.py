@@ -7,14 +7,13 @@ import shutil
 import signal
 import socket
 import subprocess
-import time
 from contextlib import ExitStack, contextmanager
 
 import pytest
 import redis
 
-#: Seconds that a server, or several of them, may take to get somewhere.
-PATIENCE = 30
+from tests.support.waiting import PATIENCE, wait_until
+
 NODES = 3
 SLOTS = 16384
 SERVICE = "sessions"
@@ -39,19 +38,6 @@ def free_port():
     with socket.socket() as one:
         one.bind(("127.0.0.1", 0))
         return one.getsockname()[1]
-
-
-def wait_until(condition, what):
-    """Return what *condition* returns, as soon as it is true."""
-    end = time.monotonic() + PATIENCE
-    while True:
-        try:
-            if found := condition():
-                return found
-        except (redis.RedisError, OSError):
-            pass  # not there yet
-        assert time.monotonic() < end, f"waited {PATIENCE} s for {what}"
-        time.sleep(0.02)
 
 
 class RedisServer:

@@ -12,7 +12,7 @@ from httpsession import (
     SessionManager,
 )
 from tests.support.listeners import Recorder
-from tests.support.wsgi import Site
+from tests.support.site import Site
 
 
 class Colour(Enum):

@@ -15,7 +15,8 @@ from hypothesis import strategies as st
 from httpsession import SessionConfig, SessionCookieConfig
 from httpsession.ids import key_of
 from httpsession.tracking.cookie import CookieTracking
-from tests.support.browser import CookieJar, Site
+from tests.support.browser import CookieJar
+from tests.support.site import Site
 
 ID = "0123456789ABCDEF" * 2
 
@@ -34,7 +35,7 @@ def joined(site, cookie, **environ):
         session = request.get_session(False)
         return None if session is None else session.id
 
-    return site.request("/", view, cookie=cookie, **environ).value
+    return site.ask("/", view, cookie=cookie, **environ).value
 
 
 def attributes_of(set_cookie):
@@ -91,7 +92,7 @@ class TestReading:
     )
     def test_read(self, site, header):
         """The pair is what stands between semicolons, less blanks and tabs; a quote is a character as any other."""
-        session_id = site.new()
+        session_id = site.new_id()
         assert joined(site, header.format(session_id)) == session_id
 
     @pytest.mark.parametrize(
@@ -143,7 +144,7 @@ class TestReading:
     )
     def test_not_read(self, site, header):
         """Another name, another form of value, another separator: no session, and nothing is raised."""
-        session_id = site.new()
+        session_id = site.new_id()
         header = header.format(
             session_id,
             lower=session_id.lower() if session_id.lower() != session_id else session_id[:-1],
@@ -157,7 +158,7 @@ class TestReading:
     @pytest.mark.parametrize("blank", ODD_BLANKS, ids=ascii)
     def test_odd_blanks(self, site, blank):
         """Only blank and tab are trimmed: what other parsers take for blanks makes another name or value (R31)."""
-        session_id = site.new()
+        session_id = site.new_id()
         for header in (
             f"{blank}JSESSIONID={session_id}",
             f"a=b;{blank}JSESSIONID={session_id}",
@@ -176,7 +177,7 @@ class TestReading:
     def test_mangled_prefix(self, sent):
         """No other name turns into one with a prefix, which only a secure site of this very host can set (R31, R32)."""
         with Site(cookie=SessionCookieConfig(name="__Host-id", secure=True, path="/")) as site:
-            session_id = site.new(scheme="https")
+            session_id = site.new_id(scheme="https")
             assert joined(site, f"__Host-id={session_id}") == session_id
             assert joined(site, f"{sent}={session_id}") is None
 
@@ -184,14 +185,14 @@ class TestReading:
     def test_name_with_special_characters(self, name):
         """A name is taken literally, also where it would mean something else in a pattern."""
         with Site(cookie=SessionCookieConfig(name=name)) as site:
-            session_id = site.new()
+            session_id = site.new_id()
             assert joined(site, f"a=b; {name}={session_id}") == session_id
             for other in ("SxD", "aab", "ab", "x", "y", "", "a", f"x{name}", f"{name}x"):
                 assert joined(site, f"{other}={session_id}") is None
 
     def test_first_valid_wins(self, site):
         """Of several the first one that opens a session does, wherever it stands (S130)."""
-        first, second = site.new(), site.new()
+        first, second = site.new_id(), site.new_id()
         assert joined(site, f"JSESSIONID={first}; JSESSIONID={second}") == first
         assert joined(site, f"JSESSIONID={second}; JSESSIONID={first}") == second
         assert joined(site, f"JSESSIONID={ID}; JSESSIONID=bad; JSESSIONID={second}; JSESSIONID={first}") == second
@@ -199,39 +200,39 @@ class TestReading:
 
     def test_requested_id_of_several(self, site):
         """The requested id is that of the session joined; where there is none, the first, as it was sent."""
-        session_id = site.new()
+        session_id = site.new_id()
 
         def view(request):
             return request.requested_session_id, request.is_requested_session_id_valid
 
-        assert site.request("/", view, cookie=f"JSESSIONID={ID}; JSESSIONID={session_id}").value == (session_id, True)
-        assert site.request("/", view, cookie=f'JSESSIONID="x"; JSESSIONID={ID}').value == ('"x"', False)
-        assert site.request("/", view, cookie=f"JSESSIONID={ID}; JSESSIONID=y").value == (ID, False)
+        assert site.ask("/", view, cookie=f"JSESSIONID={ID}; JSESSIONID={session_id}").value == (session_id, True)
+        assert site.ask("/", view, cookie=f'JSESSIONID="x"; JSESSIONID={ID}').value == ('"x"', False)
+        assert site.ask("/", view, cookie=f"JSESSIONID={ID}; JSESSIONID=y").value == (ID, False)
 
     @pytest.mark.parametrize("name", ["JSESSIONID={}", 'JSESSIONID="{}"', " JSESSIONID = {} "])
     @pytest.mark.parametrize("value", [ID, "x", "0" * 5000, "\xff", "a=b", "../x", "%00"])
     def test_requested_id_is_verbatim(self, site, name, value):
         """The requested id is what the client sent, good or bad, less the blanks around it (S6)."""
-        requested = site.request("/", lambda r: r.requested_session_id, cookie=name.format(value)).value
+        requested = site.ask("/", lambda r: r.requested_session_id, cookie=name.format(value)).value
         assert requested == name.partition("=")[2].format(value).strip()
 
     def test_nameless_cookie_is_not_requested(self, site):
         """A browser sends ``JSESSIONID`` without ``=`` for a cookie that has this value and no name (R32)."""
-        answer = site.request(
+        answer = site.ask(
             "/", lambda r: (r.requested_session_id, r.is_requested_session_id_from_cookie), cookie="JSESSIONID"
         )
         assert answer.value == (None, False)
 
     def test_at_most_four_lookups(self, site):
         """Four candidates are looked up: the fourth is found, the fifth is not (R34)."""
-        session_id = site.new()
+        session_id = site.new_id()
         for bogus, found in ((3, session_id), (4, None), (200, None)):
             header = "; ".join([f"JSESSIONID={n:032X}" for n in range(bogus)] + [f"JSESSIONID={session_id}"])
             assert joined(site, header) == found
 
     def test_what_is_no_candidate_does_not_count(self, site):
         """Values that are no ids cost no lookup, however many there are."""
-        session_id = site.new()
+        session_id = site.new_id()
         header = "JSESSIONID=bad; JSESSIONID; " * 200 + f"JSESSIONID={session_id}"
         assert joined(site, header) == session_id
 
@@ -240,10 +241,10 @@ class TestReading:
     def test_what_is_not_looked_up_is_not_kept_alive(self, bogus, alive, asks):
         """A session whose id is the fifth is not used by the request, so it idles, whether it is asked for or not."""
         with Site(max_inactive_interval=100) as site, freeze_time("2026-01-01") as clock:
-            session_id = site.new()
+            session_id = site.new_id()
             clock.tick(60)
             header = "; ".join([f"JSESSIONID={n:032X}" for n in range(bogus)] + [f"JSESSIONID={session_id}"])
-            site.request("/", (lambda r: r.get_session(False)) if asks else (lambda r: None), cookie=header)
+            site.ask("/", (lambda r: r.get_session(False)) if asks else (lambda r: None), cookie=header)
             clock.tick(60)
             assert joined(site, f"JSESSIONID={session_id}") == (session_id if alive else None)
 
@@ -293,13 +294,13 @@ class TestReading:
 
     def test_a_long_header_is_still_read(self, site):
         """The session is found at the end of 64 KiB of other things."""
-        session_id = site.new()
+        session_id = site.new_id()
         assert joined(site, "a=b; " * 13_000 + f"JSESSIONID={session_id}") == session_id
 
     def test_off(self):
         """With COOKIE mode off no cookie is read (S91)."""
         with Site(tracking_modes={"url"}) as site:
-            session_id = site.new()
+            session_id = site.new_id()
             assert joined(site, f"JSESSIONID={session_id}") is None
 
 
@@ -335,7 +336,7 @@ def is_id(value):
 def live():
     """A site and the ids of two of its sessions, for all examples."""
     site = Site()
-    return site, (site.new(), site.new())
+    return site, (site.new_id(), site.new_id())
 
 
 PIECES = st.sampled_from(
@@ -400,7 +401,7 @@ class TestReadingModel:
         candidates = [value for value in model_of_reading(header, "JSESSIONID") if is_id(value)][:4]
         expected = next((value for value in candidates if value in (first, second)), None)
         created = site.manager.stats().created
-        answer = site.request("/", lambda r: getattr(r.get_session(False), "id", None), cookie=header)
+        answer = site.ask("/", lambda r: getattr(r.get_session(False), "id", None), cookie=header)
         assert answer.value == expected
         assert not answer.set_cookies
         assert site.manager.stats().created == created
@@ -412,7 +413,7 @@ class TestWriting:
     def new(self, scheme="http", script_name="", headers=(), **settings):
         """Return id and Set-Cookie header of a new session with these cookie settings."""
         with Site(cookie=SessionCookieConfig(**settings)) as site:
-            answer = site.request(
+            answer = site.ask(
                 "/", lambda r: r.get_session().id, scheme=scheme, script_name=script_name, headers=headers
             )
         (set_cookie,) = answer.set_cookies
@@ -460,7 +461,7 @@ class TestWriting:
         """With ``secure="auto"`` what counts is the scheme that the server tells, no header of the client (R28)."""
         with Site() as site:
             for header in ("HTTP_X_FORWARDED_PROTO", "HTTP_X_FORWARDED_SSL", "HTTP_FORWARDED"):
-                answer = site.request("/", lambda r: r.get_session(), **{header: "https"})
+                answer = site.ask("/", lambda r: r.get_session(), **{header: "https"})
                 assert "secure" not in attributes_of(answer.set_cookies[0])
 
     def test_secure_false(self):
@@ -484,9 +485,9 @@ class TestWriting:
     def test_expires_moves_on(self):
         """The Expires of a later cookie is later: it is not rendered once for all."""
         with Site(cookie=SessionCookieConfig(max_age=60)) as site, freeze_time("2026-01-01 12:00:00") as clock:
-            first = site.request("/", lambda r: r.get_session()).set_cookies[0]
+            first = site.ask("/", lambda r: r.get_session()).set_cookies[0]
             clock.move_to("2026-01-01 13:00:00")
-            second = site.request("/", lambda r: r.get_session()).set_cookies[0]
+            second = site.ask("/", lambda r: r.get_session()).set_cookies[0]
         assert attributes_of(first)["expires"] == "Thu, 01 Jan 2026 12:01:00 GMT"
         assert attributes_of(second)["expires"] == "Thu, 01 Jan 2026 13:01:00 GMT"
 
@@ -540,7 +541,7 @@ class TestWriting:
             _, set_cookie = self.new(script_name=mount)
             assert set(attributes_of(set_cookie)) == {"httponly", "samesite", "path"}
             assert set_cookie.isprintable()
-            answer = site.request("/", lambda r: r.get_session(), script_name=mount)
+            answer = site.ask("/", lambda r: r.get_session(), script_name=mount)
             assert len(answer.headers) == 2
 
     @pytest.mark.parametrize("name", ["SESSION-ID", "MY-SESSION-ID", "SESSION-IDS", "SID", "id", "JSESSIONID"])
@@ -562,13 +563,13 @@ class TestWriting:
 
     def test_only_when_needed(self, site):
         """Ten requests that read get no cookie (R24); creation and each change of the id get one."""
-        created = site.request("/", lambda r: r.get_session().id)
+        created = site.ask("/", lambda r: r.get_session().id)
         assert len(created.set_cookies) == 1
         cookie = f"JSESSIONID={created.value}"
         for _ in range(10):
-            assert not site.request("/", lambda r: r.get_session().get_attribute("a"), cookie=cookie).set_cookies
-        assert not site.request("/", lambda r: r.get_session().set_attribute("a", 1), cookie=cookie).set_cookies
-        assert len(site.request("/", lambda r: r.change_session_id(), cookie=cookie).set_cookies) == 1
+            assert not site.ask("/", lambda r: r.get_session().get_attribute("a"), cookie=cookie).set_cookies
+        assert not site.ask("/", lambda r: r.get_session().set_attribute("a", 1), cookie=cookie).set_cookies
+        assert len(site.ask("/", lambda r: r.change_session_id(), cookie=cookie).set_cookies) == 1
 
     def test_created_and_changed_twice(self, site):
         """A creation and two changes of the id in one request make one cookie, with the last id (R24)."""
@@ -578,22 +579,22 @@ class TestWriting:
             request.change_session_id()
             return request.change_session_id()
 
-        answer = site.request("/", view)
+        answer = site.ask("/", view)
         assert [cookie.partition(";")[0] for cookie in answer.set_cookies] == [f"JSESSIONID={answer.value}"]
 
     def test_created_and_invalidated(self, site):
         """A session that begins and ends in one request leaves no cookie at all."""
-        assert not site.request("/", lambda r: r.get_session().invalidate()).set_cookies
+        assert not site.ask("/", lambda r: r.get_session().invalidate()).set_cookies
 
     def test_invalidated_and_created(self, site):
         """A session that ends and one that begins in one request: one cookie, the new one's."""
-        cookie = f"JSESSIONID={site.new()}"
+        cookie = f"JSESSIONID={site.new_id()}"
 
         def view(request):
             request.get_session().invalidate()
             return request.get_session().id
 
-        answer = site.request("/", view, cookie=cookie)
+        answer = site.ask("/", view, cookie=cookie)
         assert [cookie.partition(";")[0] for cookie in answer.set_cookies] == [f"JSESSIONID={answer.value}"]
 
     @pytest.mark.parametrize("name", ["Set-Cookie", "set-cookie", "SET-COOKIE"])
@@ -614,7 +615,7 @@ class TestWriting:
 
         A cookie without a path is the same here, since the request is one for ``/``.
         """
-        answer = site.request(
+        answer = site.ask(
             "/",
             lambda r: r.get_session().id,
             headers=[(name, value), (name, "JSESSIONID2=x"), (name, "a=JSESSIONID=b; Path=/")],
@@ -628,12 +629,12 @@ class TestWriting:
     @pytest.mark.parametrize("scope", ["Path=/inner", "Path=/; Domain=example.com"])
     def test_another_cookie_of_the_same_name(self, site, scope):
         """A cookie of that name for another path or domain is another cookie, as an inner application has it (S134)."""
-        answer = site.request("/", lambda r: r.get_session(), headers=[("Set-Cookie", f"JSESSIONID=inner; {scope}")])
+        answer = site.ask("/", lambda r: r.get_session(), headers=[("Set-Cookie", f"JSESSIONID=inner; {scope}")])
         assert len(answer.set_cookies) == 2
 
     def test_application_cookie_without_a_session(self, site):
         """Where no cookie of ours is due the application's headers are left alone."""
-        assert site.request("/", headers=[("Set-Cookie", "JSESSIONID=app")]).set_cookies == ["JSESSIONID=app"]
+        assert site.ask("/", headers=[("Set-Cookie", "JSESSIONID=app")]).set_cookies == ["JSESSIONID=app"]
 
     @pytest.mark.parametrize(
         "value",
@@ -686,7 +687,7 @@ class TestExpiring:
 
     def invalidate(self, site, cookie, **environ):
         """End the session; return the Set-Cookie headers."""
-        return site.request("/", lambda r: r.get_session(False).invalidate(), cookie=cookie, **environ).set_cookies
+        return site.ask("/", lambda r: r.get_session(False).invalidate(), cookie=cookie, **environ).set_cookies
 
     @pytest.mark.parametrize("settings", EXPIRING, ids=repr)
     @pytest.mark.parametrize("script_name", ["", "/app", latin1("/caf\N{LATIN SMALL LETTER E WITH ACUTE}")], ids=ascii)
@@ -695,7 +696,7 @@ class TestExpiring:
         environ = {"scheme": "https", "script_name": script_name}
         with Site(cookie=SessionCookieConfig(**settings)) as site:
             jar = CookieJar()
-            answer = site.request("/", lambda r: r.get_session().id, **environ)
+            answer = site.ask("/", lambda r: r.get_session().id, **environ)
             assert jar.receive(answer.set_cookies[0], https=True, now=time.time())
             ((name, *_),) = jar.cookies
             (expiring,) = self.invalidate(site, f"{name}={answer.value}", **environ)
@@ -706,7 +707,7 @@ class TestExpiring:
     def test_what_it_says(self):
         """It has no value, Max-Age=0, and an Expires that is past for any clock that is about right."""
         with Site() as site, freeze_time("2026-01-01 12:00:00"):
-            (expiring,) = self.invalidate(site, f"JSESSIONID={site.new()}")
+            (expiring,) = self.invalidate(site, f"JSESSIONID={site.new_id()}")
         assert expiring.startswith("JSESSIONID=;")
         attributes = attributes_of(expiring)
         assert attributes["max-age"] == "0"
@@ -714,14 +715,14 @@ class TestExpiring:
 
     def test_once(self, site):
         """Only the response to the request that ends the session carries it."""
-        cookie = f"JSESSIONID={site.new()}"
+        cookie = f"JSESSIONID={site.new_id()}"
         assert len(self.invalidate(site, cookie)) == 1
-        assert not site.request("/", lambda r: r.get_session(False), cookie=cookie).set_cookies
+        assert not site.ask("/", lambda r: r.get_session(False), cookie=cookie).set_cookies
 
     def test_takes_the_place_of_the_applications(self, site):
         """A cookie of that name from the application goes, as at a creation."""
         set_cookies = self.invalidate(
-            site, f"JSESSIONID={site.new()}", headers=[("Set-Cookie", "JSESSIONID=app; Path=/")]
+            site, f"JSESSIONID={site.new_id()}", headers=[("Set-Cookie", "JSESSIONID=app; Path=/")]
         )
         assert len(set_cookies) == 1
         assert "Max-Age=0" in set_cookies[0]
@@ -729,13 +730,13 @@ class TestExpiring:
     def test_not_wanted(self):
         """``expire_cookie=False`` leaves the client its cookie, as containers do."""
         with Site(expire_cookie=False) as site:
-            assert self.invalidate(site, f"JSESSIONID={site.new()}") == []
+            assert self.invalidate(site, f"JSESSIONID={site.new_id()}") == []
 
     def test_not_without_a_cookie(self):
         """A session that came in the URL is no cookie to be forgotten, nor is one that a cookie did not open."""
         with Site(tracking_modes={"cookie", "url"}) as site:
-            path = f"/;jsessionid={site.new()}"
-            assert not site.request(path, lambda r: r.get_session(False).invalidate()).set_cookies
+            path = f"/;jsessionid={site.new_id()}"
+            assert not site.ask(path, lambda r: r.get_session(False).invalidate()).set_cookies
 
 
 BAD_IDS = [
@@ -789,7 +790,7 @@ class TestBadIds:
             before = request.get_session(False)
             return before, request.is_requested_session_id_valid, request.get_session().id
 
-        answer = site.request("/", view, cookie=form.format(bad))
+        answer = site.ask("/", view, cookie=form.format(bad))
         before, valid, created = answer.value
         assert (before, valid) == (None, False)
         assert created not in (bad, bad.upper())
@@ -801,7 +802,7 @@ class TestBadIds:
     def test_malformed_in_the_url(self, bad):
         """The same in the path parameter."""
         with Site(tracking_modes={"url"}) as site:
-            answer = site.request(f"/a;jsessionid={bad}", lambda r: (r.get_session(False), r.get_session().id))
+            answer = site.ask(f"/a;jsessionid={bad}", lambda r: (r.get_session(False), r.get_session().id))
         assert answer.value[0] is None
         assert answer.value[1] not in (bad, bad.upper())
         assert answer.environ["PATH_INFO"] == "/a"
@@ -810,18 +811,18 @@ class TestBadIds:
     def test_not_alive(self, how):
         """The id of no session, and of one that is gone, opens nothing, is not made one again, and stays dead (R4)."""
         with Site() as site, Site() as other, freeze_time("2026-01-01") as clock:
-            session_id = {"unknown": lambda: ID, "other site": other.new}.get(how, site.new)()
+            session_id = {"unknown": lambda: ID, "other site": other.new_id}.get(how, site.new_id)()
             cookie = f"JSESSIONID={session_id}"
             if how == "invalidated":
-                site.request("/", lambda r: r.get_session().invalidate(), cookie=cookie)
+                site.ask("/", lambda r: r.get_session().invalidate(), cookie=cookie)
             elif how == "changed":
-                site.request("/", lambda r: r.change_session_id(), cookie=cookie)
+                site.ask("/", lambda r: r.change_session_id(), cookie=cookie)
             elif how == "expired":
                 clock.tick(1800)
             alive = site.manager.stats().active
             assert joined(site, cookie) is None
             assert site.manager.stats().active <= alive
-            answer = site.request("/", lambda r: (r.requested_session_id, r.get_session().id), cookie=cookie)
+            answer = site.ask("/", lambda r: (r.requested_session_id, r.get_session().id), cookie=cookie)
             requested, created = answer.value
             assert requested == session_id
             assert created != session_id
@@ -832,22 +833,22 @@ class TestBadIds:
         """A thousand unknown ids, asked for or not, leave no session and no cookie behind (R5)."""
         for number in range(1_000):
             cookie = f"JSESSIONID={number:032X}"
-            assert not site.request("/", lambda r: r.get_session(False), cookie=cookie).set_cookies
-            assert not site.request("/", cookie=cookie).set_cookies
-            assert not site.request("/", lambda r: r.logout(), cookie=cookie).set_cookies
+            assert not site.ask("/", lambda r: r.get_session(False), cookie=cookie).set_cookies
+            assert not site.ask("/", cookie=cookie).set_cookies
+            assert not site.ask("/", lambda r: r.logout(), cookie=cookie).set_cookies
         assert site.manager.sweep() == 0
         assert site.manager.stats().active == 0
         assert site.manager.stats().created == 0
 
     def test_key_is_no_id(self, site):
         """What a store knows a session by opens it neither in bytes nor in digits (R41)."""
-        key = key_of(site.new())
+        key = key_of(site.new_id())
         for forged in (key.hex().upper(), key.hex().upper()[:32], key.decode("latin-1")):
             assert joined(site, f"JSESSIONID={forged}") is None
 
     def test_state_does_not_leak_to_the_next_request(self, site):
         """A request without an id after one with an id gets no session, on the same middleware (Tomcat 2015-5346)."""
-        cookie = f"JSESSIONID={site.new()}"
+        cookie = f"JSESSIONID={site.new_id()}"
         assert joined(site, cookie) is not None
         assert joined(site, None) is None
         assert joined(site, "") is None

@@ -18,7 +18,8 @@ from werkzeug.middleware.dispatcher import DispatcherMiddleware
 from werkzeug.test import create_environ, run_wsgi_app
 
 from httpsession import SessionCookieConfig
-from tests.support.browser import Place, Site, resolve
+from tests.support.site import Site
+from tests.support.urls import Place, resolve
 
 TOMCAT_PATH = "/level1/level2/foo.html"
 
@@ -32,8 +33,8 @@ def site():
 
 def encode(site, url, path=TOMCAT_PATH, *, method="encode_url", **environ):
     """Rewrite *url* in a request that came with a session id in its path; the id reads 1234 in what is returned."""
-    session_id = site.new()
-    answer = site.request(f"{path};jsessionid={session_id}", lambda r: getattr(r, method)(url), **environ)
+    session_id = site.new_id()
+    answer = site.ask(f"{path};jsessionid={session_id}", lambda r: getattr(r, method)(url), **environ)
     assert answer.environ["PATH_INFO"] == path
     assert not answer.set_cookies
     return None if answer.value is None else answer.value.replace(session_id, "1234")
@@ -81,7 +82,7 @@ class TestTomcat:
     @pytest.mark.parametrize("url", ["../bar.html", "../../../../bar.html"])
     def test_no_session(self, site, url):
         """Without a session a URL comes back unchanged, whether it is any good or not; none is made (testBug53469)."""
-        assert site.request(TOMCAT_PATH, lambda r: r.encode_url(url)).value == url
+        assert site.ask(TOMCAT_PATH, lambda r: r.encode_url(url)).value == url
         assert site.manager.stats().created == 0
 
 
@@ -138,8 +139,8 @@ class TestJetty:
     def test_joined_by_cookie(self, url, method):
         """A client that sent its id in a cookie gets its URLs unchanged."""
         with Site(tracking_modes={"cookie", "url"}) as site:
-            cookie = f"JSESSIONID={site.new()}"
-            answer = site.request(
+            cookie = f"JSESSIONID={site.new_id()}"
+            answer = site.ask(
                 "/info", lambda r: getattr(r, method)(url), cookie=cookie, script_name="/path", host="myhost:8888"
             )
         assert answer.value == url
@@ -190,7 +191,7 @@ class TestRules:
 
     def test_never_creates_a_session(self, site):
         """Rewriting makes no session where there is none (S115)."""
-        answer = site.request("/", lambda r: [r.encode_url("/a"), r.encode_redirect_url("/a"), r.get_session(False)])
+        answer = site.ask("/", lambda r: [r.encode_url("/a"), r.encode_redirect_url("/a"), r.get_session(False)])
         assert answer.value == ["/a", "/a", None]
 
     def test_invalidated(self, site):
@@ -200,24 +201,24 @@ class TestRules:
             request.get_session().invalidate()
             return request.encode_url("/a")
 
-        assert site.request("/", view).value == "/a"
+        assert site.ask("/", view).value == "/a"
 
     def test_unknown_id_in_the_url(self, site):
         """An unknown id in the request's URL does not come back in the links of the page."""
-        assert site.request(f"/;jsessionid={'A' * 32}", lambda r: r.encode_url("/a")).value == "/a"
+        assert site.ask(f"/;jsessionid={'A' * 32}", lambda r: r.encode_url("/a")).value == "/a"
 
     def test_first_response_has_both(self):
         """While nobody knows whether the client keeps cookies it gets the id both ways (S116)."""
         with Site(tracking_modes={"cookie", "url"}) as site:
-            answer = site.request("/", lambda r: (r.get_session().id, r.encode_url("/a")))
+            answer = site.ask("/", lambda r: (r.get_session().id, r.encode_url("/a")))
         session_id, url = answer.value
         assert url == f"/a;jsessionid={session_id}"
         assert [cookie.partition(";")[0] for cookie in answer.set_cookies] == [f"JSESSIONID={session_id}"]
 
     def test_after_a_change_of_the_id(self, site):
         """Once the id has changed it is the new one that URLs carry."""
-        path = f"/;jsessionid={site.new()}"
-        new_id, url = site.request(path, lambda r: (r.change_session_id(), r.encode_url("/a"))).value
+        path = f"/;jsessionid={site.new_id()}"
+        new_id, url = site.ask(path, lambda r: (r.change_session_id(), r.encode_url("/a"))).value
         assert url == f"/a;jsessionid={new_id}"
 
     @both_methods
@@ -302,7 +303,7 @@ class TestRules:
     def test_redirect_above_the_root_without_a_session(self, site):
         """A redirect above the root is an error for everybody, not only for those who have a session."""
         with pytest.raises(ValueError, match="above the root"):
-            site.request("/", lambda r: r.encode_redirect_url("../x"))
+            site.ask("/", lambda r: r.encode_redirect_url("../x"))
 
     @pytest.mark.parametrize("url", ["http://other/../..", "//other/../..", "http://h:8080/../..", "mailto:../../.."])
     def test_redirect_elsewhere(self, site, url):
@@ -312,8 +313,8 @@ class TestRules:
     def test_follows_the_path_as_it_is_shown(self, site):
         """Links are relative to the page, not to the parameter in its URL."""
         assert encode(site, "../x", "/a/b") == "../x;jsessionid=1234"
-        session_id = site.new()
-        answer = site.request(f"/a;jsessionid={session_id}/b", lambda r: r.encode_url("../x"))
+        session_id = site.new_id()
+        answer = site.ask(f"/a;jsessionid={session_id}/b", lambda r: r.encode_url("../x"))
         assert answer.value == f"../x;jsessionid={session_id}"
 
 
@@ -499,12 +500,12 @@ class TestFollowing:
 
         Browsers do not take ``..;jsessionid=1234`` for a step up, so it is for the application's side to take it.
         """
-        session_id = site.new()
+        session_id = site.new_id()
         base = Place("http", "h", 8080, f"{TOMCAT_PATH};jsessionid={session_id}", "")
-        rewritten = site.request(base.path, lambda r: r.encode_url(url)).value
+        rewritten = site.ask(base.path, lambda r: r.encode_url(url)).value
         assert session_id in rewritten
         target = resolve(base, rewritten)
-        answer = site.request(
+        answer = site.ask(
             unquote_to_bytes(target.path).decode("latin-1"), lambda r: r.get_session(False).id, RAW_URI=target.path
         )
         assert answer.value == session_id
@@ -512,12 +513,12 @@ class TestFollowing:
 
     def test_link_of_a_mounted_application(self, site):
         """Below a context path links work as at the root."""
-        session_id = site.new()
-        rewritten = site.request("/page", lambda r: r.get_session() and r.encode_url("other"), script_name="/app").value
+        session_id = site.new_id()
+        rewritten = site.ask("/page", lambda r: r.get_session() and r.encode_url("other"), script_name="/app").value
         target = resolve(BASE, rewritten)
         assert target.path.startswith("/app/other;jsessionid=")
         path = target.path.removeprefix("/app")
-        answer = site.request(path, lambda r: r.get_session(False).id, script_name="/app", RAW_URI=target.path)
+        answer = site.ask(path, lambda r: r.get_session(False).id, script_name="/app", RAW_URI=target.path)
         assert answer.value != session_id
         assert answer.environ["PATH_INFO"] == "/other"
 
@@ -528,8 +529,8 @@ class TestFollowing:
         The id is behind a slash, hence: /app;jsessionid=1234 would be somebody else's.
         """
         everything = DispatcherMiddleware(NotFound(), {"/app": site.app})
-        session_id = site.new()
-        rewritten = site.request("/page", lambda r: r.get_session() and r.encode_url(url), script_name="/app").value
+        session_id = site.new_id()
+        rewritten = site.ask("/page", lambda r: r.get_session() and r.encode_url(url), script_name="/app").value
         target = resolve(BASE, rewritten)
         assert ";jsessionid=" in target.path
         seen = []
@@ -571,7 +572,7 @@ class TestParsing:
     @pytest.mark.parametrize("path", PARSING)
     def test_coyote_adapter(self, site, path, raw_name):
         """The vectors of Tomcat's ``TestCoyoteAdapter``: the id is 1234, and the application does not see it."""
-        answer = site.request(path, lambda r: r.requested_session_id, **raw_of(raw_name, path))
+        answer = site.ask(path, lambda r: r.requested_session_id, **raw_of(raw_name, path))
         assert answer.value == "1234"
         assert answer.environ["PATH_INFO"] == PARSING[path]
 
@@ -579,9 +580,9 @@ class TestParsing:
     @pytest.mark.parametrize("path", PARSING)
     def test_coyote_adapter_with_a_session(self, site, path, raw_name):
         """With the id of a session in place of 1234 each of these paths joins it."""
-        session_id = site.new()
+        session_id = site.new_id()
         path = path.replace("1234", session_id)
-        answer = site.request(
+        answer = site.ask(
             path,
             lambda r: (
                 r.get_session(False).id,
@@ -612,22 +613,22 @@ class TestParsing:
     )
     def test_name(self, site, path, requested):
         """The name is exact, in its case and its blanks (S126); parameters of others are none of ours."""
-        answer = site.request(path, lambda r: (r.requested_session_id, r.get_session(False)))
+        answer = site.ask(path, lambda r: (r.requested_session_id, r.get_session(False)))
         assert answer.value == (requested, None)
         if requested is None:
             assert answer.environ["PATH_INFO"] == path
 
     def test_several(self, site):
         """Our choice: of several the first valid one wins, in any segment, where Tomcat takes the last."""
-        first, second = site.new(), site.new()
+        first, second = site.new_id(), site.new_id()
         path = f"/a;jsessionid={'0' * 32};v=1/b;jsessionid=bad;jsessionid={first}/c;jsessionid={second}"
-        answer = site.request(path, lambda r: (r.get_session(False).id, r.requested_session_id))
+        answer = site.ask(path, lambda r: (r.get_session(False).id, r.requested_session_id))
         assert answer.value == (first, first)
         assert answer.environ["PATH_INFO"] == "/a;v=1/b/c"
 
     def test_several_invalid(self, site):
         """If none is valid the first is the requested one."""
-        answer = site.request(
+        answer = site.ask(
             "/a;jsessionid=X;v=1/b;jsessionid=Y", lambda r: (r.requested_session_id, r.get_session(False))
         )
         assert answer.value == ("X", None)
@@ -636,8 +637,8 @@ class TestParsing:
     def test_cookies_go_first(self):
         """With both, the cookie's session wins; the parameter is stripped all the same (S129, R35)."""
         with Site(tracking_modes={"cookie", "url"}) as site:
-            first, second = site.new(), site.new()
-            answer = site.request(
+            first, second = site.new_id(), site.new_id()
+            answer = site.ask(
                 f"/a;jsessionid={first}",
                 lambda r: (r.get_session(False).id, r.is_requested_session_id_from_url),
                 cookie=f"JSESSIONID={second}",
@@ -648,8 +649,8 @@ class TestParsing:
     def test_dead_cookie_and_live_parameter(self):
         """Our choice, and Jetty's: a cookie whose session is gone does not keep the one in the URL from being found."""
         with Site(tracking_modes={"cookie", "url"}) as site:
-            session_id = site.new()
-            answer = site.request(
+            session_id = site.new_id()
+            answer = site.ask(
                 f"/a;jsessionid={session_id}",
                 lambda r: (r.get_session(False).id, r.requested_session_id, r.is_requested_session_id_from_url),
                 cookie=f"JSESSIONID={'A' * 32}",
@@ -658,10 +659,10 @@ class TestParsing:
 
     def test_quoted_semicolon_is_data(self, site):
         """``%3Bjsessionid=`` is part of a name where the server tells the raw URI (R38)."""
-        session_id = site.new()
+        session_id = site.new_id()
         for raw_name in ("RAW_URI", "REQUEST_URI"):
             for semicolon in ("%3B", "%3b"):
-                answer = site.request(
+                answer = site.ask(
                     f"/a;jsessionid={session_id}",
                     lambda r: (r.get_session(False), r.requested_session_id),
                     **{raw_name: f"/a{semicolon}jsessionid={session_id}"},
@@ -671,8 +672,8 @@ class TestParsing:
 
     def test_data_and_parameter(self, site):
         """Of a quoted and a plain parameter the plain one is read and stripped, the quoted one stays."""
-        first, second = site.new(), site.new()
-        answer = site.request(
+        first, second = site.new_id(), site.new_id()
+        answer = site.ask(
             f"/a;jsessionid={first};jsessionid={second}",
             lambda r: r.get_session(False).id,
             RAW_URI=f"/a%3Bjsessionid={first};jsessionid={second}",
@@ -682,17 +683,17 @@ class TestParsing:
 
     def test_nothing_of_the_parameter_is_decoded(self, site):
         """Where the raw URI is given, a quoted name or value is none: an id has one form only (R38)."""
-        session_id = site.new()
+        session_id = site.new_id()
         quoted = f"%{ord(session_id[0]):02X}{session_id[1:]}"
         for raw in (f"/a;jsessionid={quoted}", f"/a;jsessi%6Fnid={session_id}"):
             path = unquote_to_bytes(raw).decode("latin-1")
             assert path == f"/a;jsessionid={session_id}"
-            assert site.request(path, lambda r: r.get_session(False), RAW_URI=raw).value is None
+            assert site.ask(path, lambda r: r.get_session(False), RAW_URI=raw).value is None
 
     def test_absolute_form(self, site):
         """A request line with an absolute URI, as proxies send it, is read as well."""
-        session_id = site.new()
-        answer = site.request(
+        session_id = site.new_id()
+        answer = site.ask(
             f"/a;jsessionid={session_id}",
             lambda r: r.get_session(False).id,
             RAW_URI=f"http://h:8080/a;jsessionid={session_id}?q;jsessionid=x",
@@ -702,8 +703,8 @@ class TestParsing:
 
     def test_rewritten_path(self, site):
         """Where something before us has changed the path, the raw URI is about another one and does not count."""
-        session_id = site.new()
-        answer = site.request(
+        session_id = site.new_id()
+        answer = site.ask(
             f"/inner;jsessionid={session_id}", lambda r: r.get_session(False).id, RAW_URI="/outer;jsessionid=other"
         )
         assert answer.value == session_id
@@ -712,8 +713,8 @@ class TestParsing:
     @raw_names
     def test_mounted(self, site, raw_name):
         """Below a context path the parameter is stripped and the context path stays where it was."""
-        session_id = site.new()
-        answer = site.request(
+        session_id = site.new_id()
+        answer = site.ask(
             f"/a;jsessionid={session_id}/b",
             lambda r: r.get_session(False).id,
             script_name="/app",
@@ -725,7 +726,7 @@ class TestParsing:
     @raw_names
     def test_parameter_at_the_context_path(self, site, raw_name):
         """A parameter right behind the context path is read; an empty path remains."""
-        session_id = site.new()
+        session_id = site.new_id()
         path = f";jsessionid={session_id}/x"
         seen = []
 
@@ -742,8 +743,8 @@ class TestParsing:
     @raw_names
     def test_parameter_in_the_context_path(self, site, raw_name):
         """A context path that has a parameter itself, as routers that mount by pattern make it, is not shown twice."""
-        session_id = site.new()
-        answer = site.request(
+        session_id = site.new_id()
+        answer = site.ask(
             f"/p;jsessionid={session_id}",
             lambda r: r.get_session(False).id,
             script_name=f"/tenant;jsessionid={session_id}",
@@ -755,7 +756,7 @@ class TestParsing:
     def test_same_rule_for_the_same_page(self, site):
         """/admin with an id in it is /admin for whoever decides by the path, without a suffix to play with (R38)."""
         for path in ("/admin;jsessionid=x", "/admin;jsessionid=.css", "/admin;jsessionid=x.bat", "/admin;jsessionid=%"):
-            assert site.request(path).environ["PATH_INFO"] == "/admin"
+            assert site.ask(path).environ["PATH_INFO"] == "/admin"
 
     @pytest.mark.parametrize(
         "path",
@@ -770,15 +771,15 @@ class TestParsing:
     def test_odd_bytes(self, site, path, raw_name):
         """Bytes that are no text, and characters that look like others, are no ids and no reason to fail."""
         raw = quote(path.encode("latin-1"), safe="/;=")
-        answer = site.request(path, lambda r: r.get_session(False), **raw_of(raw_name, raw))
+        answer = site.ask(path, lambda r: r.get_session(False), **raw_of(raw_name, raw))
         assert answer.value is None
         assert "jsessionid" not in answer.environ["PATH_INFO"]
 
     def test_huge(self, site):
         """A path of many parameters is read in one go, and no more than four of them are looked up."""
-        session_id = site.new()
+        session_id = site.new_id()
         path = "/" + ";jsessionid=" * 10_000 + "".join(f"/;jsessionid={n:032X}" for n in range(2_000))
-        answer = site.request(f"{path};jsessionid={session_id}", lambda r: r.get_session(False))
+        answer = site.ask(f"{path};jsessionid={session_id}", lambda r: r.get_session(False))
         assert answer.value is None
         assert answer.environ["PATH_INFO"] == "/" * 2_001
 
@@ -791,11 +792,9 @@ class TestModes:
     def test_off(self, path, raw_name):
         """With URL mode off the parameter is neither read nor stripped: the environ is as it came."""
         with Site() as site:
-            session_id = site.new()
+            session_id = site.new_id()
             path = path.replace("1234", session_id)
-            answer = site.request(
-                path, lambda r: (r.get_session(False), r.requested_session_id), **raw_of(raw_name, path)
-            )
+            answer = site.ask(path, lambda r: (r.get_session(False), r.requested_session_id), **raw_of(raw_name, path))
         assert answer.value == (None, None)
         assert answer.environ["PATH_INFO"] == path
 
@@ -804,7 +803,7 @@ class TestModes:
     def test_off_writes_nothing(self, url, method):
         """With URL mode off URLs come back unchanged, also in the first response, and stale ids in them as well."""
         with Site() as site:
-            assert site.request("/a/b", lambda r: (r.get_session(), getattr(r, method)(url))).value[1] == url
+            assert site.ask("/a/b", lambda r: (r.get_session(), getattr(r, method)(url))).value[1] == url
 
     @pytest.mark.parametrize("name", ["SID", "sid", "JSessionId", "__Secure-id", "a.b", "$x+y*"])
     def test_custom_name(self, name):
@@ -812,13 +811,13 @@ class TestModes:
         secure = name.startswith("__")
         cookie = SessionCookieConfig(name=name, secure=secure or "auto")
         with Site(cookie=cookie, tracking_modes={"cookie", "url"}) as site:
-            session_id, url = site.request("/", lambda r: (r.get_session().id, r.encode_url("/a;jsessionid=1"))).value
+            session_id, url = site.ask("/", lambda r: (r.get_session().id, r.encode_url("/a;jsessionid=1"))).value
             assert url == f"/a;jsessionid=1;{name}={session_id}"
-            answer = site.request(url, lambda r: r.get_session(False).id, RAW_URI=url)
+            answer = site.ask(url, lambda r: r.get_session(False).id, RAW_URI=url)
             assert answer.value == session_id
             assert answer.environ["PATH_INFO"] == "/a;jsessionid=1"
             for other in (name.swapcase(), "jsessionid", "JSESSIONID"):
-                assert site.request(f"/a;{other}={session_id}", lambda r: r.get_session(False)).value is None
+                assert site.ask(f"/a;{other}={session_id}", lambda r: r.get_session(False)).value is None
 
     @pytest.mark.parametrize("name", ["S#D", "S%D", "S%44", "S^D", "S`D", "S|D"])
     def test_name_that_is_no_parameter(self, name):
@@ -829,19 +828,19 @@ class TestModes:
             assert repr(name) in str(error)  # noqa: PT017 (either is right)
             return
         with site:
-            session_id, url = site.request("/page", lambda r: (r.get_session().id, r.encode_url("/a"))).value
+            session_id, url = site.ask("/page", lambda r: (r.get_session().id, r.encode_url("/a"))).value
             target = resolve(Place("http", "h", 8080, "/page", ""), url)
             path = unquote_to_bytes(target.path).decode("latin-1")
-            session = site.request(path, lambda r: r.get_session(False), RAW_URI=target.path).value
+            session = site.ask(path, lambda r: r.get_session(False), RAW_URI=target.path).value
             assert session is not None
             assert session.id == session_id
 
     def test_cookies_off(self):
         """With COOKIE mode off cookies are neither read nor written."""
         with Site(tracking_modes={"url"}) as site:
-            created = site.request("/", lambda r: r.get_session().id)
+            created = site.ask("/", lambda r: r.get_session().id)
             assert not created.set_cookies
-            answer = site.request(
+            answer = site.ask(
                 "/", lambda r: (r.get_session(False), r.requested_session_id), cookie=f"JSESSIONID={created.value}"
             )
         assert answer.value == (None, None)
@@ -852,9 +851,9 @@ class TestModes:
     def test_other_places(self, environ):
         """Neither a query nor a header of another name carries an id (R35)."""
         with Site(tracking_modes={"cookie", "url"}) as site:
-            session_id = site.new()
+            session_id = site.new_id()
             sent = {name: text.format(session_id) for name, text in environ.items()}
-            answer = site.request("/", lambda r: (r.get_session(False), r.requested_session_id), **sent)
+            answer = site.ask("/", lambda r: (r.get_session(False), r.requested_session_id), **sent)
         assert answer.value == (None, None)
 
 
@@ -959,7 +958,7 @@ class TestProperties:
             once = request.encode_url(url)
             return once, request.encode_url(once)
 
-        once, twice = property_site().request(page, view, script_name=context).value
+        once, twice = property_site().ask(page, view, script_name=context).value
         assert twice == once
         if once == url:
             return
@@ -983,7 +982,7 @@ class TestProperties:
     def test_what_a_redirect_raises(self, url, context, page):
         """A redirect raises ValueError for relative URLs above the root, nothing else for anything else."""
         try:
-            got = property_site().request(page, lambda r: r.encode_redirect_url(url), script_name=context).value
+            got = property_site().ask(page, lambda r: r.encode_redirect_url(url), script_name=context).value
         except ValueError:
             assert is_above_the_root(quote((context + page).encode("latin-1")), url)
             base = Place("http", "h", 8080, "/", "")
@@ -1015,7 +1014,7 @@ class TestProperties:
             )
         environ = {"RAW_URI": f"{context}{raw}?x;jsessionid=y"} if is_raw else {}
         site = property_site() if is_on else cookie_site()
-        answer = site.request(decoded, script_name=unquote_to_bytes(context).decode("latin-1"), **environ)
+        answer = site.ask(decoded, script_name=unquote_to_bytes(context).decode("latin-1"), **environ)
         assert answer.environ["PATH_INFO"] == expected
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import gc
 import time
 from itertools import count
-from threading import Barrier, Thread
+from threading import Thread
 
 import pytest
 
@@ -16,7 +16,8 @@ from httpsession.record import SessionRecord
 from httpsession.stores import MemoryStore, open_store
 from httpsession.stores.base import FOLLOW, Changes
 from httpsession.testing import StoreContract
-from tests.support.wsgi import Site
+from tests.support.site import Site
+from tests.support.threads import together
 
 INTERVAL = 60
 
@@ -301,19 +302,7 @@ class TestSize:
 
 def race(*actions, times=3):
     """Run each action in several threads at once and return all that they return."""
-    barrier, results = Barrier(len(actions) * times), []
-
-    def run(action):
-        barrier.wait(10)
-        results.extend(action())
-
-    threads = [Thread(target=run, args=(action,)) for action in actions * times]
-    for thread in threads:
-        thread.start()
-    for thread in threads:
-        thread.join(10)
-        assert not thread.is_alive()
-    return results
+    return [one for results in together(*actions * times) for one in results]
 
 
 class TestMaxSessions:

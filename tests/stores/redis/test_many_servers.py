@@ -18,7 +18,8 @@ from httpsession.stores.base import Changes
 from httpsession.stores.redis.acl import CLUSTER_COMMANDS, SENTINEL_COMMANDS, rights
 from httpsession.stores.redis.links import Line
 from httpsession.stores.redis.names import slot_of, tags
-from tests.support.servers import PATIENCE, RedisServer, wait_until
+from tests.support.servers import RedisServer
+from tests.support.waiting import PATIENCE, wait_until
 
 
 def add(store, shard=None, *, principal=None):

@@ -25,7 +25,8 @@ from httpsession.stores import open_store
 from httpsession.stores.base import FOLLOW, Changes
 from httpsession.stores.redis.acl import rights
 from httpsession.stores.redis.names import tags
-from tests.support.servers import RedisServer, wait_until
+from tests.support.servers import RedisServer
+from tests.support.waiting import wait_until
 
 ROOT = Path(__file__).parents[3]
 DAY = 86400

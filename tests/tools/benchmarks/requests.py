@@ -14,7 +14,7 @@ from collections.abc import Callable, Iterable
 
 from httpsession import SessionMiddleware, get_session
 from httpsession.environ import ENVIRON_KEY
-from tests.support.wsgi import plain_environ
+from tests.support.request import plain_environ
 
 ROUNDS = 60
 REQUESTS = 2000

@@ -12,7 +12,7 @@ import resource
 import time
 
 from httpsession import SessionConfig, SessionManager, SessionMiddleware
-from tests.support.wsgi import plain_environ
+from tests.support.request import plain_environ
 
 from .requests import REQUESTS, cookie_of, create, read, untouched
 

@@ -22,8 +22,8 @@ from msgspec import msgpack
 
 from httpsession import SessionConfig, SessionManager, SessionMiddleware, get_session
 from httpsession.environ import ENVIRON_KEY
+from tests.support.request import plain_environ
 from tests.support.servers import RedisServer
-from tests.support.wsgi import plain_environ
 from tests.tools.benchmarks.requests import BODY, HEADERS, OK, FloorHandle, FloorSession, cookie_of
 
 ROUNDS = 40

@@ -6,7 +6,7 @@ import io
 import re
 from wsgiref.util import setup_testing_defaults
 
-from httpsession import SessionConfig, SessionManager, SessionMiddleware, request_session
+from httpsession import request_session
 
 COOKIE_ID = re.compile(r"JSESSIONID=([0-9A-F]{32});")
 TEXT = ("Content-Type", "text/plain")
@@ -24,6 +24,7 @@ class Request:
         self.environ.update(environ)
         setup_testing_defaults(self.environ)
         self.status = self.headers = None
+        #: How often the application has set the headers.
         self.starts = 0
         self.chunks = []
         self.body = app(self.environ, self._start_response)
@@ -89,50 +90,6 @@ class Request:
 def fetch(app, session_id=None, **environ):
     """Make a whole request."""
     return Request(app, session_id, **environ).finish()
-
-
-def streaming(environ, start_response):
-    """Be an application whose requests are under way until they are told to finish, and use what the test uses."""
-    start_response("200 OK", [TEXT])
-    return iter([b"first", b"second"])
-
-
-class Site:
-    """The streaming application with sessions: what tests of a manager talk to."""
-
-    def __init__(self, manager):
-        self.manager = manager
-        self.app = SessionMiddleware(streaming, manager)
-
-    def request(self, session_id=None):
-        """Have a request arrive; it is under way until it is finished or closed."""
-        return Request(self.app, session_id)
-
-    def visit(self, session_id=None):
-        """Make a whole request that does not ask for its session."""
-        self.request(session_id).finish()
-
-    def new_session(self, *, joined=True):
-        """Return the id of a new session, with which its client has come back if it is *joined*."""
-        request = self.request()
-        session_id = request.session.get_session().id
-        request.finish()
-        if joined:
-            assert self.has(session_id)
-        return session_id
-
-    def has(self, session_id):
-        """Make a whole request that asks for its session, and tell whether there is one."""
-        request = self.request(session_id)
-        session = request.session.get_session(create=False)
-        request.finish()
-        return session is not None
-
-
-def site_with(recorder=None, **config):
-    """Return a site, without a background thread, whose sessions idle for a minute if nothing else is said."""
-    config = {"max_inactive_interval": 60, "sweep_interval": None} | config
-    return Site(SessionManager(config=SessionConfig(**config), listeners=[] if recorder is None else [recorder]))
 
 
 def plain_environ(cookies=None):
