@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import sys
 
 import pytest
@@ -84,6 +85,15 @@ def heard():
     """What guests hear in this test."""
     HEARD.clear()
     return HEARD
+
+
+@pytest.fixture
+def no_collection():
+    """Keep the garbage collector from running in the middle of a test."""
+    gc.collect()
+    gc.disable()
+    yield
+    gc.enable()
 
 
 @pytest.fixture

@@ -27,6 +27,7 @@ from hypothesis import strategies as st
 
 from httpsession import CodecError, ConfigError, SessionError
 from httpsession.codec import Codec
+from tests.support.cost import calls
 
 BERLIN = ZoneInfo("Europe/Berlin")
 CET = timezone(timedelta(hours=1), "CET")
@@ -831,22 +832,7 @@ def test_no_code_is_run():
 
 
 @pytest.mark.parametrize("value", ["kim", 7, True, None, 1.5], ids=repr)
-def test_scalars_are_cheap(value):
+def test_scalars_are_cheap(value, no_collection):
     """To encode what sessions hold most takes four calls, and to decode it three."""
-
-    def calls(function, *arguments):
-        seen = []
-
-        def note(frame, event, argument):
-            if event in ("call", "c_call"):
-                seen.append(event)
-
-        sys.setprofile(note)
-        try:
-            function(*arguments)
-        finally:
-            sys.setprofile(None)
-        return len(seen) - 1  # without that of setprofile itself
-
     assert calls(CODEC.encode, value, "a") <= 4
     assert calls(CODEC.decode, CODEC.encode(value), "a") <= 3

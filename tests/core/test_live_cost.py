@@ -2,53 +2,13 @@
 
 from __future__ import annotations
 
-import gc
-import sys
-
 import pytest
 
-from httpsession import SessionConfig, SessionManager, SessionMiddleware, get_session
-from tests.support.request import TEXT, fetch, plain_environ
+from httpsession import SessionConfig, SessionManager, SessionMiddleware
+from tests.support.cost import calls_of_request, reading, start_response, untouched, writing
+from tests.support.request import fetch, plain_environ
 
-BODY = [b"hello"]
-
-
-def untouched(environ, start_response):
-    start_response("200 OK", [TEXT])
-    return BODY
-
-
-def reading(environ, start_response):
-    get_session(environ)["user"]
-    start_response("200 OK", [TEXT])
-    return BODY
-
-
-def writing(environ, start_response):
-    get_session(environ)["user"] = "anna"
-    start_response("200 OK", [TEXT])
-    return BODY
-
-
-def server(status, headers, exc_info=None):
-    """Be a start_response that costs nothing more than being called."""
-
-
-def calls(app, environ):
-    """Count the calls, of Python and of C functions, that one request makes."""
-    events = []
-
-    def note(frame, event, argument):
-        if event in ("call", "c_call"):
-            events.append(event)
-
-    environ = environ.copy()
-    sys.setprofile(note)
-    try:
-        app(environ, server)
-    finally:
-        sys.setprofile(None)
-    return len(events)
+pytestmark = pytest.mark.usefixtures("no_collection")
 
 
 @pytest.fixture(scope="module")
@@ -57,15 +17,6 @@ def manager():
     manager = SessionManager(config=SessionConfig(sweep_interval=None))
     manager.close()
     return manager
-
-
-@pytest.fixture(autouse=True)
-def no_collection():
-    """Have nothing of other tests collected while calls are counted."""
-    gc.collect()
-    gc.disable()
-    yield
-    gc.enable()
 
 
 @pytest.fixture
@@ -92,12 +43,12 @@ def test_calls_of_a_request(manager, environ, app, cookie, most):
     elif cookie != "the id":
         environ["HTTP_COOKIE"] = cookie
     site = SessionMiddleware(app, manager)
-    site(environ.copy(), server)
+    site(environ.copy(), start_response)
     manager.tell_store()
 
     counts = set()
     for _ in range(3):
-        counts.add(calls(site, environ) - calls(untouched, environ))
+        counts.add(calls_of_request(site, environ) - calls_of_request(untouched, environ))
         manager.tell_store()
 
     assert len(counts) == 1, "the same each time"
@@ -107,9 +58,9 @@ def test_calls_of_a_request(manager, environ, app, cookie, most):
 def test_calls_do_not_grow_with_the_sessions(manager, environ):
     """A read costs the same calls beside a thousand other sessions."""
     site = SessionMiddleware(reading, manager)
-    site(environ.copy(), server)
-    before = calls(site, environ)
+    site(environ.copy(), start_response)
+    before = calls_of_request(site, environ)
     for _ in range(1000):
         manager.create()
 
-    assert calls(site, environ) == before
+    assert calls_of_request(site, environ) == before

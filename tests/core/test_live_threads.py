@@ -277,7 +277,7 @@ def test_changes_of_the_id_against_each_other():
         assert site.manager.stats().active == 1
 
 
-def test_body_that_is_collected_in_the_middle_of_something():
+def test_body_that_is_collected_in_the_middle_of_something(no_collection):
     """A body that nobody closed ends its request when it is collected, also amid an operation of the store."""
     manager = SessionManager()
     site = Site(manager)
@@ -292,11 +292,7 @@ def test_body_that_is_collected_in_the_middle_of_something():
         with manager._store._lock:  # the collector may run wherever something is allocated
             gc.collect()
 
-    gc.disable()
-    try:
-        together(collect)
-    finally:
-        gc.enable()
+    together(collect)
     manager.tell_store()
     assert manager.accesses.under_way == {}
     assert manager.stats().active == 0

@@ -4,21 +4,18 @@ from __future__ import annotations
 
 import pytest
 
-from httpsession import SessionMiddleware, get_session
-from tests.core.test_live_cost import calls, no_collection, reading, server, untouched, writing  # noqa: F401 (a fixture)
-from tests.support.request import TEXT, fetch, plain_environ
+from httpsession import SessionMiddleware
+from tests.support.cost import calls_of_request, reading, start_response, untouched, writing
+from tests.support.request import fetch, plain_environ
 
 #: Calls of one request above the bare application's.
 LIMITS = {"sqlite": {"untouched": 10, "read": 60, "write": 120}, "redis": {"untouched": 10, "read": 90, "write": 180}}
 
 
-def creating(environ, start_response):
-    get_session(environ)["user"] = "anna"
-    start_response("200 OK", [TEXT])
-    return [b"hello"]
+#: With a cookie, the application that writes changes a session; without one it creates it.
+APPS = {"untouched": untouched, "read": reading, "write": writing, "create": writing}
 
-
-APPS = {"untouched": untouched, "read": reading, "write": writing, "create": creating}
+pytestmark = pytest.mark.usefixtures("no_collection")
 
 
 @pytest.fixture
@@ -39,12 +36,12 @@ def environ(manager):
 def test_calls(manager, environ, url, name):
     """A request makes at most so many calls, of Python and of C functions, more than the same one without sessions."""
     app = APPS[name]
-    bare = calls(untouched, environ)
+    bare = calls_of_request(untouched, environ)
     wrapped = SessionMiddleware(app, manager)
-    wrapped(environ.copy(), server)  # the first one opens connections
+    wrapped(environ.copy(), start_response)  # the first one opens connections
 
     most = LIMITS["sqlite" if url.startswith("sqlite") else "redis"][name]
-    assert min(calls(wrapped, environ) for _ in range(3)) - bare <= most
+    assert min(calls_of_request(wrapped, environ) for _ in range(3)) - bare <= most
 
 
 class TestRoundTrips:
@@ -86,9 +83,9 @@ class TestRoundTrips:
         """Untouched none, to read one, to write two, to create one; scripts are one command each."""
         app = SessionMiddleware(APPS[name], manager)
         environ = plain_environ() if name == "create" else environ
-        app(environ.copy(), server)
+        app(environ.copy(), start_response)
 
-        assert count(lambda: [app(environ.copy(), server) for _ in range(10)]) == (
+        assert count(lambda: [app(environ.copy(), start_response) for _ in range(10)]) == (
             trips * 10,
             {command: number * 10 for command, number in commands.items()},
         )
@@ -97,7 +94,7 @@ class TestRoundTrips:
         """Accesses are told in batches: a hundred requests, one round trip."""
         app = SessionMiddleware(untouched, manager)
         for _ in range(100):
-            app(environ.copy(), server)
+            app(environ.copy(), start_response)
 
         trips, _ = count(manager.tell_store)
         assert trips == 1
