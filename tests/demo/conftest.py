@@ -6,24 +6,24 @@ from collections.abc import Callable, Iterator
 
 import pytest
 
-from tests.demo.browser import Browser
 from tests.demo.serving import serving
+from tests.demo.visitor import Visitor
 
 
 @pytest.fixture(scope="session")
 def demo_url(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
     """Serve the demo by two workers, and return its URL."""
-    with serving(tmp_path_factory.mktemp("demo")) as url:
-        yield url
+    with serving(tmp_path_factory.mktemp("demo")) as server:
+        yield server.url
 
 
 @pytest.fixture
-def browser(demo_url: str) -> Browser:
-    """Return a browser that has never been anywhere."""
-    return Browser(demo_url)
+def visitor(demo_url: str) -> Visitor:
+    """Return a visitor without cookies."""
+    return Visitor(demo_url)
 
 
 @pytest.fixture
-def new_browser(demo_url: str) -> Callable[..., Browser]:
-    """Return what makes further browsers."""
-    return lambda **settings: Browser(demo_url, **settings)
+def new_visitor(demo_url: str) -> Callable[..., Visitor]:
+    """Return what makes further visitors."""
+    return lambda **settings: Visitor(demo_url, **settings)

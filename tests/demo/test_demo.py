@@ -9,7 +9,7 @@ from collections.abc import Callable
 import pytest
 
 from demo.steps import STEPS
-from tests.demo.browser import Browser, Page
+from tests.demo.visitor import Page, Visitor
 
 OTTO = ("otto", "paper-boat")
 MINA = ("mina", "green-kettle")
@@ -44,16 +44,16 @@ class TestAllPages:
     """What holds for every page."""
 
     @pytest.mark.parametrize("path", PAGES)
-    def test_a_stranger_gets_the_page_and_no_cookie(self, browser: Browser, path: str) -> None:
+    def test_a_stranger_gets_the_page_and_no_cookie(self, visitor: Visitor, path: str) -> None:
         """Looking makes no session, neither at home nor at the login form."""
-        page = browser.get(path)
+        page = visitor.get(path)
 
         assert (page.status, page.cookies) == (200, [])
 
     @pytest.mark.parametrize("path", [*PAGES, "/nowhere", "/v3/account"])
-    def test_the_browser_is_told_to_be_careful(self, browser: Browser, path: str) -> None:
+    def test_the_browser_is_told_to_be_careful(self, visitor: Visitor, path: str) -> None:
         """No scripts, no frames, no guessing of types, no ids in the Referer of other sites; of errors, too."""
-        headers = browser.get(path).headers
+        headers = visitor.get(path).headers
 
         policy = headers["Content-Security-Policy"]
         assert "default-src 'none'" in policy
@@ -64,9 +64,9 @@ class TestAllPages:
         assert headers["Cache-Control"] == "no-store"
 
     @pytest.mark.parametrize("path", FORMS)
-    def test_what_changes_something_is_not_done_by_get(self, browser: Browser, path: str) -> None:
+    def test_what_changes_something_is_not_done_by_get(self, visitor: Visitor, path: str) -> None:
         """A link or an image of another site can make a browser send a GET."""
-        page = browser.get(path)
+        page = visitor.get(path)
 
         assert (page.status, page.headers["Allow"]) == (405, "POST")
 
@@ -79,105 +79,105 @@ class TestAllPages:
             pytest.param({"Sec-Fetch-Site": "cross-site"}, id="fetch-metadata"),
         ],
     )
-    def test_a_form_of_another_site_is_refused(self, browser: Browser, headers: dict[str, str]) -> None:
+    def test_a_form_of_another_site_is_refused(self, visitor: Visitor, headers: dict[str, str]) -> None:
         """Another site cannot log a visitor in as somebody else."""
-        page = browser.post("/v2/login", {"name": OTTO[0], "password": OTTO[1]}, headers)
+        page = visitor.post("/v2/login", {"name": OTTO[0], "password": OTTO[1]}, headers)
 
         assert (page.status, page.cookies) == (403, [])
 
-    def test_a_form_of_this_site_is_taken(self, browser: Browser, demo_url: str) -> None:
+    def test_a_form_of_this_site_is_taken(self, visitor: Visitor, demo_url: str) -> None:
         """Browsers name the origin with every form, also with those of the site itself."""
         headers = {"Origin": demo_url.rstrip("/"), "Sec-Fetch-Site": "same-origin"}
 
-        assert browser.post("/v2/login", {"name": OTTO[0], "password": OTTO[1]}, headers).status == 303
+        assert visitor.post("/v2/login", {"name": OTTO[0], "password": OTTO[1]}, headers).status == 303
 
-    def test_the_index_links_to_the_steps_in_order(self, browser: Browser) -> None:
+    def test_the_index_links_to_the_steps_in_order(self, visitor: Visitor) -> None:
         """Every step can be reached from the first page."""
-        links = list(browser.get("/").links.values())
+        links = list(visitor.get("/").links.values())
 
         assert [f"{step.path}/" for step in STEPS] == links[1:]
 
-    def test_each_step_leads_to_the_next(self, browser: Browser) -> None:
+    def test_each_step_leads_to_the_next(self, visitor: Visitor) -> None:
         """Whoever follows the links at the foot of the pages sees all steps."""
         visited = [STEPS[0].path + "/"]
-        while following := [url for text, url in browser.get(visited[-1]).links.items() if text.startswith("Next")]:
+        while following := [url for text, url in visitor.get(visited[-1]).links.items() if text.startswith("Next")]:
             visited += following
 
         assert [f"{step.path}/" for step in STEPS] == visited
 
     @pytest.mark.parametrize("path", [step.path for step in STEPS])
-    def test_a_step_shows_its_code(self, browser: Browser, path: str) -> None:
+    def test_a_step_shows_its_code(self, visitor: Visitor, path: str) -> None:
         """The code stands on the page, escaped."""
-        code = browser.get(f"{path}/").html.partition("<details>")[2]
+        code = visitor.get(f"{path}/").html.partition("<details>")[2]
 
         assert "def home(request: Request" in code
         assert "-&gt; Response:" in code
 
     @pytest.mark.parametrize("path", [step.path for step in STEPS])
-    def test_a_mount_point_answers_without_its_slash(self, browser: Browser, path: str) -> None:
+    def test_a_mount_point_answers_without_its_slash(self, visitor: Visitor, path: str) -> None:
         """``/v2`` is what people type."""
-        assert browser.get(path).status == 200
+        assert visitor.get(path).status == 200
 
-    def test_the_cookies_of_the_steps_do_not_meet(self, browser: Browser) -> None:
+    def test_the_cookies_of_the_steps_do_not_meet(self, visitor: Visitor) -> None:
         """Each cookie has the path of its step, so that logging in to one is logging in to no other."""
         for path, who in (("/cookie", OTTO), ("/v1", MINA), ("/v2", ZOE), ("/v3", OTTO), ("/tracking/cookie", MINA)):
-            browser.log_in(browser.get(f"{path}/"), *who)
+            visitor.log_in(visitor.get(f"{path}/"), *who)
 
-        assert {"/cookie", "/v1", "/v2", "/v3", "/tracking/cookie"} == {cookie.path for cookie in browser.jar}
-        assert "Otto Brandt" in browser.get("/cookie/").text
-        assert "Mina Park" in browser.get("/v1/").text
-        assert "Zoë O'Hara & Sons" in browser.get("/v2/").text
-        assert "Otto Brandt" in browser.get("/v3/").text
-        assert "Mina Park" in browser.get("/tracking/cookie/").text
-        assert "You have no session" in browser.get("/info/").text
+        assert {"/cookie", "/v1", "/v2", "/v3", "/tracking/cookie"} == {cookie.path for cookie in visitor.jar}
+        assert "Otto Brandt" in visitor.get("/cookie/").text
+        assert "Mina Park" in visitor.get("/v1/").text
+        assert "Zoë O'Hara & Sons" in visitor.get("/v2/").text
+        assert "Otto Brandt" in visitor.get("/v3/").text
+        assert "Mina Park" in visitor.get("/tracking/cookie/").text
+        assert "You have no session" in visitor.get("/info/").text
 
 
 class TestLogin:
     """The login form, which all steps share."""
 
     @pytest.mark.parametrize("path", [step.path for step in STEPS])
-    def test_a_wrong_name_and_a_wrong_password_get_the_same_answer(self, browser: Browser, path: str) -> None:
+    def test_a_wrong_name_and_a_wrong_password_get_the_same_answer(self, visitor: Visitor, path: str) -> None:
         """The answer does not tell which names there are, and makes no session."""
-        wrong_name = browser.post(f"{path}/login", {"name": f"nobody{path}", "password": "x"})
-        wrong_password = browser.post(f"{path}/login", {"name": "zoe", "password": "x"})
+        wrong_name = visitor.post(f"{path}/login", {"name": f"nobody{path}", "password": "x"})
+        wrong_password = visitor.post(f"{path}/login", {"name": "zoe", "password": "x"})
 
         assert (wrong_name.status, wrong_name.cookies) == (422, [])
         assert "The name or the password is wrong." in wrong_name.text
         assert (wrong_name.status, wrong_name.html) == (wrong_password.status, wrong_password.html)
 
-    def test_a_form_without_fields_is_a_failed_login(self, browser: Browser) -> None:
+    def test_a_form_without_fields_is_a_failed_login(self, visitor: Visitor) -> None:
         """What a program leaves out is empty, and no error of the server."""
-        assert browser.post("/v2/login", {}).status == 422
+        assert visitor.post("/v2/login", {}).status == 422
 
 
 class TestBareCookie:
     """The login that is wrong."""
 
-    def test_it_works(self, browser: Browser) -> None:
+    def test_it_works(self, visitor: Visitor) -> None:
         """Whoever logs in is greeted until the browser forgets the cookie."""
-        home = browser.follow(browser.log_in(browser.get("/cookie/"), *OTTO))
+        home = visitor.follow(visitor.log_in(visitor.get("/cookie/"), *OTTO))
         assert "Hello, Otto Brandt" in home.text
 
-        assert "Hello, stranger" in browser.follow(browser.submit(home.form("/logout"))).text
+        assert "Hello, stranger" in visitor.follow(visitor.submit(home.form("/logout"))).text
 
-    def test_the_page_lets_the_visitor_forge_it(self, browser: Browser) -> None:
+    def test_the_page_lets_the_visitor_forge_it(self, visitor: Visitor) -> None:
         """Without a password one is whoever one says, and the page shows the cookie that did it."""
-        home = browser.follow(browser.submit(browser.get("/cookie/").form("/forge"), name="mina"))
+        home = visitor.follow(visitor.submit(visitor.get("/cookie/").form("/forge"), name="mina"))
 
         assert "Hello, Mina Park" in home.text
         assert "Your browser has sent member=mina" in home.text
 
-    def test_a_copied_cookie_outlives_the_logout(self, browser: Browser) -> None:
+    def test_a_copied_cookie_outlives_the_logout(self, visitor: Visitor) -> None:
         """The server knows of no session that it could end."""
-        home = browser.follow(browser.log_in(browser.get("/cookie/"), *OTTO))
-        (copied,) = [f"{cookie.name}={cookie.value}" for cookie in browser.jar]
-        browser.submit(home.form("/logout"))
+        home = visitor.follow(visitor.log_in(visitor.get("/cookie/"), *OTTO))
+        (copied,) = [f"{cookie.name}={cookie.value}" for cookie in visitor.jar]
+        visitor.submit(home.form("/logout"))
 
-        assert "Hello, Otto Brandt" in browser.get("/cookie/", headers={"Cookie": copied}).text
+        assert "Hello, Otto Brandt" in visitor.get("/cookie/", headers={"Cookie": copied}).text
 
-    def test_a_forged_cookie_is_escaped(self, browser: Browser) -> None:
+    def test_a_forged_cookie_is_escaped(self, visitor: Visitor) -> None:
         """The page shows what it was sent, as text."""
-        home = browser.follow(browser.submit(browser.get("/cookie/").form("/forge"), name="<script>é;\r\n"))
+        home = visitor.follow(visitor.submit(visitor.get("/cookie/").form("/forge"), name="<script>é;\r\n"))
 
         assert "<script>" not in home.html
         assert "member=<script>é" in home.text
@@ -186,68 +186,68 @@ class TestBareCookie:
 class TestV1:
     """The session made by hand."""
 
-    def test_login_and_logout(self, browser: Browser, new_browser: Callable[..., Browser]) -> None:
+    def test_login_and_logout(self, visitor: Visitor, new_visitor: Callable[..., Visitor]) -> None:
         """The cookie is a UUID; after the logout a copy of it is nobody's."""
-        redirect = browser.log_in(browser.get("/v1/"), *MINA)
+        redirect = visitor.log_in(visitor.get("/v1/"), *MINA)
         (cookie,) = redirect.cookies
         match = re.match(r"my_session_id=([0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12});", cookie)
         assert match is not None
         copied = {"Cookie": f"my_session_id={match[1]}"}
-        home = browser.follow(redirect)
+        home = visitor.follow(redirect)
         assert "Hello, Mina Park" in home.text
-        assert "Hello, Mina Park" in new_browser().get("/v1/", headers=copied).text
+        assert "Hello, Mina Park" in new_visitor().get("/v1/", headers=copied).text
 
-        assert "Hello, stranger" in browser.follow(browser.submit(home.form("/logout"))).text
-        assert "Hello, stranger" in new_browser().get("/v1/", headers=copied).text
+        assert "Hello, stranger" in visitor.follow(visitor.submit(home.form("/logout"))).text
+        assert "Hello, stranger" in new_visitor().get("/v1/", headers=copied).text
 
-    def test_a_forged_id_is_nobody(self, browser: Browser) -> None:
+    def test_a_forged_id_is_nobody(self, visitor: Visitor) -> None:
         """An id cannot be guessed, and a name is no id."""
-        assert "Hello, stranger" in browser.get("/v1/", headers={"Cookie": "my_session_id=mina"}).text
+        assert "Hello, stranger" in visitor.get("/v1/", headers={"Cookie": "my_session_id=mina"}).text
 
 
 class TestV2:
     """The login on HttpSession."""
 
-    def test_login_and_logout(self, browser: Browser, new_browser: Callable[..., Browser]) -> None:
+    def test_login_and_logout(self, visitor: Visitor, new_visitor: Callable[..., Visitor]) -> None:
         """The whole way: nobody, one cookie, a greeting, nobody again, and the old cookie opens nothing."""
-        home = browser.get("/v2/")
+        home = visitor.get("/v2/")
         assert ("Hello, stranger" in home.text, []) == (True, home.cookies)
 
-        redirect = browser.log_in(home, *OTTO)
+        redirect = visitor.log_in(home, *OTTO)
         assert redirect.status == 303
         old = session_id(redirect)
         assert f"JSESSIONID={old}; HttpOnly; Path=/v2; SameSite=Lax" == redirect.cookies[0]
-        home = browser.follow(redirect)
+        home = visitor.follow(redirect)
         assert ("Hello, Otto Brandt" in home.text, []) == (True, home.cookies)
 
-        redirect = browser.submit(home.form("/logout"))
+        redirect = visitor.submit(home.form("/logout"))
         assert redirect.status == 303
         assert "Max-Age=0" in redirect.cookies[0]
-        assert "Hello, stranger" in browser.follow(redirect).text
-        page = new_browser().get("/v2/", headers={"Cookie": f"JSESSIONID={old}"})
+        assert "Hello, stranger" in visitor.follow(redirect).text
+        page = new_visitor().get("/v2/", headers={"Cookie": f"JSESSIONID={old}"})
         assert ("Hello, stranger" in page.text, []) == (True, page.cookies)
 
-    def test_a_second_login_changes_the_id(self, browser: Browser, new_browser: Callable[..., Browser]) -> None:
+    def test_a_second_login_changes_the_id(self, visitor: Visitor, new_visitor: Callable[..., Visitor]) -> None:
         """An id from before a login opens nothing after it."""
-        old = session_id(browser.log_in(browser.get("/v2/"), *OTTO))
-        new = session_id(browser.post("/v2/login", {"name": MINA[0], "password": MINA[1]}))
+        old = session_id(visitor.log_in(visitor.get("/v2/"), *OTTO))
+        new = session_id(visitor.post("/v2/login", {"name": MINA[0], "password": MINA[1]}))
 
         assert old != new
-        assert "Hello, Mina Park" in browser.get("/v2/").text
-        assert "Hello, stranger" in new_browser().get("/v2/", headers={"Cookie": f"JSESSIONID={old}"}).text
+        assert "Hello, Mina Park" in visitor.get("/v2/").text
+        assert "Hello, stranger" in new_visitor().get("/v2/", headers={"Cookie": f"JSESSIONID={old}"}).text
 
-    def test_a_planted_id_is_not_adopted(self, browser: Browser) -> None:
+    def test_a_planted_id_is_not_adopted(self, visitor: Visitor) -> None:
         """Whoever logs in with an id of somebody's making gets another."""
         planted = "0" * 32
-        redirect = browser.post(
+        redirect = visitor.post(
             "/v2/login", {"name": MINA[0], "password": MINA[1]}, {"Cookie": f"JSESSIONID={planted}"}
         )
 
         assert planted != session_id(redirect)
 
-    def test_logging_out_as_a_stranger_changes_nothing(self, browser: Browser) -> None:
+    def test_logging_out_as_a_stranger_changes_nothing(self, visitor: Visitor) -> None:
         """A second click on the button is no error."""
-        redirect = browser.post("/v2/logout", {})
+        redirect = visitor.post("/v2/logout", {})
 
         assert (redirect.status, redirect.cookies) == (303, [])
 
@@ -255,19 +255,19 @@ class TestV2:
 class TestV3:
     """The login with ``@session_attribute``."""
 
-    def test_the_view_gets_the_attribute(self, browser: Browser) -> None:
+    def test_the_view_gets_the_attribute(self, visitor: Visitor) -> None:
         """Home greets the member, and a member has an account."""
-        home = browser.follow(browser.log_in(browser.get("/v3/"), *ZOE))
+        home = visitor.follow(visitor.log_in(visitor.get("/v3/"), *ZOE))
         assert "Hello, Zoë O'Hara & Sons" in home.text
         assert "Zoë O&#39;Hara &amp; Sons" in home.html
 
-        account = browser.get(home.links["your account"])
+        account = visitor.get(home.links["your account"])
         assert (account.status, "You are the one called zoe" in account.text) == (200, True)
-        assert "Hello, stranger" in browser.follow(browser.submit(account.form("/logout"))).text
+        assert "Hello, stranger" in visitor.follow(visitor.submit(account.form("/logout"))).text
 
-    def test_a_required_attribute_that_is_missing_is_a_bad_request(self, browser: Browser) -> None:
+    def test_a_required_attribute_that_is_missing_is_a_bad_request(self, visitor: Visitor) -> None:
         """The answer names the attribute, and no session is made."""
-        page = browser.get(browser.get("/v3/").links["your account"])
+        page = visitor.get(visitor.get("/v3/").links["your account"])
 
         assert (page.status, page.cookies) == (400, [])
         assert "the session attribute 'login_member', which is not set" in page.text
@@ -277,13 +277,13 @@ class TestInfo:
     """The page on which one can watch a session."""
 
     @pytest.fixture
-    def home(self, browser: Browser) -> Page:
+    def home(self, visitor: Visitor) -> Page:
         """Return the page of a session that was just made."""
-        return browser.follow(browser.submit(browser.get("/info/").form("/create")))
+        return visitor.follow(visitor.submit(visitor.get("/info/").form("/create")))
 
-    def test_what_a_session_knows(self, browser: Browser, home: Page) -> None:
+    def test_what_a_session_knows(self, visitor: Visitor, home: Page) -> None:
         """All properties are shown; ``is_new`` was true while nobody had come back."""
-        (cookie,) = browser.jar
+        (cookie,) = visitor.jar
 
         assert cookie.value == shown(home, "id")
         assert shown(home, "max_inactive_interval") == "60 seconds"
@@ -294,91 +294,91 @@ class TestInfo:
         assert "was_new True" in home.text
         assert re.search(r"expires at [0-9:]{8} UTC", home.text)
 
-    def test_attributes_are_set_and_removed(self, browser: Browser, home: Page) -> None:
+    def test_attributes_are_set_and_removed(self, visitor: Visitor, home: Page) -> None:
         """Each form ends in a redirect to the page, which shows the change."""
-        home = browser.follow(browser.submit(home.form("/set"), name="color", value="green"))
+        home = visitor.follow(visitor.submit(home.form("/set"), name="color", value="green"))
         assert "color green" in home.text
-        home = browser.follow(browser.submit(home.form("/set"), name="color", value="blue"))
+        home = visitor.follow(visitor.submit(home.form("/set"), name="color", value="blue"))
         assert "color blue" in home.text
         assert "green" not in home.text.partition("Remove")[0]
 
         removals = [form for form in home.forms if form.action.endswith("/remove")]
         (remove,) = [form for form in removals if form.fields["name"] == "color"]
-        assert "color blue" not in browser.follow(browser.submit(remove)).text
+        assert "color blue" not in visitor.follow(visitor.submit(remove)).text
 
-    def test_attributes_are_escaped(self, browser: Browser, home: Page) -> None:
+    def test_attributes_are_escaped(self, visitor: Visitor, home: Page) -> None:
         """Names and values are text, in the table and in the form that removes them."""
         name, value = '"><script>x', "<img src=x onerror=alert(1)>{0}"
-        home = browser.follow(browser.submit(home.form("/set"), name=name, value=value))
+        home = visitor.follow(visitor.submit(home.form("/set"), name=name, value=value))
 
         assert "<script>" not in home.html
         assert "<img" not in home.html
         assert f"{name} {value}" in home.text
         assert name in [form.fields.get("name") for form in home.forms]
 
-    def test_too_much_is_refused(self, browser: Browser, home: Page) -> None:
+    def test_too_much_is_refused(self, visitor: Visitor, home: Page) -> None:
         """The demo keeps a few short attributes of each visitor."""
-        assert browser.submit(home.form("/set"), name="x" * 201).status == 400
-        pages = [browser.submit(home.form("/set"), name=f"name{number}") for number in range(20)]
+        assert visitor.submit(home.form("/set"), name="x" * 201).status == 400
+        pages = [visitor.submit(home.form("/set"), name=f"name{number}") for number in range(20)]
 
         assert [page.status for page in pages] == [303] * 19 + [400]
 
-    def test_a_session_expires(self, browser: Browser, home: Page) -> None:
+    def test_a_session_expires(self, visitor: Visitor, home: Page) -> None:
         """One second without a request and at most one more, and it is gone; the server's own clock is at work."""
-        home = browser.follow(browser.submit(home.form("/timeout"), seconds="1"))
+        home = visitor.follow(visitor.submit(home.form("/timeout"), seconds="1"))
         assert shown(home, "max_inactive_interval") == "1 seconds"
 
         time.sleep(2.2)
-        page = browser.get("/info/")
+        page = visitor.get("/info/")
         assert "You have no session" in page.text
-        assert browser.submit(home.form("/set"), name="too", value="late").status == 303
-        assert "You have no session" in browser.get("/info/").text
+        assert visitor.submit(home.form("/set"), name="too", value="late").status == 303
+        assert "You have no session" in visitor.get("/info/").text
 
-    def test_a_session_slides(self, browser: Browser, home: Page) -> None:
+    def test_a_session_slides(self, visitor: Visitor, home: Page) -> None:
         """Requests keep it alive for longer than its timeout."""
-        home = browser.follow(browser.submit(home.form("/timeout"), seconds="2"))
+        home = visitor.follow(visitor.submit(home.form("/timeout"), seconds="2"))
         for _ in range(3):
             time.sleep(0.8)
-            assert shown(home, "id") == shown(browser.get("/info/"), "id")
+            assert shown(home, "id") == shown(visitor.get("/info/"), "id")
 
-    def test_a_session_that_does_not_time_out(self, browser: Browser, home: Page) -> None:
+    def test_a_session_that_does_not_time_out(self, visitor: Visitor, home: Page) -> None:
         """Zero and less mean never."""
-        home = browser.follow(browser.submit(home.form("/timeout"), seconds="0"))
+        home = visitor.follow(visitor.submit(home.form("/timeout"), seconds="0"))
 
         assert shown(home, "max_inactive_interval") == "0: never"
         assert "The session stays." in home.text
 
     @pytest.mark.parametrize("seconds", ["", "soon", "1.5", "86401", "9" * 5000])
-    def test_a_timeout_is_a_number_of_seconds(self, browser: Browser, home: Page, seconds: str) -> None:
+    def test_a_timeout_is_a_number_of_seconds(self, visitor: Visitor, home: Page, seconds: str) -> None:
         """Anything else is refused, and the session stays as it is."""
-        assert browser.submit(home.form("/timeout"), seconds=seconds).status == 400
-        assert shown(browser.get("/info/"), "max_inactive_interval") == "60 seconds"
+        assert visitor.submit(home.form("/timeout"), seconds=seconds).status == 400
+        assert shown(visitor.get("/info/"), "max_inactive_interval") == "60 seconds"
 
-    def test_login_changes_the_id_and_the_principal(self, browser: Browser, home: Page) -> None:
+    def test_login_changes_the_id_and_the_principal(self, visitor: Visitor, home: Page) -> None:
         """Attributes stay at the first login, and are gone when somebody else logs in."""
-        otto = browser.follow(browser.log_in(home, *OTTO))
+        otto = visitor.follow(visitor.log_in(home, *OTTO))
         assert (shown(otto, "principal"), "was_new True" in otto.text) == ("otto", True)
-        mina = browser.follow(browser.log_in(otto, *MINA))
+        mina = visitor.follow(visitor.log_in(otto, *MINA))
         assert (shown(mina, "principal"), "was_new True" in mina.text) == ("mina", False)
         assert len({shown(page, "id") for page in (home, otto, mina)}) == 3
 
-    def test_invalidate(self, browser: Browser, home: Page) -> None:
+    def test_invalidate(self, visitor: Visitor, home: Page) -> None:
         """The session is over, and the browser told to forget its cookie."""
-        redirect = browser.submit(home.form("/invalidate"))
+        redirect = visitor.submit(home.form("/invalidate"))
 
         assert "Max-Age=0" in redirect.cookies[0]
-        assert "You have no session" in browser.follow(redirect).text
-        assert browser.submit(home.form("/invalidate")).status == 303
+        assert "You have no session" in visitor.follow(redirect).text
+        assert visitor.submit(home.form("/invalidate")).status == 303
 
 
 class TestEverywhere:
     """The sessions of a member."""
 
-    def test_logging_out_everywhere_else(self, new_browser: Callable[..., Browser]) -> None:
+    def test_logging_out_everywhere_else(self, new_visitor: Callable[..., Visitor]) -> None:
         """Whoever is logged in at three places sees them all, and ends the other two; another member stays."""
-        at_home, at_work, on_the_way, other = (new_browser() for _ in range(4))
-        for browser in (at_home, at_work, on_the_way):
-            browser.log_in(browser.get("/everywhere/"), *ZOE)
+        at_home, at_work, on_the_way, other = (new_visitor() for _ in range(4))
+        for visitor in (at_home, at_work, on_the_way):
+            visitor.log_in(visitor.get("/everywhere/"), *ZOE)
         other.log_in(other.get("/everywhere/"), *MINA)
 
         home = at_home.get("/everywhere/")
@@ -386,22 +386,22 @@ class TestEverywhere:
         home = at_home.follow(at_home.submit(home.form("/elsewhere")))
         assert "Hello, Zoë O'Hara & Sons" in home.text
         assert (home.text.count("UTC this one"), home.text.count("UTC elsewhere")) == (1, 0)
-        for browser in (at_work, on_the_way):
-            assert "Hello, stranger" in browser.get("/everywhere/").text
+        for visitor in (at_work, on_the_way):
+            assert "Hello, stranger" in visitor.get("/everywhere/").text
         assert "Hello, Mina Park" in other.get("/everywhere/").text
 
-    def test_the_list_opens_no_session(self, browser: Browser) -> None:
+    def test_the_list_opens_no_session(self, visitor: Visitor) -> None:
         """The page holds no id, and a stranger sees no list."""
-        assert "Where you are logged in" not in browser.get("/everywhere/").text
-        redirect = browser.log_in(browser.get("/everywhere/"), *OTTO)
+        assert "Where you are logged in" not in visitor.get("/everywhere/").text
+        redirect = visitor.log_in(visitor.get("/everywhere/"), *OTTO)
 
-        home = browser.follow(redirect)
+        home = visitor.follow(redirect)
         assert "Where you are logged in" in home.text
         assert session_id(redirect) not in home.html
 
-    def test_a_stranger_ends_nothing(self, browser: Browser) -> None:
+    def test_a_stranger_ends_nothing(self, visitor: Visitor) -> None:
         """The form does nothing for whoever is not logged in."""
-        assert browser.post("/everywhere/elsewhere", {}).status == 303
+        assert visitor.post("/everywhere/elsewhere", {}).status == 303
 
 
 class TestTracking:
@@ -409,66 +409,66 @@ class TestTracking:
 
     @pytest.mark.parametrize("path", ["/tracking/url", "/tracking/both"])
     def test_whoever_refuses_cookies_stays_logged_in_by_following_links(
-        self, new_browser: Callable[..., Browser], path: str
+        self, new_visitor: Callable[..., Visitor], path: str
     ) -> None:
         """The id is in the redirect, in the links and in the forms, and in none of them after the logout."""
-        browser = new_browser(takes_cookies=False)
-        redirect = browser.log_in(browser.get(f"{path}/"), *OTTO)
+        visitor = new_visitor(takes_cookies=False)
+        redirect = visitor.log_in(visitor.get(f"{path}/"), *OTTO)
         assert redirect.status == 303
         match = re.fullmatch(rf"{path}/;jsessionid=([0-9A-F]{{32}})", redirect.headers["Location"])
         assert match is not None
 
-        home = browser.follow(redirect)
+        home = visitor.follow(redirect)
         assert "Hello, Otto Brandt" in home.text
         assert "is_requested_session_id_from_url True" in home.text
-        second = browser.get(home.links["the second page"])
+        second = visitor.get(home.links["the second page"])
         assert ("Hello, Otto Brandt" in second.text, "this session: 2" in second.text) == (True, True)
-        home = browser.get(second.links["Back to the first"])
+        home = visitor.get(second.links["Back to the first"])
         assert ("Hello, Otto Brandt" in home.text, "this session: 3" in home.text) == (True, True)
 
-        redirect = browser.submit(home.form("/logout"))
+        redirect = visitor.submit(home.form("/logout"))
         assert f"{path}/" == redirect.headers["Location"]
-        assert "Hello, stranger" in browser.follow(redirect).text
-        assert "Hello, stranger" in browser.get(second.url).text
+        assert "Hello, stranger" in visitor.follow(redirect).text
+        assert "Hello, stranger" in visitor.get(second.url).text
 
-    def test_url_tracking_sets_no_cookie_and_reads_none(self, browser: Browser) -> None:
+    def test_url_tracking_sets_no_cookie_and_reads_none(self, visitor: Visitor) -> None:
         """The cookie's name means nothing to this application."""
-        redirect = browser.log_in(browser.get("/tracking/url/"), *OTTO)
+        redirect = visitor.log_in(visitor.get("/tracking/url/"), *OTTO)
         assert redirect.cookies == []
         session = redirect.headers["Location"].partition("=")[2]
 
-        page = browser.get("/tracking/url/", headers={"Cookie": f"JSESSIONID={session}"})
+        page = visitor.get("/tracking/url/", headers={"Cookie": f"JSESSIONID={session}"})
         assert "Hello, stranger" in page.text
 
     def test_cookie_tracking_writes_no_id_into_urls_and_reads_none(
-        self, browser: Browser, new_browser: Callable[..., Browser]
+        self, visitor: Visitor, new_visitor: Callable[..., Visitor]
     ) -> None:
         """Whoever refuses cookies is a stranger here."""
-        redirect = browser.log_in(browser.get("/tracking/cookie/"), *OTTO)
+        redirect = visitor.log_in(visitor.get("/tracking/cookie/"), *OTTO)
         session = session_id(redirect)
-        home = browser.follow(redirect)
+        home = visitor.follow(redirect)
         assert redirect.headers["Location"] == "/tracking/cookie/"
         assert "Hello, Otto Brandt" in home.text
         assert "jsessionid" not in home.html.partition("<details>")[0]
 
-        page = new_browser().get(f"/tracking/cookie/second;jsessionid={session}")
+        page = new_visitor().get(f"/tracking/cookie/second;jsessionid={session}")
         assert "Hello, Otto Brandt" not in page.text
 
-    def test_with_both_the_id_leaves_the_urls_when_the_cookie_has_come_back(self, browser: Browser) -> None:
+    def test_with_both_the_id_leaves_the_urls_when_the_cookie_has_come_back(self, visitor: Visitor) -> None:
         """The redirect of the login carries the id, since nobody knows yet; the page after it does not."""
-        redirect = browser.log_in(browser.get("/tracking/both/"), *OTTO)
+        redirect = visitor.log_in(visitor.get("/tracking/both/"), *OTTO)
         assert f"/tracking/both/;jsessionid={session_id(redirect)}" == redirect.headers["Location"]
 
-        home = browser.follow(redirect)
+        home = visitor.follow(redirect)
         assert "is_requested_session_id_from_cookie True" in home.text
         assert home.links["the second page"] == "/tracking/both/second"
 
     @pytest.mark.parametrize("path", TRACKED)
-    def test_the_sessions_of_the_mounts_are_apart(self, new_browser: Callable[..., Browser], path: str) -> None:
+    def test_the_sessions_of_the_mounts_are_apart(self, new_visitor: Callable[..., Visitor], path: str) -> None:
         """An id of one application is worth nothing in another."""
-        redirect = new_browser().log_in(new_browser().get("/tracking/both/"), *OTTO)
+        redirect = new_visitor().log_in(new_visitor().get("/tracking/both/"), *OTTO)
         session = session_id(redirect)
         cookie = {"Cookie": f"JSESSIONID={session}"}
-        page = new_browser().get(f"{path}/;jsessionid={session}", headers=cookie)
+        page = new_visitor().get(f"{path}/;jsessionid={session}", headers=cookie)
 
         assert ("Hello, Otto Brandt" in page.text) == (path == "/tracking/both")

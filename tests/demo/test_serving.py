@@ -4,13 +4,15 @@ from __future__ import annotations
 
 import re
 import subprocess
+import sys
 import time
 from pathlib import Path
 
 import pytest
 
-from tests.demo.browser import Browser, Page
-from tests.demo.serving import GUNICORN, ROOT, environment, serving
+from tests.demo.serving import DEMO, environment, serving
+from tests.demo.visitor import Page, Visitor
+from tests.support.gunicorn import ROOT
 
 MINA = ("mina", "green-kettle")
 SECONDS = 20
@@ -23,40 +25,40 @@ def answered_by(page: Page) -> str:
     return match[1]
 
 
-def make_session(browser: Browser) -> Page:
+def make_session(visitor: Visitor) -> Page:
     """Make a session on the page that shows what a session knows, and return that page."""
-    return browser.follow(browser.submit(browser.get("/info/").form("/create")))
+    return visitor.follow(visitor.submit(visitor.get("/info/").form("/create")))
 
 
-def visit_both_workers(browser: Browser) -> set[str]:
+def visit_both_workers(visitor: Visitor) -> set[str]:
     """Look at the session until two processes have answered, and return them; each has to know it."""
-    processes = {answered_by(make_session(browser))}
+    processes = {answered_by(make_session(visitor))}
     deadline = time.monotonic() + SECONDS
     while len(processes) < 2 and time.monotonic() < deadline:
-        processes.add(answered_by(browser.get("/info/")))
+        processes.add(answered_by(visitor.get("/info/")))
     return processes
 
 
 def log_in_and_out(url: str, path: str) -> None:
     """Log in, be known again and again, log out, and be a stranger again and again, with a copy of the cookie, too."""
-    browser = Browser(url)
-    browser.follow(browser.log_in(browser.get(path), *MINA))
-    (cookie,) = browser.jar
+    visitor = Visitor(url)
+    visitor.follow(visitor.log_in(visitor.get(path), *MINA))
+    (cookie,) = visitor.jar
     copied = {"Cookie": f"{cookie.name}={cookie.value}"}
-    pages = [browser.get(path) for _ in range(8)]
+    pages = [visitor.get(path) for _ in range(8)]
     assert {"Hello, Mina Park" in page.text for page in pages} == {True}
 
-    browser.submit(pages[0].form("/logout"))
-    strangers = [*(browser.get(path) for _ in range(4)), *(Browser(url).get(path, headers=copied) for _ in range(8))]
+    visitor.submit(pages[0].form("/logout"))
+    strangers = [*(visitor.get(path) for _ in range(4)), *(Visitor(url).get(path, headers=copied) for _ in range(8))]
     assert {"Hello, stranger" in page.text for page in strangers} == {True}
 
 
 def test_two_workers_share_the_sessions(demo_url: str) -> None:
     """Whichever process answers, it finds the session that another one has made."""
-    browser = Browser(demo_url)
+    visitor = Visitor(demo_url)
 
-    assert len(visit_both_workers(browser)) == 2
-    assert "kept by SQLite" in browser.get("/info/").text
+    assert len(visit_both_workers(visitor)) == 2
+    assert "kept by SQLite" in visitor.get("/info/").text
 
 
 @pytest.mark.parametrize("path", ["/v1/", "/v2/", "/v3/", "/tracking/cookie/"])
@@ -68,8 +70,8 @@ def test_login_in_one_worker_and_logout_in_the_other(demo_url: str, path: str) -
 
 def test_sessions_are_still_there_after_a_restart(tmp_path: Path) -> None:
     """What was set before the demo was stopped is there when it is started again, by cookie and by URL."""
-    with serving(tmp_path) as url:
-        by_cookie, by_url = Browser(url), Browser(url, takes_cookies=False)
+    with serving(tmp_path) as server:
+        by_cookie, by_url = Visitor(server.url), Visitor(server.url, takes_cookies=False)
         home = make_session(by_cookie)
         by_cookie.submit(home.form("/set"), name="color", value="green")
         for path in ("/v1/", "/v2/"):
@@ -77,8 +79,8 @@ def test_sessions_are_still_there_after_a_restart(tmp_path: Path) -> None:
         second = by_url.follow(by_url.log_in(by_url.get("/tracking/url/"), *MINA)).links["the second page"]
         before = answered_by(by_cookie.get("/info/"))
 
-    with serving(tmp_path) as url:
-        by_cookie.root = by_url.root = url
+    with serving(tmp_path) as server:
+        by_cookie.root = by_url.root = server.url
         again = by_cookie.get("/info/")
         assert "color green" in again.text
         assert answered_by(again) != before
@@ -89,23 +91,23 @@ def test_sessions_are_still_there_after_a_restart(tmp_path: Path) -> None:
 
 def test_redis(redis_server, tmp_path: Path) -> None:  # type: ignore[no-untyped-def]
     """Two workers share sessions in Redis, under the prefix that the URL asks for."""
-    with serving(tmp_path, f"{redis_server.url}?prefix=shop") as url:
-        browser = Browser(url)
-        assert len(visit_both_workers(browser)) == 2
-        assert "kept by Redis" in browser.get("/info/").text
-        log_in_and_out(url, "/v2/")
+    with serving(tmp_path, f"{redis_server.url}?prefix=shop") as server:
+        visitor = Visitor(server.url)
+        assert len(visit_both_workers(visitor)) == 2
+        assert "kept by Redis" in visitor.get("/info/").text
+        log_in_and_out(server.url, "/v2/")
         assert b"shop_info" in {key.partition(b"{")[0] for key in redis_server.client.scan_iter("shop_*")}
 
 
 def test_memory(tmp_path: Path) -> None:
     """One process keeps sessions in its memory, without a warning, and says that they end with it."""
-    with serving(tmp_path, "memory://") as url:
-        browser = Browser(url)
-        processes = {answered_by(make_session(browser)), *(answered_by(browser.get("/info/")) for _ in range(10))}
+    with serving(tmp_path, "memory://") as server:
+        visitor = Visitor(server.url)
+        processes = {answered_by(make_session(visitor)), *(answered_by(visitor.get("/info/")) for _ in range(10))}
         assert len(processes) == 1
-        assert "the memory of this process" in browser.get("/info/").text
-        log_in_and_out(url, "/v1/")
-        log_in_and_out(url, "/v2/")
+        assert "the memory of this process" in visitor.get("/info/").text
+        log_in_and_out(server.url, "/v1/")
+        log_in_and_out(server.url, "/v2/")
 
 
 @pytest.mark.parametrize(
@@ -121,7 +123,7 @@ def test_memory(tmp_path: Path) -> None:
 def test_a_wrong_store_is_refused_in_words(tmp_path: Path, store: str, words: str) -> None:
     """The demo says what is wrong and serves nobody; a password is not repeated."""
     server = subprocess.run(
-        [*GUNICORN, "--bind", "127.0.0.1:0"],
+        [sys.executable, "-m", "gunicorn", *DEMO, "--bind", "127.0.0.1:0"],
         cwd=ROOT,
         env=environment(tmp_path, store),
         capture_output=True,

@@ -1,7 +1,6 @@
 """The programs in README.md and docs/ do what the pages say."""
 
 import re
-import socket
 import subprocess
 import sys
 import time
@@ -13,6 +12,8 @@ from urllib.error import URLError
 from urllib.request import HTTPCookieProcessor, build_opener
 
 import pytest
+
+from tests.support.servers import free_port
 
 ROOT = Path(__file__).parents[2]
 BLOCK = re.compile(r"`([\w.]+\.py)`:\n\n```python\n(.*?)^```$", re.DOTALL | re.MULTILINE)
@@ -39,11 +40,6 @@ def write_programs(text, folder):
 def python(*arguments, folder):
     """Run Python in *folder* and return the process, which has ended."""
     return subprocess.run([sys.executable, *arguments], cwd=folder, capture_output=True, text=True, timeout=60)
-
-
-def free_port():
-    with socket.create_server(("127.0.0.1", 0)) as server:
-        return server.getsockname()[1]
 
 
 @contextmanager

@@ -19,7 +19,7 @@ def serve(tmp_path):
 
         def serve(url, *options, **config):
             given = "".join(f", {name}={value!r}" for name, value in config.items())
-            app = f"shared_app:site({url!r}{given})"
+            app = f"tests.processes.shared_app:site({url!r}{given})"
             return servers.enter_context(Gunicorn(tmp_path, app, *WORKERS, *options))
 
         yield serve

@@ -1,4 +1,4 @@
-"""A real server of the tests' own: gunicorn, whose workers come and go."""
+"""A gunicorn of the tests' own, whose workers come and go."""
 
 from __future__ import annotations
 
@@ -19,17 +19,19 @@ GRACE = 5
 
 
 class Gunicorn:
-    """Serves an application of one of the modules here, such as ``apps:cookies``, on a port of 127.0.0.1.
+    """A gunicorn that serves an application such as ``demo.app:application`` on a port of 127.0.0.1.
 
-    Runs within a ``with`` block. Its log is in *folder*, and must not tell of an exception that nobody caught.
+    It runs within a ``with`` block. Its log is in *folder*, and must not tell of an exception that was not caught.
     """
 
-    def __init__(self, folder, app, *options):
+    def __init__(self, folder, app, *options, environment=None):
         self.port = free_port()
+        self.url = f"http://127.0.0.1:{self.port}/"
         self._log = folder / "log"
         self._command = [sys.executable, "-m", "gunicorn", "--no-control-socket", "--bind", f"127.0.0.1:{self.port}"]
         self._command += ["--worker-tmp-dir", str(folder), "--graceful-timeout", str(GRACE), *options]
-        self._command.append(f"tests.processes.{app}")
+        self._command.append(app)
+        self._environment = environment
 
     def __enter__(self):
         self.start()
@@ -40,9 +42,11 @@ class Gunicorn:
         assert "Traceback" not in self._log.read_text()
 
     def start(self):
-        """Start, and wait until connections are taken."""
+        """Start, and wait until the server accepts connections."""
         with self._log.open("ab") as output:
-            self._process = subprocess.Popen(self._command, cwd=ROOT, stdout=output, stderr=output)
+            self._process = subprocess.Popen(
+                self._command, cwd=ROOT, env=self._environment, stdout=output, stderr=output
+            )
         for _ in range(400):
             assert self._process.poll() is None, self._log.read_text()
             try:
@@ -52,10 +56,10 @@ class Gunicorn:
         pytest.fail(self._log.read_text())
 
     def stop(self):
-        """Have the workers finish what they are doing, and end."""
+        """Let the workers finish what they are doing, and end."""
         self._process.terminate()
         self._process.wait(2 * GRACE)
 
     def reload(self):
-        """Have new workers take the place of those that there are."""
+        """Replace the workers by new ones."""
         self._process.send_signal(signal.SIGHUP)

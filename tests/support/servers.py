@@ -19,6 +19,8 @@ SLOTS = 16384
 SERVICE = "sessions"
 #: No other replicas are waited for.
 REPLICATION = ("repl-diskless-sync-delay 0",)
+#: Sockets that hold ports.
+_HOLDERS = []
 
 
 def redis_program():
@@ -34,10 +36,16 @@ def redis_program():
 
 
 def free_port():
-    """Return a port that nobody listens on."""
-    with socket.socket() as one:
-        one.bind(("127.0.0.1", 0))
-        return one.getsockname()[1]
+    """Return a port of 127.0.0.1 that is reserved for a server of this process, for as long as the process lives.
+
+    A bound socket holds it, which never listens. The system gives the port to no other program then, but servers, which
+    set SO_REUSEADDR as well, can bind it by its number.
+    """
+    holder = socket.socket()
+    holder.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+    holder.bind(("127.0.0.1", 0))
+    _HOLDERS.append(holder)
+    return holder.getsockname()[1]
 
 
 class RedisServer:

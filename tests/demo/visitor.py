@@ -1,4 +1,4 @@
-"""A browser without scripts: a cookie jar, links and forms, and no redirect that it is not told to follow."""
+"""A visitor of the demo, without scripts: cookies, links and forms."""
 
 from __future__ import annotations
 
@@ -43,8 +43,8 @@ class Page:
         return form
 
 
-class Browser:
-    """Keeps cookies, unless it is told to refuse them."""
+class Visitor:
+    """A client that keeps cookies, unless it is told to refuse them, and follows a redirect only when it is told to."""
 
     def __init__(self, root: str, *, takes_cookies: bool = True) -> None:
         self.root = root
