@@ -13,7 +13,7 @@ import pytest
 from httpsession import SessionMiddleware, StoreError, get_session, request_session
 from httpsession.middleware import RETRY_AFTER
 from tests.support.request import TEXT, fetch
-from tests.support.waiting import wait_until
+from tests.support.waiting import SOON, wait_until
 
 
 @pytest.fixture
@@ -94,7 +94,7 @@ class TestDown:
         with down():
             start = time.monotonic()
             response = serve(workers[0], lambda session: session.get_session(create), session_id)
-            assert time.monotonic() - start < 3
+            assert time.monotonic() - start < SOON
         assert_refused(response)
         assert workers[0].attributes(session_id) == {"user": "anna"}
 

@@ -8,6 +8,9 @@ import redis
 
 #: Seconds that a server, or several of them, may take to get somewhere.
 PATIENCE = 30
+#: Seconds within which a store that does not answer is given up, at least twice what its timeouts say: a bound against
+#: hanging, for a busy machine.
+SOON = 3
 
 
 def wait_until(condition, what, seconds=PATIENCE):

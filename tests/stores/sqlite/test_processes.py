@@ -10,6 +10,7 @@ import sys
 import threading
 import time
 from contextlib import suppress
+from itertools import chain
 from multiprocessing import get_context
 
 import pytest
@@ -18,6 +19,7 @@ from httpsession import StoreError
 from httpsession.stores.sqlite import SQLiteStore
 from tests.stores.sqlite import work
 from tests.stores.sqlite.contents import NOW, add, contents, execute, put
+from tests.support.waiting import SOON
 
 PROCESSES = 4
 
@@ -103,12 +105,12 @@ class TestRaces:
         assert contents(store, key) == {"n": str(200 * PROCESSES)}
 
     def test_nobody_is_left_waiting(self, workers, store, path):
-        """Where processes, and threads in them, write all the time, nobody waits for more than a moment."""
+        """Where processes, and threads in them, write all the time, each thread gets its share."""
         keys = [add(store) for _ in range(PROCESSES)]
-        longest = race(workers, path, *[(work.write_long, key, 3) for key in keys])
+        saved = [*chain(*race(workers, path, *[(work.write_long, key, 3) for key in keys]))]
 
-        # Some twenty milliseconds where nothing else runs; with SQLite's own queue it is the whole second.
-        assert max(longest) < 0.7
+        # With SQLite's own queue, on a slow disk, some threads wait for the whole second.
+        assert min(saved) > max(saved) / 10
 
 
 class TestKilled:
@@ -147,7 +149,7 @@ class TestKilled:
             began = time.monotonic()
             with suppress(StoreError):
                 put(store, key, a="1")
-            assert time.monotonic() - began < 1.0
+            assert time.monotonic() - began < SOON
             assert contents(store, other) is not None
             process.kill()
 
@@ -263,7 +265,7 @@ class TestForks:
         if process == 0:
             os._exit(0 if put(store, key, child="1") else 1)
         assert os.waitpid(process, 0)[1] == 0
-        assert time.monotonic() - began < 2.0
+        assert time.monotonic() - began < SOON
         ended.set()
         thread.join()
 
