@@ -82,7 +82,7 @@ def workers(start_worker):
 
 @pytest.fixture
 def heard():
-    """What guests hear in this test."""
+    """The events that guests hear in this test."""
     HEARD.clear()
     return HEARD
 

@@ -88,7 +88,7 @@ class TestEvents:
 
 
 class TestListeners:
-    """Who may be registered, and who is told in which order."""
+    """The listeners that may be registered, and their order."""
 
     def test_order(self, session):
         """Events go in the order of registration, but for destroyed, which goes in the reverse (S94, S96, S99)."""
@@ -169,7 +169,7 @@ class TestListeners:
         ids=["object", "None", "function", "class", "binding", "activation", "duck"],
     )
     def test_no_listener(self, wrong):
-        """What is of none of the three kinds is refused by name; values that hear of their binding are, too (S93)."""
+        """An object of none of the three kinds is refused by name, binding listeners included (S93)."""
         with pytest.raises(ValueError, match="no session listener") as caught:
             Listeners([HttpSessionListener(), wrong])
         assert repr(wrong) in str(caught.value)
@@ -178,7 +178,7 @@ class TestListeners:
 
     @pytest.mark.parametrize("kind", ["created", "destroyed", "id", "added", "removed", "replaced"])
     def test_an_exception_stops_the_event(self, session, kind):
-        """What a listener raises goes to the caller, and the rest of the listeners are not told (S109)."""
+        """An exception of a listener reaches the caller, and the remaining listeners are not told (S109)."""
         log = []
 
         class Failing(Everything):

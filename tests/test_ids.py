@@ -73,7 +73,7 @@ def test_ids_cannot_be_compressed():
 
 
 def test_seeding_does_not_matter():
-    """Whoever seeds the ``random`` module gets other ids the next time: they come from the operating system (R2)."""
+    """Seeding the ``random`` module does not repeat ids: they come from the operating system (R2)."""
     draws = []
     for _ in range(2):
         random.seed(0)
@@ -103,7 +103,7 @@ def test_the_key_is_a_digest():
 
 
 def test_handles_are_not_ids():
-    """What a list of sessions shows of a session opens none: neither the handle nor its digits are its id (R81)."""
+    """A handle from the list of sessions opens none: neither it nor its digits are an id (R81)."""
     with Site() as site:
         session_id = site.ask("/", lambda r: r.login("ann").id).value
         (info,) = site.manager.sessions_of("ann")

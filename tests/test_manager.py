@@ -27,7 +27,7 @@ def site(clock, recorder):
 
 
 class TestConstruction:
-    """What a manager is made of."""
+    """The arguments of a manager."""
 
     def test_stores(self):
         """A store, its URL, or nothing for memory."""
@@ -41,7 +41,7 @@ class TestConstruction:
             SessionManager("nowhere://")
 
     def test_listeners(self):
-        """What is no listener that can be registered is refused."""
+        """An object that cannot be registered as a listener is refused."""
         with pytest.raises(ValueError, match="no session listener"):
             SessionManager(listeners=[Bound()])
         with pytest.raises(ValueError, match="must be an iterable"):
@@ -49,7 +49,7 @@ class TestConstruction:
 
     @pytest.mark.parametrize("wrong", [{}, "web.xml", SessionConfig, SessionCookieConfig()])
     def test_configuration(self, wrong):
-        """What is no configuration is refused, and so is one that is given in the place of the store."""
+        """A value that is no configuration is refused, and so is a configuration in place of the store."""
         with pytest.raises(ConfigError, match="must be a SessionConfig"):
             SessionManager(config=wrong)
         with pytest.raises(ConfigError, match="must be a SessionStore"):
@@ -131,7 +131,7 @@ class TestSweep:
 
 
 class TestListenersThatRaise:
-    """What a listener raises goes to the application; further listeners of that event are not told."""
+    """An exception of a listener reaches the application; further listeners of that event are skipped."""
 
     class Angry(HttpSessionListener, HttpSessionAttributeListener):
         def fail(self, event):
@@ -246,7 +246,7 @@ class TestSessionsOf:
         return [ids[0], ids[1], ids[3]], ids[2]
 
     def test_what_is_shown(self, site, clock, logins):
-        """Who, since when, last seen when; the oldest first; no id."""
+        """User, creation and last access are shown, the oldest session first, without ids."""
         clock.set(10)
         site.visit(logins[0][0])
         infos = site.manager.sessions_of("anna")
@@ -439,7 +439,7 @@ class TestChangeSessionId:
     @pytest.mark.parametrize("fails", [False, True])
     @pytest.mark.parametrize("is_new", [False, True])
     def test_values_that_were_replaced_are_let_go(self, is_new, fails):
-        """What could be taken back is not held on to when the request is over, nor any longer than it can be."""
+        """Replaced values are released as soon as they can no longer be restored."""
 
         class Value:
             pass

@@ -154,7 +154,7 @@ PLACES = {
 @pytest.mark.parametrize("place", PLACES)
 @pytest.mark.parametrize("app", STYLES, ids=lambda app: app.__name__)
 def test_session_lives_on_in_every_style(app, place):
-    """Whatever the style, a session made in it is there in the next request, and its cookie is sent once."""
+    """In every style a new session is there in the next request, and its cookie is sent once."""
     site = PLACES[place](app)
     environ = {"wsgi.file_wrapper": FileWrapper}
     first = fetch(site, **environ)
@@ -257,7 +257,7 @@ class TestWhenHeadersGoOut:
 
     @pytest.mark.parametrize("asks", [True, False])
     def test_file_keeps_its_type(self, asks):
-        """What wsgi.file_wrapper made reaches the server unwrapped, so that it can send the file by its own means."""
+        """A body of wsgi.file_wrapper reaches the server unwrapped, so that it can send the file by its own means."""
         made = []
 
         class Wrapper(ClosedBody):
@@ -308,7 +308,7 @@ class TestWhenHeadersGoOut:
 
 
 class TestCommitted:
-    """What needs a cookie cannot be done any more when the headers have gone out (Servlet 6.1, 9.3)."""
+    """Calls that need a cookie raise once the headers have gone out (Servlet 6.1, 9.3)."""
 
     def test_session_cannot_be_made_after_first_chunk(self):
         """A session that the client could not hear of is refused, and none is left behind."""
@@ -404,7 +404,7 @@ class TestClose:
         assert body.closed == 1
 
     def test_close_that_raises_still_ends_the_request(self):
-        """What close() raises reaches the server, and the session is not in use any more."""
+        """An exception of close() reaches the server, and the session is no longer in use."""
 
         class Failing(Body):
             def close(self):
@@ -495,13 +495,13 @@ class TestMisuse:
 
     @pytest.mark.parametrize("app", [None, "application", [list_body]])
     def test_no_application(self, app):
-        """What cannot be called is refused at construction."""
+        """An application that cannot be called is refused at construction."""
         with pytest.raises(TypeError, match="can be called"):
             SessionMiddleware(app)
 
     @pytest.mark.parametrize("manager", ["memory://", SessionManager, MemoryStore(), SessionConfig()])
     def test_no_manager(self, manager):
-        """What is no manager is refused at construction, by name."""
+        """A value that is no manager is refused at construction, by name."""
         with pytest.raises(TypeError, match="SessionManager, which") as caught:
             SessionMiddleware(list_body, manager)
         assert repr(manager) in str(caught.value)

@@ -73,7 +73,7 @@ sweep_interval = none
 
 
 def test_what_the_file_has_in_common(load):
-    """What all sections have in common is not for us, and hurts nobody."""
+    """Settings that all sections have in common are ignored."""
     assert load("", default="debug = true\nstore = nosuch://").manager.config.max_inactive_interval == 1800
 
 
@@ -89,7 +89,7 @@ def test_what_the_file_has_in_common(load):
     ],
 )
 def test_refused(load, section, message):
-    """What is wrong is refused when the file is loaded, by a message with the file, the key and the value."""
+    """A wrong setting is refused when the file is loaded; the message has file, key and value."""
     with pytest.raises(ConfigError, match=rf"site\.ini: {message}"):
         load(section)
 

@@ -78,7 +78,7 @@ def test_late_note_does_not_turn_time_back():
 
 
 def test_info_shows_no_id():
-    """What is shown of a session names it by its key, not by its id."""
+    """The text of a session names its key, not its id."""
     one = record()
     one.principal = "anna"
     one.access(1010)

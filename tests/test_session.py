@@ -130,7 +130,7 @@ class TestIdentity:
     """Handles of one session are equal."""
 
     def test_handles_of_one_session_are_equal(self, session):
-        """What two requests hold of one session compares and hashes as one, also after a change of the id."""
+        """The handles that two requests have of one session are equal and hash alike, also after a change of the id."""
         other = session.servlet_context.find(session.id, 0.0)
 
         assert other is not session
@@ -187,7 +187,7 @@ class TestServlet:
 
     @pytest.mark.parametrize("seconds", ["60", 60.0, None, True])
     def test_interval_is_a_whole_number(self, session, seconds):
-        """What is no whole number is refused, and the interval stays."""
+        """A value that is no whole number is refused, and the interval stays."""
         with pytest.raises(ValueError, match="whole number"):
             session.max_inactive_interval = seconds
         assert session.max_inactive_interval == 1800
@@ -245,7 +245,7 @@ class TestServlet:
 
 
 class TestEvents:
-    """Who hears of an attribute, in which order, and what they can see."""
+    """Events of attributes: the listeners, their order, and what they can see."""
 
     def test_order_of_a_life(self, session, recorder):
         """Bound before the listeners hear; the old value is unbound before they hear of the replacement."""
@@ -326,7 +326,7 @@ class TestEvents:
         assert seen == [session.id] * 2
 
     def test_value_that_refuses_to_be_bound(self, session, recorder):
-        """What value_bound raises goes to the application, and the attribute stays as it was."""
+        """An exception of value_bound reaches the application, and the attribute stays as it was."""
 
         class Refusing(HttpSessionBindingListener):
             def value_bound(self, event):
@@ -363,7 +363,7 @@ class TestUpdateAttribute:
         assert "n" not in session
 
     def test_function_that_raises_changes_nothing(self, session, recorder):
-        """What the function raises goes to the caller."""
+        """An exception of the function reaches the caller."""
         session["n"] = 1
         recorder.log.clear()
         with pytest.raises(ZeroDivisionError):
@@ -557,11 +557,11 @@ SessionModel.TestCase.settings = settings(max_examples=60, stateful_step_count=3
 
 
 class TestModel(SessionModel.TestCase):
-    """What the state machine shows: the same as a dict, and every change told, once and in order."""
+    """The state machine: a session does what a dict does, and each change is told once, in order."""
 
 
 def test_is_made_by_a_manager(session):
-    """What create() and find() give is an HttpSession, without a place for stray attributes of the object."""
+    """create() and find() return an HttpSession, which takes no stray instance attributes."""
     assert type(session) is HttpSession
     with pytest.raises(AttributeError):
         session.cart = []

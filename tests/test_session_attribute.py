@@ -33,7 +33,7 @@ MESSAGE = "This page needs the session attribute 'login_member', which is not se
 
 
 def greeting(member):
-    """What each view answers."""
+    """The answer of each view."""
     return f"hello {member}"
 
 
@@ -396,7 +396,7 @@ class TestOwnWays:
 
 
 class TestDecorator:
-    """What the decorator itself does."""
+    """The decorator itself."""
 
     def test_where_the_request_is(self, log_in):
         """The request is found at any place among the arguments, by position or by keyword; the others are kept."""
@@ -443,7 +443,7 @@ class TestDecorator:
         assert log_in(Request.application(view), a=1, b=2).get("/").text == "1 2"
 
     def test_the_very_object(self, log_in):
-        """What the view gets is the object in the session, so that it can change it."""
+        """A view gets the very object in the session, so that it can change it."""
         cart = ["apple"]
 
         @session_attribute("cart")

@@ -129,7 +129,7 @@ def test_login_and_logout(run):
 
 
 def test_login_needs_a_name(run):
-    """What ``RequestSession.login`` refuses is refused."""
+    """A principal that ``RequestSession.login`` refuses is refused."""
 
     def view(request):
         with pytest.raises(ValueError, match="principal"):
@@ -171,7 +171,7 @@ def test_requested_session_id(run):
 
 
 def test_path_has_no_parameter(run):
-    """What Werkzeug routes by is the path without the id."""
+    """Werkzeug routes by the path without the id."""
     session_id = run(lambda request: request.get_session().id)
     assert run(lambda request: request.path, path=f"/a;jsessionid={session_id}/b") == "/a/b"
 
@@ -222,7 +222,7 @@ def test_without_the_middleware():
 
 
 def test_every_member_is_there():
-    """What an application may use of ``RequestSession`` is on the request: no member is forgotten."""
+    """All public members of ``RequestSession`` are on the request."""
     design = {
         *("get_session", "change_session_id", "requested_session_id", "is_requested_session_id_valid"),
         *("is_requested_session_id_from_cookie", "is_requested_session_id_from_url"),

@@ -30,7 +30,7 @@ class Cart:
 
 
 def test_sweep(run, url, store):
-    """What is over goes, however much it is, what is alive stays, and the number is said."""
+    """All expired sessions are removed, live ones stay, and the number is printed."""
     alive = add(store, idle=10)
     for _ in range(1001):
         add(store, age=9000)
@@ -41,7 +41,7 @@ def test_sweep(run, url, store):
 
 
 def test_sweep_says_that_no_listener_hears(run):
-    """Who reads the help learns that listeners are left out."""
+    """The help says that listeners are not told."""
     assert "listeners" in run("sweep", "--help").stdout
 
 
@@ -191,7 +191,7 @@ def test_end(run, url, store):
 
 
 def test_end_unknown(run, url, store):
-    """What is known is ended, what is not is said, and the exit code tells."""
+    """Known sessions are ended; an unknown one is reported, and the exit code is 1."""
     result = run("end", "0" * 64, add(store), "--store", url)
 
     assert (result.exit_code, result.stdout) == (1, "1 ended\n")

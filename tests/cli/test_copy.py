@@ -57,7 +57,7 @@ def contents(store):
 
 
 def meddle(monkeypatch, store, verb, action):
-    """Have something happen once, just before a store's *verb* is called for the first time from now on."""
+    """Call *action* once, just before the next call of a store's *verb*."""
     kind = type(store)
     original = getattr(kind, verb)
 
@@ -133,7 +133,7 @@ def test_cookies_stay_valid(run, urls, source, target):
 
 
 def test_move(run, urls, source, target):
-    """What has arrived is not in the source any more; what is over is left for the sweep."""
+    """Sessions that have arrived are gone from the source; expired ones are left for the sweep."""
     for number in range(120):
         add(source, {"number": number}, idle=number)
     alive = contents(source)
@@ -149,7 +149,7 @@ def test_move(run, urls, source, target):
 
 
 def test_move_what_was_copied_before(run, urls, source, target):
-    """What an earlier run has copied is removed from the source, too."""
+    """Sessions that an earlier run has copied are removed from the source, too."""
     handle = add(source, {"name": "x"})
     run("copy", *urls)
     report = report_of(run("copy", "--move", *urls))
@@ -160,7 +160,7 @@ def test_move_what_was_copied_before(run, urls, source, target):
 
 @pytest.mark.parametrize("moment", ["peek", "remove"])
 def test_a_change_during_the_move_is_not_lost(run, urls, source, target, monkeypatch, moment):
-    """What a request saves after its session was copied, and even just before its removal, arrives as well."""
+    """A save after the session was copied, even just before its removal, arrives as well."""
     handle = add(source, {"name": "old"}, idle=60)
     meddle(monkeypatch, source, moment, lambda: put(source, handle, "new"))
     report = report_of(run("copy", "--move", *urls))

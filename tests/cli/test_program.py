@@ -51,7 +51,7 @@ def test_the_script():
 
 
 def test_without_click():
-    """Who has no click is told what to install."""
+    """Without click the program says what to install."""
     result = program("-c", WITHOUT_CLICK)
 
     assert result.returncode == 1

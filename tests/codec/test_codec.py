@@ -236,7 +236,7 @@ def test_round_trip(value):
 @settings(max_examples=100, deadline=None)
 @given(values)
 def test_what_cannot_change_is_immutable(value):
-    """What is said not to change has no list, dict, set or mutable object in it."""
+    """A value that is said not to change has no list, dict, set or mutable object in it."""
 
     def is_mutable(value):
         if type(value) in (tuple, frozenset):
@@ -289,7 +289,7 @@ GOLDEN = {
 
 @pytest.mark.parametrize(("value", "data"), GOLDEN.values(), ids=GOLDEN)
 def test_format(value, data):
-    """What is stored today can be read by later versions: the bytes of each type are pinned."""
+    """Later versions can read what is stored today: the bytes of each type are pinned."""
     assert CODEC.encode(value).hex() == data
     assert same(CODEC.decode(bytes.fromhex(data)), value)
 
@@ -373,7 +373,7 @@ REFUSED = {
 
 @pytest.mark.parametrize(("value", "path", "of_type", "why"), REFUSED.values(), ids=REFUSED)
 def test_refusal(value, path, of_type, why):
-    """What would not come back as it is is refused; the message names the attribute, the path, the type and why."""
+    """A value that would come back changed is refused; the message names attribute, path, type and reason."""
     with pytest.raises(CodecError) as caught:
         CODEC.encode(value, "cart")
 
@@ -416,7 +416,7 @@ def test_depth(leaf):
 
 @pytest.mark.parametrize("leaf", [2**64, Decimal(1), (), Color.RED], ids=repr)
 def test_depth_of_what_is_not_plain(leaf):
-    """What is written as a node counts as a level, on both ways."""
+    """A value that is written as a node counts as a level, in both directions."""
     codec = Codec(TYPES, max_depth=2)
 
     assert codec.decode(codec.encode([leaf])) == [leaf]
@@ -458,7 +458,7 @@ def test_lists_that_double():
 
 
 def test_shared_objects_become_copies():
-    """What is there twice comes back as two equal objects."""
+    """An object that occurs twice comes back as two equal objects."""
     shared = [1]
     one, other = CODEC.decode(CODEC.encode([shared, shared]))
 
@@ -596,7 +596,7 @@ def test_fields_that_are_new():
     ids=["field is gone", "field without default", "member is gone", "type is gone", "another kind of type"],
 )
 def test_types_that_have_changed(types, value, message):
-    """What the present types cannot hold is an error, never a guess."""
+    """Stored data that does not fit the present types is an error, never a guess."""
     with pytest.raises(CodecError, match=f"^attribute 'a' cannot be read: .*{message}"):
         CODEC.decode(Codec(types).encode(value), "a")
 

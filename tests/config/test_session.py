@@ -242,7 +242,7 @@ class TestValues:
 
 
 class TestFrozen:
-    """What is configured stays so (S72)."""
+    """A configuration stays as it was made (S72)."""
 
     @pytest.mark.parametrize("config", [SessionConfig(), SessionCookieConfig()], ids=["SessionConfig", "cookie"])
     def test_fields(self, config):
@@ -355,7 +355,7 @@ class TestAttributes:
         }
 
     def test_defaults(self):
-        """What is not set is not there: neither None nor False nor "auto" nor -1."""
+        """A setting that is None, False, "auto" or -1 makes no attribute."""
         assert dict(SessionCookieConfig().as_attributes()) == {"HttpOnly": "", "SameSite": "Lax"}
         config = SessionCookieConfig(http_only=False, same_site=None, secure=False)
         assert dict(config.as_attributes()) == {}
@@ -380,7 +380,7 @@ class TestAttributes:
 
     @pytest.mark.parametrize("key", [None, 5, b"Path", ("Path",)])
     def test_what_is_no_name(self, key):
-        """What is no string is no name: it is not in there, as with any mapping."""
+        """A value that is no string is no name, as in any mapping."""
         attributes = self.FULL.as_attributes()
         assert key not in attributes
         assert attributes.get(key) is None
@@ -453,7 +453,7 @@ class TestAttributes:
         ids=repr,
     )
     def test_bad_value_of_a_setting(self, attributes):
-        """What a setting refuses it refuses among the attributes, too."""
+        """A value that a setting refuses is refused among the attributes, too."""
         with pytest.raises(ConfigError):
             SessionCookieConfig(attributes=attributes)
 

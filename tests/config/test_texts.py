@@ -214,7 +214,7 @@ class TestSpring:
         ],
     )
     def test_no_durations(self, text):
-        """What is no duration is refused, and not guessed at."""
+        """A value that is no duration is refused, not guessed."""
         with pytest.raises(ConfigError, match=r"^max-inactive-interval is .* duration"):
             SessionConfig.from_mapping({"max-inactive-interval": text})
 
@@ -239,7 +239,7 @@ class TestSpring:
 
 
 class TestKeys:
-    """What becomes of keys that are wrong."""
+    """Keys that are wrong."""
 
     @pytest.mark.parametrize(
         ("key", "nearest"),
@@ -260,7 +260,7 @@ class TestKeys:
 
     @pytest.mark.parametrize("key", ["", ".", "x", "\0", "server.servlet.session", 5, None, b"cookie.name"])
     def test_strange(self, key):
-        """Whatever a key is, it is an error when it is unknown."""
+        """An unknown key of any type is an error."""
         with pytest.raises(ConfigError):
             SessionConfig.from_mapping({key: "1"})
 
@@ -288,7 +288,7 @@ class TestKeys:
 
 
 class TestRefusals:
-    """What the configuration refuses is told in the words of the source."""
+    """Refusals in the words of the source."""
 
     @pytest.mark.parametrize(
         ("mapping", "message"),
@@ -329,7 +329,7 @@ class TestRefusals:
         assert not NEVER.search(str(caught.value))
 
     def test_other_refusals(self):
-        """What a subclass refuses in words of its own is told in these, with the source."""
+        """A refusal by a subclass keeps its words, with the source added."""
 
         class Strict(SessionConfig):
             def __post_init__(self):

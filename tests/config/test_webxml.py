@@ -57,7 +57,7 @@ def attribute(name, value):
 
 
 class TestVersions:
-    """Whatever version a file has."""
+    """Files of every version."""
 
     @pytest.mark.parametrize("version", NAMESPACES)
     def test_namespaces(self, read, version):
@@ -84,7 +84,7 @@ class TestVersions:
 
 
 class TestContents:
-    """What the elements mean."""
+    """The meaning of the elements."""
 
     def test_all(self, session):
         """Each element sets the setting that it stands for (S85)."""
@@ -133,7 +133,7 @@ class TestContents:
         ],
     )
     def test_defaults(self, read, text):
-        """What is not in the file has this package's default; only the session-config of the web-app counts."""
+        """Missing elements have this package's defaults; only the session-config of the web-app counts."""
         assert read(text) == SessionConfig()
 
     def test_distributable(self, read):
@@ -161,7 +161,7 @@ IN_ATTRIBUTE = "session-config/cookie-config/attribute"
 
 
 class TestRefused:
-    """What is refused, by a message with file, element and value."""
+    """Refusals, whose messages have file, element and value."""
 
     @pytest.mark.parametrize(
         ("inside", "message"),
@@ -268,7 +268,7 @@ class TestRefused:
     # Decoding all 256 bytes by it is something of which Python warns, which is an error here.
     @pytest.mark.parametrize("encoding", sorted({*encodings.aliases.aliases.values(), "x"} - {"unicode_escape"}))
     def test_strange_encodings(self, read, encoding):
-        """Whatever encoding a file names, it is read by it or refused."""
+        """A file is read by the encoding that it names, or refused."""
         try:
             config = read(f'<?xml version="1.0" encoding="{encoding}"?><web-app/>')
         except ConfigError as error:
@@ -303,7 +303,7 @@ def visits():
 
 
 class TestHarmless:
-    """What XML can do elsewhere, and cannot do here."""
+    """Features of XML that are refused here."""
 
     @pytest.mark.parametrize(
         "inside",
@@ -395,7 +395,7 @@ PIECES = [
 
 
 class TestAnything:
-    """Whatever is in a file."""
+    """Files with random contents."""
 
     @staticmethod
     def check(read, data):

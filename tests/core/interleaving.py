@@ -42,26 +42,26 @@ class Actor:
         self._may_go.acquire()
 
     def step(self):
-        """Let the next call of the store happen, and come back before the one after it, or at the end."""
+        """Run the next call of the store, and return before the one after it, or at the end."""
         self._may_go.release()
         self._wait()
 
     def finish(self):
-        """Let it go on to the end."""
+        """Run to the end, and return the answer."""
         while not self.is_done:
             self.step()
         return self.answer
 
 
 def stand_still():
-    """Have the actor of this thread wait until its next step; other threads have none, and go on."""
+    """Make the actor of this thread wait for its next step; other threads have no actor, and go on."""
     actor = getattr(_current, "actor", None)
     if actor is not None:
         actor.stand_still()
 
 
 def make_stepped(store):
-    """Have actors stand still before each call of a store, which is otherwise as it was."""
+    """Make actors stand still before each call of a store."""
     for verb in VERBS:
         setattr(store, verb, _stepped(getattr(store, verb)))
 

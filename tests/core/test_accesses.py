@@ -125,7 +125,7 @@ def test_notes_of_any_number_of_clients_are_bounded(monkeypatch):
 
 
 def test_what_is_under_way_at_a_fork():
-    """What is under way when the process forks is the parent's: a child has nothing to tell of it."""
+    """Requests under way at a fork are the parent's: the child tells the store nothing of them."""
     accesses = Accesses()
     accesses.under_way[UnderWay(10.0, ONE)] = None
     accesses.ended.append(([TWO], 10.0, 11.0))
@@ -144,7 +144,7 @@ def test_what_comes_meanwhile_is_told_later():
 
 
 def test_who_comes_while_the_store_is_told_waits():
-    """Who looks at sessions while another thread tells the store goes on when it has been told, and not before."""
+    """A reader waits for a thread that is telling the store, and goes on when the store has been told."""
     accesses = Accesses()
     accesses.ended.append(([ONE], 10.0, 11.0))
     telling, go_on, order = Event(), Event(), []

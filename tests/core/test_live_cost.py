@@ -1,4 +1,4 @@
-"""What a request costs, in function calls: a number that is the same on every machine."""
+"""The cost of requests in memory, in function calls."""
 
 from __future__ import annotations
 

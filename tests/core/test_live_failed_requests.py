@@ -107,7 +107,7 @@ class TestFailedRequest:
         assert failing.manager.sessions_of("anna") == ()
 
     def test_change_of_user_is_taken_back(self, failing):
-        """What a login of another user cleared away is there again, and belongs to the first user."""
+        """Attributes that the login of another user removed are there again, and belong to the first user."""
         value = Bound()
         login = failing.site.request()
         login.session.login("anna")["value"] = value
@@ -134,7 +134,7 @@ class TestFailedRequest:
         assert failing.attributes(old_id) == {}
 
     def test_attributes_set_before_the_change_are_kept(self, failing):
-        """What was set before the id was changed needed no cookie, and stays."""
+        """Attributes set before the id was changed needed no cookie, and stay."""
         old_id = failing.site.new_session()
 
         def act(request):
@@ -193,7 +193,7 @@ class TestTakingBackBesideOthers:
         return Failing("raises")
 
     def beside(self, failing, act, others_act, session_id):
-        """Have *act* change the session in a request that fails, and *others_act* in one that runs beside it."""
+        """Call *act* in a request that fails, and *others_act* in a request that runs beside it."""
         other = failing.site.request(session_id)
         session = other.session.get_session()
 

@@ -97,7 +97,7 @@ class TestTimeout:
         assert not site.has(session_id)
 
     def test_clock_that_goes_back(self, site, clock, recorder):
-        """What was once found to be over stays over; what was not is as alive as the clock says."""
+        """A session once found expired stays expired; any other is as alive as the clock says."""
         found, swept, alive = site.new_session(), site.new_session(), site.new_session()
         request = site.request(alive)
         request.session.get_session().max_inactive_interval = 1000
@@ -113,7 +113,7 @@ class TestTimeout:
         assert len(recorder.of("destroyed")) == 2
 
     def test_found_to_be_over_is_told_before_the_application_goes_on(self, site, clock, recorder):
-        """Who looks for a session that is over ends it: the listeners have heard when get_session returns (S52)."""
+        """A request that finds a session expired ends it: listeners have heard when get_session returns (S52)."""
         value = Bound()
         request = site.request()
         request.session.get_session()["name"] = value
@@ -308,7 +308,7 @@ class TestLastAccessedTime:
         assert self.times(site, session_id) == 20
 
     def test_setting_and_getting_is_no_access(self, site, clock):
-        """Whatever one request does with the session, it is one access (S25)."""
+        """A request is one access, whatever it does with the session (S25)."""
         session_id = site.new_session()
         clock.set(10)
         request = site.request(session_id)

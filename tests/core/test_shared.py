@@ -28,7 +28,7 @@ def overlapping(workers, session_id):
 
 @pytest.fixture
 def written(workers, monkeypatch):
-    """What the first worker's store is told to change."""
+    """The changes that the first worker's store gets."""
     changes = []
     store = workers[0].manager._store
     save = store.save
@@ -37,7 +37,7 @@ def written(workers, monkeypatch):
 
 
 class TestMerge:
-    """What overlapping requests change comes together by attribute."""
+    """Changes of overlapping requests are merged by attribute."""
 
     def test_different_attributes(self, workers, overlapping, session_id):
         """Requests that set, change and remove different attributes lose nothing of each other's."""
@@ -106,7 +106,7 @@ class TestMerge:
 
 
 class TestWrites:
-    """What reaches the store, and when."""
+    """Writes to the store."""
 
     def test_reading_writes_nothing(self, workers, session_id, written):
         """A request that reads everything, also what could have been changed inside, saves nothing."""
@@ -114,7 +114,7 @@ class TestWrites:
         assert written == []
 
     def test_nothing_is_written_if_nothing_changed_inside(self, workers, written):
-        """What is changed inside and back, sets and dicts in any order and NaN are no changes."""
+        """A value changed and changed back, sets and dicts in another order, and NaN are no changes."""
         session_id = workers[0].session_with(s={"b", "a"}, d={"x": 1, "y": [2]}, nan=[float("nan")])
         request = workers[0].request(session_id)
         session = request.session.get_session()
@@ -150,7 +150,7 @@ class TestWrites:
         assert workers[1].attributes(session_id)["a"] == 1
 
     def test_late_changes_are_saved(self, workers, session_id):
-        """What changes while a body is streamed is saved at its end, together with changes inside."""
+        """Changes while a body is streamed are saved at its end, those inside of values included."""
         request = workers[0].request(session_id)
         session = request.session.get_session()
         session["a"] = [1]
@@ -163,7 +163,7 @@ class TestWrites:
 
     @pytest.mark.parametrize("body", [list, iter], ids=["list", "iterator"])
     def test_changes_after_write_are_saved(self, workers, session_id, body):
-        """What changes after write() is saved whatever the application returns then."""
+        """Changes after write() are saved, whatever the application returns then."""
 
         def app(environ, start_response):
             session = get_session(environ)
@@ -279,7 +279,7 @@ class TestUpdateAttribute:
         assert one.session.get_session().update_attribute("cart", add_ink) == ["book", "pen", "ink"]
 
     def test_spares_what_was_changed_inside(self, workers, overlapping):
-        """What this request has changed inside of other attributes stands, though they are read again."""
+        """Changes inside of other attributes stay, though the attributes are read again."""
         one, other = overlapping
         one.session.get_session()["cart"].append("pen")
         other.session.get_session()["cart"].append("ink")
@@ -370,7 +370,7 @@ class TestUpdateAttribute:
 
 
 class TestLogoutWins:
-    """Whoever overlaps with the end of a session does not bring it back."""
+    """Requests that overlap with the end of a session do not bring it back."""
 
     @pytest.mark.parametrize(
         "act",
@@ -460,7 +460,7 @@ class TestLogoutWins:
         assert workers[0].attributes(session_id) is None
 
     def test_with_the_attributes_as_they_last_were(self, workers, overlapping):
-        """Who ends the session tells of the attributes as others have left them, and as it has set them itself."""
+        """The listeners of an invalidation see the attributes as saved by other requests and set by this one."""
         one, other = overlapping
         one.session.get_session()["one"] = 1
         one.session.get_session()["cart"].append("pen")
@@ -497,7 +497,7 @@ class TestChangeOfTheId:
         assert workers[1].attributes(new_id) is None
 
     def test_requests_under_way_follow(self, workers, overlapping, session_id):
-        """What a request that came with the old id sets is in the session; it sends no cookie and revives nothing."""
+        """Attributes set by a request with the old id reach the session; it sends no cookie and revives nothing."""
         one, other = overlapping
         one.session.change_session_id()
         one.finish()
@@ -664,7 +664,7 @@ class TestUsers:
 
 
 class TestEvents:
-    """What listeners and values hear, where requests have copies."""
+    """Events of listeners and values, where requests have copies."""
 
     def test_value_in_and_out(self, workers, heard):
         """A value hears when it is bound, written, read again and unbound."""
@@ -731,7 +731,7 @@ class TestEvents:
 
 
 class TestDamage:
-    """What this codec did not write."""
+    """Data that this codec has not written."""
 
     @pytest.mark.parametrize(
         "data", [b"", b"\x80\x04K\x01.", b'{"a": 1}', b"\x01\xc1", b"\x01\x93" * 50_000, b"\xff" * 100]

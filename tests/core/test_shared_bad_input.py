@@ -1,4 +1,4 @@
-"""What others have put into a store: nothing of it is run, believed or waited for, and the rest goes on."""
+"""Foreign data in a store: it is not run, not believed and not waited for, and all else goes on."""
 
 from __future__ import annotations
 
@@ -68,7 +68,7 @@ class RedisBurglar:
 
 @pytest.fixture
 def burglar(url, workers, request):
-    """Who writes to the store behind the package's back."""
+    """A client that writes to the store behind the package's back."""
     if url.startswith("sqlite"):
         return SQLiteBurglar(workers[0].manager._store._database.path)
     return RedisBurglar(request.getfixturevalue("redis_server").client)

@@ -1,4 +1,4 @@
-"""What a request with a shared session costs: function calls, and round trips as the server counts them."""
+"""The cost of requests with shared sessions: function calls, and round trips as the server counts them."""
 
 from __future__ import annotations
 

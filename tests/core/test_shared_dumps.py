@@ -1,4 +1,4 @@
-"""Whoever gets hold of all that a store keeps has no id in it: nothing that is issued can be read off."""
+"""Dumps of all that a store keeps: no issued id can be read from them."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from tests.support.request import TEXT, Request, fetch
 
 
 class BrokenError(Exception):
-    """What the application raises."""
+    """The exception of the application."""
 
 
 def folder_of(workers):
@@ -54,7 +54,7 @@ def dump(url, workers, request):
 
 
 class Life:
-    """What users do, and the ids that were drawn for it."""
+    """The requests of users, and the ids that were drawn for them."""
 
     def __init__(self, workers):
         self.workers = workers
@@ -88,7 +88,7 @@ class Life:
             Request(SessionMiddleware(app, self.workers[0].manager), session_id)
 
     def live(self):
-        """Have one session of each kind; return the ids of those that are alive."""
+        """Make one session of each kind; return the ids of the live ones."""
         made = [self.answer(None, lambda session: session.get_session().update(user="anna")) for _ in range(8)]
         used, changed, twice, logged_in, other, out, failed, late = made
         self.answer(used, lambda session: session.get_session()["user"], worker=1)

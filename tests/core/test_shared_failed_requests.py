@@ -11,7 +11,7 @@ from tests.support.workers import Guest
 
 
 class BrokenError(Exception):
-    """What the application raises."""
+    """The exception of the application."""
 
 
 @pytest.fixture
@@ -31,7 +31,7 @@ def fail(worker, session_id, act):
 
 
 def test_attributes_stand(workers, session_id):
-    """What a failing request has set is kept, as in a container."""
+    """Attributes that a failing request has set are kept, as in a container."""
     fail(workers[0], session_id, lambda session: session.get_session()["cart"].append("pen"))
     assert workers[1].attributes(session_id) == {"user": "anna", "cart": ["book", "pen"]}
 
@@ -82,7 +82,7 @@ def test_two_changes_of_the_id_are_taken_back(workers, session_id, changes):
 
 
 def test_update_of_a_failed_login(workers, session_id):
-    """What a login comes with is not kept when the login fails, and is never seen under the former id."""
+    """Attributes set with a failed login are not kept, and are never seen under the former id."""
 
     def act(session):
         session.login("eve").update_attribute("secret", lambda secret: "hers")
@@ -99,7 +99,7 @@ def test_logout_stands(workers, session_id):
 
 
 def test_failure_while_streaming(workers, session_id):
-    """What a body changed before it failed in the middle is kept."""
+    """Changes by a body before it failed in the middle are kept."""
 
     def app(environ, start_response):
         start_response("200 OK", [TEXT])
@@ -156,7 +156,7 @@ def test_value_that_fails_when_it_is_written(workers, session_id, heard, monkeyp
 
 
 def test_accessor(workers, session_id):
-    """What a background thread changes through the accessor is saved when it is done."""
+    """Changes by a background thread through the accessor are saved at the end of its call."""
     request = workers[0].request(session_id)
     accessor = request.session.get_session().accessor
     request.finish()

@@ -16,7 +16,7 @@ from tests.support.request import TEXT, fetch
 
 @dataclass
 class Script:
-    """What a request does with the session that it finds."""
+    """The actions of a request on the session that it finds."""
 
     act: object
     #: What it has set when it was answered.
@@ -99,7 +99,7 @@ class Stage:
         return found == [True], response
 
     def close(self, ids):
-        """Let all background threads come round; return what is left, by id, and end it."""
+        """Run all background threads once; return the remaining sessions by id, and end them."""
         for worker in self.workers:
             worker.manager.tell_store()
         left = {one: found for one in ids if (found := self.workers[0].attributes(one)) is not None}

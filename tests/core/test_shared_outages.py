@@ -23,7 +23,7 @@ def session_id(workers):
 
 @pytest.fixture
 def refusing_writes(url, request):
-    """Has the store answer reads and refuse to write for as long as a block takes."""
+    """Makes the store answer reads and refuse writes during a block."""
 
     @contextmanager
     def refuse():
@@ -46,7 +46,7 @@ def refusing_writes(url, request):
 
 
 def serve(worker, act, session_id=None):
-    """Have an application do something with its request's session, and answer."""
+    """Make a request whose application calls *act* with the session half, and answers."""
 
     def app(environ, start_response):
         act(request_session(environ))
@@ -118,7 +118,7 @@ class TestDown:
             assert_refused(fetch(SessionMiddleware(app, worker.manager)))
 
     def test_asking_again(self, workers, session_id, down):
-        """Whoever asks again, though asking has failed, is refused again, and is not given a new session."""
+        """A request that asks again after a failure is refused again, and gets no new session."""
 
         def act(session):
             for _ in range(3):
@@ -199,7 +199,7 @@ class TestDown:
         assert len([record for record in caplog.records if "the store fails" in record.getMessage()]) == 1
 
     def test_errors_name_no_secret(self, workers, session_id, down, caplog):
-        """What is logged and raised names neither the id nor the key."""
+        """Neither logs nor exceptions name the id or the key."""
         caplog.set_level(logging.DEBUG, "httpsession")
         with down(), pytest.raises(StoreError) as caught:
             workers[0].request(session_id).session.get_session()
@@ -257,7 +257,7 @@ class TestRefusingWrites:
             assert workers[1].manager.sessions_of("anna") == ()
 
     def test_body_that_fails_is_not_saved_after_all(self, workers, session_id, refusing_writes):
-        """What was answered by 503 is not saved when the body is closed, though the store is back."""
+        """Changes of a request answered by 503 are not saved at close(), though the store is back."""
 
         def app(environ, start_response):
             session = get_session(environ)
@@ -292,7 +292,7 @@ class TestRefusingWrites:
         assert workers[0].manager.stats().active == 0
 
     def test_what_comes_late(self, workers, session_id, refusing_writes, caplog):
-        """What changes after the headers have gone cannot be refused any more: that it is lost is logged."""
+        """A change after the headers have gone out cannot be refused any more; its loss is logged."""
         request = workers[0].request(session_id)
         session = request.session.get_session()
         request.read()

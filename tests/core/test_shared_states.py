@@ -211,7 +211,7 @@ class Machine(RuleBasedStateMachine):
     @precondition(lambda self: self.visits)
     @rule(which=NUMBERS)
     def finish(self, which):
-        """Have a request end, and its changes take effect."""
+        """Finish a request, so that its changes take effect."""
         self._finish(self.visits[which % len(self.visits)])
 
     def _finish(self, visit):
@@ -260,7 +260,7 @@ class Machine(RuleBasedStateMachine):
 
     @rule(seconds=strategies.integers(1, 10))
     def tick(self, seconds):
-        """Let some time pass."""
+        """Advance the clock a little."""
         for visit in list(self.visits):
             if visit.arrived + LONGEST < self.clock.now + seconds:
                 self._finish(visit)
@@ -268,7 +268,7 @@ class Machine(RuleBasedStateMachine):
 
     @rule(seconds=strategies.sampled_from([50, OVER - 1, OVER, 500]))
     def leap(self, seconds):
-        """Let much time pass, when nothing is under way."""
+        """Advance the clock a lot, when no request is under way."""
         while self.visits:
             self._finish(self.visits[0])
         self._let_pass(seconds)
@@ -312,6 +312,6 @@ class Machine(RuleBasedStateMachine):
 
 
 def test_any_order(workers, clock):
-    """Whatever is done in whatever order: nothing acknowledged is lost, nothing dead comes back, each end is told of
+    """In any order nothing acknowledged is lost, nothing dead comes back, each end is told of
     once, and no cookie is sent or taken away but by whom it concerns."""
     run_state_machine_as_test(lambda: Machine(workers, clock), settings=SETTINGS)

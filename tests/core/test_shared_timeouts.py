@@ -97,7 +97,7 @@ class TestSlidingTimeout:
         assert [workers[1].has(one) for one in ids] == [False, False, True]
 
     def test_dead_stays_dead(self, clock, workers):
-        """What was seen to be over stays over, whatever the clock does."""
+        """A session seen expired stays expired, whatever the clock does."""
         session_id = workers[0].session_with(a=1)
         clock.set(INTERVAL + SLACK)
         assert not workers[0].has(session_id)
@@ -218,7 +218,7 @@ class TestTold:
         assert workers[0].manager.stats().active == 0
 
     def test_by_a_request(self, clock, workers):
-        """Who finds a session over tells of it, once; requests that come later find nothing."""
+        """A worker that finds a session expired tells its listeners, once; later requests find nothing."""
         session_id = workers[0].session_with(a=1)
         clock.set(INTERVAL + SLACK)
         assert not workers[1].has(session_id)
@@ -306,7 +306,7 @@ class TestMaxSessions:
         assert destroyed([worker]) == 1
 
     def test_those_that_are_over_go_first(self, clock, start_worker):
-        """What is over makes room at once."""
+        """Expired sessions make room at once."""
         worker = start_worker(max_sessions=2)
         old = [worker.new_session() for _ in range(2)]
         tell([worker])
@@ -317,7 +317,7 @@ class TestMaxSessions:
 
 
 def test_latest_arrivals_are_forgotten(clock, workers):
-    """What a worker remembers of ids, those that are made up included, goes when the store has been told."""
+    """Notes of ids, made-up ones included, are dropped when the store has been told."""
     accesses: Accesses = workers[0].manager.accesses
     for number in range(50):
         workers[0].visit(f"{number:032X}")

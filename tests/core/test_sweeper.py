@@ -28,7 +28,7 @@ def sweepers():
 
 
 class Worked:
-    """What a sweeper works for, in place of a manager: it counts, and fails when it is told to."""
+    """A stand-in for the manager of a sweeper: it counts calls, and fails when it is told to."""
 
     def __init__(self, *, fails=False):
         self.fails = fails
@@ -56,7 +56,7 @@ def test_sessions_end_without_traffic():
 
 
 def test_goes_on_after_a_listener_that_fails(caplog):
-    """What a listener raises is logged, and the next sweep happens."""
+    """An exception of a listener is logged, and the next sweep happens."""
     ended = []
 
     class Angry(HttpSessionListener):

@@ -41,7 +41,7 @@ def shown(page: Page, name: str) -> str:
 
 
 class TestAllPages:
-    """What holds for every page."""
+    """Promises of every page."""
 
     @pytest.mark.parametrize("path", PAGES)
     def test_a_stranger_gets_the_page_and_no_cookie(self, visitor: Visitor, path: str) -> None:
@@ -98,7 +98,7 @@ class TestAllPages:
         assert [f"{step.path}/" for step in STEPS] == links[1:]
 
     def test_each_step_leads_to_the_next(self, visitor: Visitor) -> None:
-        """Whoever follows the links at the foot of the pages sees all steps."""
+        """The links at the foot of the pages lead through all steps."""
         visited = [STEPS[0].path + "/"]
         while following := [url for text, url in visitor.get(visited[-1]).links.items() if text.startswith("Next")]:
             visited += following
@@ -146,7 +146,7 @@ class TestLogin:
         assert (wrong_name.status, wrong_name.html) == (wrong_password.status, wrong_password.html)
 
     def test_a_form_without_fields_is_a_failed_login(self, visitor: Visitor) -> None:
-        """What a program leaves out is empty, and no error of the server."""
+        """A field that a client leaves out is empty, and no error of the server."""
         assert visitor.post("/v2/login", {}).status == 422
 
 
@@ -154,7 +154,7 @@ class TestBareCookie:
     """The login that is wrong."""
 
     def test_it_works(self, visitor: Visitor) -> None:
-        """Whoever logs in is greeted until the browser forgets the cookie."""
+        """A user who logs in is greeted until the browser forgets the cookie."""
         home = visitor.follow(visitor.log_in(visitor.get("/cookie/"), *OTTO))
         assert "Hello, Otto Brandt" in home.text
 
@@ -237,7 +237,7 @@ class TestV2:
         assert "Hello, stranger" in new_visitor().get("/v2/", headers={"Cookie": f"JSESSIONID={old}"}).text
 
     def test_a_planted_id_is_not_adopted(self, visitor: Visitor) -> None:
-        """Whoever logs in with an id of somebody's making gets another."""
+        """A login with an id made by the client gets another id."""
         planted = "0" * 32
         redirect = visitor.post(
             "/v2/login", {"name": MINA[0], "password": MINA[1]}, {"Cookie": f"JSESSIONID={planted}"}
@@ -375,7 +375,7 @@ class TestEverywhere:
     """The sessions of a member."""
 
     def test_logging_out_everywhere_else(self, new_visitor: Callable[..., Visitor]) -> None:
-        """Whoever is logged in at three places sees them all, and ends the other two; another member stays."""
+        """A member logged in at three places sees them all and ends the other two; another member stays."""
         at_home, at_work, on_the_way, other = (new_visitor() for _ in range(4))
         for visitor in (at_home, at_work, on_the_way):
             visitor.log_in(visitor.get("/everywhere/"), *ZOE)
@@ -443,7 +443,7 @@ class TestTracking:
     def test_cookie_tracking_writes_no_id_into_urls_and_reads_none(
         self, visitor: Visitor, new_visitor: Callable[..., Visitor]
     ) -> None:
-        """Whoever refuses cookies is a stranger here."""
+        """A browser that refuses cookies is never logged in here."""
         redirect = visitor.log_in(visitor.get("/tracking/cookie/"), *OTTO)
         session = session_id(redirect)
         home = visitor.follow(redirect)

@@ -1,4 +1,4 @@
-"""Who may log in to the demo."""
+"""The members who may log in to the demo."""
 
 from __future__ import annotations
 

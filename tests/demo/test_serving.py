@@ -54,7 +54,7 @@ def log_in_and_out(url: str, path: str) -> None:
 
 
 def test_two_workers_share_the_sessions(demo_url: str) -> None:
-    """Whichever process answers, it finds the session that another one has made."""
+    """Each process finds the session that the other has made."""
     visitor = Visitor(demo_url)
 
     assert len(visit_both_workers(visitor)) == 2
@@ -69,7 +69,7 @@ def test_login_in_one_worker_and_logout_in_the_other(demo_url: str, path: str) -
 
 
 def test_sessions_are_still_there_after_a_restart(tmp_path: Path) -> None:
-    """What was set before the demo was stopped is there when it is started again, by cookie and by URL."""
+    """Sessions survive a restart of the demo, by cookie and by URL."""
     with serving(tmp_path) as server:
         by_cookie, by_url = Visitor(server.url), Visitor(server.url, takes_cookies=False)
         home = make_session(by_cookie)

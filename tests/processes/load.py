@@ -30,7 +30,7 @@ PAGES = ("/read", "/write", "/add")
 
 @dataclass(frozen=True)
 class Answer:
-    """What a client got; the status is 0 if that was no answer, but the end of the connection."""
+    """An answer as the client got it; its status is 0 if the connection ended without one."""
 
     page: str
     status: int
@@ -40,7 +40,7 @@ class Answer:
 
 
 class Book:
-    """What a session has to have: under each name a number that only rises."""
+    """The expected attributes of a session: under each name a number that only rises."""
 
     def __init__(self, *names):
         self._lock = threading.Lock()
@@ -247,7 +247,7 @@ class Load:
 
 
 def assert_refused_soon(load):
-    """What was refused was refused without a long wait, and other requests were answered as always."""
+    """Assert that refusals came without a long wait, and that other requests were answered as always."""
     assert load.count(503) > 0, "nothing was refused"
     assert load.count(0) == 0, "there was no answer"
     assert load.slowest() < LIMIT, f"an answer took {load.slowest()} s"

@@ -20,7 +20,7 @@ PATIENCE = 900
 
 @dataclass
 class Findings:
-    """What the requests of a process came to."""
+    """The results of the requests of a process."""
 
     #: Requests that the application has answered, and those to which the answer was another.
     answered: int = 0
@@ -100,7 +100,7 @@ class Writer:
 
 
 def work(url, session_id, count, process, threads, requests, barrier):
-    """Be one of the processes: have *threads* make so many *requests* each, and return the findings."""
+    """Run *threads* that make so many *requests* each, as one of the processes, and return the findings."""
     manager = manager_of(url)
     writers = [Writer(manager, session_id, f"{process}.{thread}", count) for thread in range(threads)]
     running = [threading.Thread(target=writer.run, args=(requests,)) for writer in writers]
@@ -117,7 +117,7 @@ def work(url, session_id, count, process, threads, requests, barrier):
 
 
 def run(url, count, processes, threads, requests):
-    """Have all processes work on a new session, and return the findings, what the session has then, and the seconds."""
+    """Run all processes on a new session, and return the findings, the attributes in the end, and the seconds."""
     manager = manager_of(url)
     created = fetch(SessionMiddleware(_create, manager)).new_id
     context = get_context("spawn")

@@ -14,7 +14,7 @@ PATIENCE = 30
 
 @dataclass
 class Answer:
-    """What the client of a request got."""
+    """The response as the client got it."""
 
     status: str
     text: str
@@ -69,13 +69,13 @@ class Slow:
         return self._pipe.recv()
 
     def finish(self):
-        """Let it go on, and return its answer."""
+        """Resume the request, and return its answer."""
         self._pipe.send("go on")
         return self._receive()
 
 
 def serve(pipe, manager=None):
-    """Be the far end: make one request after the other, with the sessions of *manager* or with those of a URL."""
+    """Run the far end: make one request after the other, with the sessions of *manager* or of a URL."""
     while work := pipe.recv():
         url, session_id, what = work
         used = manager or SessionManager(url, config=SessionConfig(max_inactive_interval=60))

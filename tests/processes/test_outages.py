@@ -28,7 +28,7 @@ def durable(tmp_path_factory):
 
 @contextmanager
 def ended(server):
-    """Have a server ended in its own time, and started again."""
+    """Stop a server in its own time, and start it again after the block."""
     server.stop()
     yield
     server.start()
@@ -36,7 +36,7 @@ def ended(server):
 
 @contextmanager
 def killed(server):
-    """Have a server killed, and started again."""
+    """Kill a server, and start it again after the block."""
     server.stop(signal.SIGKILL)
     yield
     server.start()
@@ -44,7 +44,7 @@ def killed(server):
 
 @contextmanager
 def paused(server):
-    """Have a server take connections, but not answer."""
+    """Pause a server: it accepts connections, but does not answer during the block."""
     server.pause()
     yield
     server.resume()

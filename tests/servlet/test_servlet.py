@@ -239,7 +239,7 @@ class TestSession:
 
     @pytest.mark.parametrize("interval", [2**31, "10", 1.5, None])
     def test_no_interval(self, session, interval):
-        """What is no int in Java is refused."""
+        """A value that is no int in Java is refused."""
         with pytest.raises(IllegalArgumentException):
             session.setMaxInactiveInterval(interval)
 
@@ -404,7 +404,7 @@ class TestCookieConfig:
         ],
     )
     def test_setters_and_attributes_agree(self, cookie, setter, value, getter, attribute, text):
-        """What a setter sets is an attribute, too, in any case of letters, and the other way round (S80, S81)."""
+        """Setters and attributes set the same thing; names of attributes have no case (S80, S81)."""
         getattr(cookie, setter)(value)
         assert getattr(cookie, getter)() == value
         assert (cookie.getAttribute(attribute), cookie.getAttributes().get(attribute)) == (text, text)
@@ -469,7 +469,7 @@ class TestCookieConfig:
         assert secure == [False, True]
 
     def test_the_descriptor_shows(self):
-        """What the given configuration sets can be read, and what is set here comes on top (S85)."""
+        """The given configuration can be read, and settings made here are added to it (S85)."""
         config = SessionConfig(
             cookie=NativeCookie(name="SID", path="/a", max_age=60, same_site="Strict", attributes={"x": "1", "y": "2"})
         )
@@ -508,7 +508,7 @@ class TestCookieConfig:
         [("Path", "a"), ("Domain", "a;b"), ("Max-Age", "soon"), ("SameSite", "perhaps"), ("x", "a;b"), ("x", 1)],
     )
     def test_no_value(self, cookie, name, value):
-        """What no cookie can have is refused where it is set."""
+        """A value that no cookie can have is refused where it is set."""
         with pytest.raises(IllegalArgumentException):
             cookie.setAttribute(name, value)
 
@@ -594,7 +594,7 @@ class TestContext:
         assert context.getSessionTimeout() == 30
 
     def test_tracking_modes(self, context):
-        """What was set last counts; the default does not change; the sets are the caller's own (S87 to S89)."""
+        """The last setting counts; the default does not change; the sets are the caller's own (S87 to S89)."""
         context.setSessionTrackingModes({COOKIE, URL})
         context.setSessionTrackingModes([URL])
         for modes in (context.getDefaultSessionTrackingModes(), context.getEffectiveSessionTrackingModes()):
@@ -675,12 +675,12 @@ class TestContext:
         ids=["o", "class", "none", "str", "v", "vc", "dict", "type"],
     )
     def test_no_listener(self, context, listener):
-        """What is of none of the registered kinds is refused, also a listener that belongs on a value (S93)."""
+        """An object of none of the registered kinds is refused, also a listener that belongs on a value (S93)."""
         with pytest.raises(IllegalArgumentException, match="listener"):
             context.addListener(listener)
 
     def test_wrong_construction(self):
-        """What is no application, store or configuration is refused at once."""
+        """A value that is no application, store or configuration is refused at once."""
         for wrong in (5, None, "application"):
             with pytest.raises(IllegalArgumentException, match="application"):
                 ServletContext(wrong)
@@ -730,7 +730,7 @@ class TestContext:
 
 
 class TestNativeManager:
-    """What came through a SessionMiddleware, without a ServletContext."""
+    """Requests through a SessionMiddleware, without a ServletContext."""
 
     @pytest.fixture
     def manager(self):
@@ -869,12 +869,12 @@ class TestEvents:
     """HttpSessionEvent and HttpSessionBindingEvent."""
 
     def test_session_event(self, session):
-        """Has a session."""
+        """A HttpSessionEvent has a session."""
         assert HttpSessionEvent(session).getSession() is session
 
     @pytest.mark.parametrize("arguments", [("a",), ("a", 1)])
     def test_binding_event(self, session, arguments):
-        """Has a session, a name and, if it was given, a value."""
+        """A HttpSessionBindingEvent has a session, a name and, if it was given, a value."""
         event = HttpSessionBindingEvent(session, *arguments)
 
         assert event.getSession() is session
@@ -889,7 +889,7 @@ class TestEvents:
 
 
 def test_the_exceptions_are_of_this_package():
-    """Whoever catches ours, or Python's, catches Java's."""
+    """Java's exceptions derive from this package's and from Python's."""
     assert issubclass(IllegalStateException, httpsession.IllegalStateError)
     assert issubclass(IllegalArgumentException, httpsession.SessionError)
     assert issubclass(IllegalArgumentException, ValueError)

@@ -194,7 +194,7 @@ def test_s82_same_site_and_partitioned():
 
 @pytest.mark.parametrize("name", [None, "", "a b", "a=b", "a;b", "a,b", "a\n", '"a"', "ä", 1])
 def test_s83_no_name_of_a_cookie(name):
-    """What is no token is refused, with the setting and the value in the message."""
+    """A value that is no token is refused; the message has the setting and the value."""
     with pytest.raises(ConfigError) as caught:
         SessionCookieConfig(name=name)
 

@@ -183,7 +183,7 @@ def test_s73_the_name_was_not_set(context):
 
 
 def test_s76_comments_have_no_effect(context):
-    """What is set is not there afterwards, nor in the cookie."""
+    """A comment that is set is not kept, nor sent in the cookie."""
     cookie = context.getSessionCookieConfig()
     cookie.setComment("a comment")
     exchange = Request(context)
@@ -194,7 +194,7 @@ def test_s76_comments_have_no_effect(context):
 
 
 def test_s80_one_attribute_by_either_way(context):
-    """What setPath sets is the attribute, and what setAttribute sets is what getPath gives; names have no case."""
+    """setPath sets the attribute that setAttribute sets and getPath returns; names have no case."""
     cookie = context.getSessionCookieConfig()
     cookie.setAttribute("PATH", "/a")
     cookie.setMaxAge(60)
@@ -286,7 +286,7 @@ def test_s93_listeners_are_added_in_time(context, as_class):
 
 @pytest.mark.parametrize("foreign", [object(), object, HttpSessionBindingListener()], ids=["object", "class", "value"])
 def test_s93_other_listeners_are_refused(context, foreign):
-    """What is of none of the kinds that are registered."""
+    """An object of none of the kinds that are registered."""
     with pytest.raises(IllegalArgumentException):
         context.addListener(foreign)
     with pytest.raises(ValueError, match="listener"):

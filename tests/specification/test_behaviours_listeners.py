@@ -21,12 +21,12 @@ from tests.support.threads import outcome_of
 
 
 class FailError(Exception):
-    """What the listeners below raise."""
+    """An exception that the listeners below raise."""
 
 
 @pytest.fixture
 def events():
-    """What all listeners and values write down."""
+    """The events that all listeners and values record."""
     return []
 
 
@@ -326,7 +326,7 @@ class FailingListener(Log):
     ],
 )
 def test_s109_an_exception_reaches_the_application(events, kind, act):
-    """What a listener raises goes to the caller; those registered after it do not hear of that event (D11, D11b)."""
+    """An exception of a listener reaches the caller; later listeners do not hear of that event (D11, D11b)."""
     site = Site(listeners=[Log("1", events), FailingListener(kind, events), Log("3", events)])
     with Browser(site).request() as request:
         with pytest.raises(FailError):
@@ -350,7 +350,7 @@ def test_s109_a_session_is_not_half_made(events):
 
 
 def test_s109_a_value_that_refuses_to_be_bound(session, events):
-    """What ``value_bound`` raises goes to the caller, and the attribute stays what it was."""
+    """An exception of ``value_bound`` reaches the caller, and the attribute stays what it was."""
 
     class Refusing(HttpSessionBindingListener):
         def value_bound(self, event):
@@ -366,7 +366,7 @@ def test_s109_a_value_that_refuses_to_be_bound(session, events):
 
 
 def test_s110_the_sweep_survives_a_listener(clock, events, caplog):
-    """What a listener raises in the sweep is logged; all sessions end, and the next sweep works."""
+    """An exception of a listener in the sweep is logged; all sessions end, and the next sweep works."""
     site = Site(listeners=[FailingListener("destroyed", events)], max_inactive_interval=10)
     for _ in range(2):
         with Browser(site).request() as request:

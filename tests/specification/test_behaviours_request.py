@@ -313,7 +313,7 @@ def test_s15_change_session_id_keeps_the_session(clock):
 
 
 def test_s16_the_old_id_is_dead_at_once():
-    """Whoever presents the old id gets no session, even before the response is sent; the client gets the new id."""
+    """The old id opens no session, even before the response is sent; the client gets the new id."""
     browser = Browser()
     with browser.request() as request:
         old_id = request.get_session().id
@@ -540,7 +540,7 @@ def test_s19_a_session_in_each_context():
 
 
 class CrashError(Exception):
-    """What the applications below die of."""
+    """An exception that the applications below raise."""
 
 
 def _crashing_client(act, **arguments):

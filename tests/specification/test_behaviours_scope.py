@@ -113,7 +113,7 @@ def test_s137_the_size_of_ids(size):
 
 
 def test_s143_tabs_are_one_session():
-    """What two windows of one browser do at the same time happens to one session."""
+    """Simultaneous requests of two windows of one browser share one session."""
     browser = Browser()
     with browser.request() as request:
         request.get_session()

@@ -136,7 +136,7 @@ def test_s25_attributes_are_no_access(clock, browser):
 
 
 def test_s26_a_request_that_never_asks_is_an_access(clock, browser):
-    """Whatever carries the id counts: for the last access and against the timeout."""
+    """Each request that carries the id is an access and restarts the timeout."""
     with browser.request() as request:
         request.get_session().max_inactive_interval = 10
     for _ in range(3):
@@ -178,7 +178,7 @@ def test_s27_the_context(browser, session):
 
 
 def test_s28_the_interval_is_in_seconds(session):
-    """What was set is read."""
+    """The interval that was set can be read."""
     session.max_inactive_interval = 500000
 
     assert session.max_inactive_interval == 500000
@@ -620,7 +620,7 @@ _READ = {
 
 @pytest.mark.parametrize("read", _READ.values(), ids=_READ)
 def test_s50_reading_against_invalidate(read):
-    """What is being invalidated either shows the attribute or raises: it never looks as if it were empty."""
+    """A session that is being invalidated shows the attribute or raises; it never looks empty."""
 
     def check(result, other_result, events, log):
         assert result == "old" or isinstance(result, InvalidSessionError)

@@ -39,7 +39,7 @@ class Ends(HttpSessionListener):
 
 @pytest.fixture
 def notes():
-    """What travellers hear in this test."""
+    """The events that travellers hear in this test."""
     NOTES.clear()
     return NOTES
 

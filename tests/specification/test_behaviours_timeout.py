@@ -471,7 +471,7 @@ def test_s61_many_threads(browser, log):
 
 
 def test_s62_bound_before_and_unbound_after(browser):
-    """What hears that it is bound cannot be read yet; what hears that it is unbound cannot be read any more (D8)."""
+    """A value cannot be read yet when it hears that it is bound, nor any more when it is unbound (D8)."""
     seen = []
 
     class Reader(HttpSessionBindingListener):
@@ -510,7 +510,7 @@ def test_s63_a_listener_can_tell_a_timeout(clock):
 
 @pytest.mark.parametrize("end", _ends().values(), ids=_ends())
 def test_s64_an_ended_session_is_gone_from_the_store(clock, browser, end):
-    """Whichever way it ended, and its id opens nothing."""
+    """The id of an ended session opens nothing, however it ended."""
     session_id = browser.id
     end(browser, clock)
 

@@ -118,7 +118,7 @@ class TestSessionTrackingModeTests:
     """Modes are set before the initialisation."""
 
     def test_setSessionTrackingModes(self, context):
-        """What was set is effective."""
+        """The modes that were set are effective."""
         context.setSessionTrackingModes({COOKIE, URL})
         request = HttpServletRequest(Request(context).environ)
 
@@ -177,7 +177,7 @@ class TestSessionTrackingMode4Tests:
 
 
 class TestServletContext30Tests:
-    """What Servlet 3.0 has added to the context."""
+    """Additions of Servlet 3.0 to the context."""
 
     def test_getDefaultSessionTrackingModes(self, request_):
         """Known members, at least one."""
@@ -197,7 +197,7 @@ class TestServletContext30Tests:
 
 
 class TestServletContext40Tests:
-    """What Servlet 4.0 has added to the context."""
+    """Additions of Servlet 4.0 to the context."""
 
     def test_changeSessionTimeoutTest(self):
         """The descriptor says 54 minutes, then 20 are set."""
@@ -226,7 +226,7 @@ class TestScInitializer:
 
     @pytest.fixture
     def asked(self, context):
-        """What a listener that was added gets from the context."""
+        """The context of a listener that was added."""
 
         class Asking(HttpSessionListener):
             def sessionCreated(self, se):

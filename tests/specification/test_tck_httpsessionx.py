@@ -57,7 +57,7 @@ class Application:
         return [b"".join(body)]
 
     def forward(self, environ, start_response):
-        """Let the other application answer."""
+        """Call the other application, and return its answer."""
         return self.other(self._dispatched(environ), start_response)
 
     def _dispatched(self, environ):

@@ -117,7 +117,7 @@ class TestHttpSessionBindingEventTests:
 
     @pytest.fixture
     def events(self):
-        """What a listener saw, and the session."""
+        """The events that a listener got, and the session."""
         listener = BindingEvents()
         with Browser(Site(listeners=[listener])).request() as request:
             yield listener.seen, request.get_session()
@@ -230,7 +230,7 @@ class TestHttpSessionActivationListener40Tests:
 
 
 class TestServletContext301Tests:
-    """What is no listener is refused; likewise ServletContext302Tests."""
+    """An object that is no listener is refused; likewise ServletContext302Tests."""
 
     @pytest.mark.parametrize("foreign", [object(), Log, HttpSessionBindingListener()], ids=["object", "class", "value"])
     def test_addListenerTest(self, foreign):

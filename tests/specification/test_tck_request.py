@@ -17,7 +17,7 @@ class IdListener(HttpSessionIdListener):
     """Writes both ids into the session, as the TCK's does."""
 
     def session_id_changed(self, event, old_id):
-        """Take note."""
+        """Record both ids."""
         event.session["OLD"] = old_id
         event.session["NEW"] = event.session.id
 
@@ -152,7 +152,7 @@ class TestHttpServletRequestWrapperTests(RequestTests):
 
 
 class TestHttpServletRequest31Tests:
-    """What Servlet 3.1 added."""
+    """Additions of Servlet 3.1."""
 
     serve = RequestTests.serve
     wrap = staticmethod(RequestTests.wrap)
@@ -175,7 +175,7 @@ class TestHttpSessionIdListenerTests:
 
 
 class TestOrphanedDriver:
-    """What the TCK has in its driver and in no test."""
+    """Tests that the TCK has in its driver and never calls."""
 
     serve = RequestTests.serve
     wrap = staticmethod(RequestTests.wrap)

@@ -287,7 +287,7 @@ def test_runner_up_contexts_with_a_shared_cookie():
 
 
 def test_runner_up_any_type_of_value_in_memory():
-    """What cannot be serialised is refused only where sessions are distributable: in memory it is the very object."""
+    """Only distributable sessions refuse what cannot be serialised: in memory it is the very object."""
     browser = Browser()
     lock = threading.Lock()
     with browser.request() as request:

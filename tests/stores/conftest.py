@@ -1,4 +1,4 @@
-"""What tests of one store or the other need, each for itself."""
+"""Fixtures of the stores' tests."""
 
 from __future__ import annotations
 

@@ -98,6 +98,6 @@ def test_without_what_redis_needs(missing, monkeypatch):
 
 @pytest.mark.parametrize("store", [None, 5, object(), ["memory://"], b"memory://"])
 def test_what_is_no_store(store):
-    """What is neither a store nor a URL is refused."""
+    """A value that is neither a store nor a URL is refused."""
     with pytest.raises(ConfigError, match="SessionStore"):
         open_store(store)

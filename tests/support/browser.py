@@ -36,7 +36,7 @@ class CookieJar:
     cookies: dict[tuple[str, str, str, bool], StoredCookie] = field(default_factory=dict)
 
     def receive(self, header: str, *, path: str = "/", https: bool = False, now: float = 0.0) -> bool:
-        """Take the value of a Set-Cookie header; return whether it was accepted (5.6 and 5.7)."""
+        """Process the value of a Set-Cookie header; return whether it was accepted (5.6 and 5.7)."""
         if re.search(r"[\x00-\x08\x0a-\x1f\x7f]", header):
             return False
         pair, *rest = header.split(";")

@@ -23,7 +23,7 @@ class Clock:
         self._frozen.move_to(datetime.fromtimestamp(START + seconds, UTC))
 
     def tick(self, seconds):
-        """Let time pass."""
+        """Advance the clock."""
         self.set(self.now + seconds)
 
 

@@ -56,7 +56,7 @@ class Gunicorn:
         pytest.fail(self._log.read_text())
 
     def stop(self):
-        """Let the workers finish what they are doing, and end."""
+        """Stop the server when its workers have finished what they are doing."""
         self._process.terminate()
         self._process.wait(2 * GRACE)
 

@@ -31,7 +31,7 @@ class Request:
         self._chunks = iter(self.body)
 
     def _start_response(self, status, headers, exc_info=None):
-        """Be strict, as PEP 3333 wants a server to be; for this one headers have gone as soon as there is a chunk."""
+        """Accept headers as strictly as PEP 3333 says; here they have gone out with the first chunk."""
         if exc_info is None:
             assert self.status is None, "the headers are set already"
         elif self.chunks:

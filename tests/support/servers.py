@@ -96,11 +96,11 @@ class RedisServer:
         self.start()
 
     def pause(self):
-        """Have the server do nothing until :meth:`resume`, while the system goes on taking connections for it."""
+        """Stop the process until :meth:`resume`; the system goes on accepting connections for it."""
         self._process.send_signal(signal.SIGSTOP)
 
     def resume(self):
-        """Let the server go on."""
+        """Continue the process."""
         self._process.send_signal(signal.SIGCONT)
 
     def calls(self):
@@ -163,7 +163,7 @@ class RedisSentinel:
 
     @contextmanager
     def hanging(self):
-        """Have the primary hang until another one is; in the block it works again, and knows nothing of that."""
+        """Pause the primary until another server is; in the block it works again, and knows nothing of that."""
         former = self.primary
         former.pause()
         self._wait_for_other(former)
@@ -273,7 +273,7 @@ class RedisCluster:
 
     @contextmanager
     def half_way(self, slot, to, keys=()):
-        """Have some keys of a slot at node *to* already, and all at the node that has the slot afterwards."""
+        """Move some keys of a slot to node *to*; after the block all are at the node that has the slot."""
         source = self.node_of(slot)
         to.client.execute_command("CLUSTER SETSLOT", slot, "IMPORTING", self._id(source))
         source.client.execute_command("CLUSTER SETSLOT", slot, "MIGRATING", self._id(to))

@@ -16,7 +16,7 @@ from tests.support.site import Site
 
 
 class Colour(Enum):
-    """What an application may register."""
+    """A type that an application may register."""
 
     RED = "red"
 

@@ -216,7 +216,7 @@ class TouchTurnsBack(MemoryStore):
 
 
 class RemembersUsers(MemoryStore):
-    """Has an index of users from which nothing goes."""
+    """An index of users from which nothing is removed."""
 
     def _unbind(self, entry):
         pass

@@ -16,7 +16,7 @@ def problems():
 
 
 def with_member(monkeypatch, *, owner="HttpSession", java="getId()", native="HttpSession.id", number=20):
-    """Have one member listed in place of all."""
+    """List one member in place of all."""
     monkeypatch.setitem(members.TYPES, owner, (Member(owner, java, native, (number,)),))
 
 
@@ -27,7 +27,7 @@ def test_the_page_is_up_to_date():
 
 @pytest.mark.parametrize("name", sorted(code.public_members()))
 def test_every_member_has_a_row(name):
-    """Whatever httpsession.servlet has of Java's is in the column for it."""
+    """All of Java's members that httpsession.servlet has are in its column."""
     rows = [line.split(" | ")[2] for line in page.PAGE.read_text().splitlines() if line.count(" | ") == 4]
 
     assert [row for row in rows if re.match(rf"`{re.escape(name)}\b", row)]

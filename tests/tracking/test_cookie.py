@@ -660,7 +660,7 @@ class TestWriting:
     )
     @pytest.mark.parametrize("setting", ["name", "domain", "path", "same_site", "attribute", "attribute name"])
     def test_no_header_injection(self, setting, value):
-        """What could end the attribute or the header gets into no cookie: it is refused at construction (R23)."""
+        """Text that could end the attribute or the header is refused at construction (R23)."""
         settings = {setting: f"/{value}" if setting == "path" else value}
         if setting.startswith("attribute"):
             settings = {"attributes": {"A": value} if setting == "attribute" else {value: "x"}}
@@ -849,7 +849,7 @@ class TestBadIds:
         assert site.manager.stats().created == 0
 
     def test_key_is_no_id(self, site):
-        """What a store knows a session by opens it neither in bytes nor in digits (R41)."""
+        """The key that a store knows a session by opens it neither in bytes nor in digits (R41)."""
         key = key_of(site.new_id())
         for forged in (key.hex().upper(), key.hex().upper()[:32], key.decode("latin-1")):
             assert joined(site, f"JSESSIONID={forged}") is None

@@ -186,7 +186,7 @@ class TestRules:
         ],
     )
     def test_stale_ids_are_replaced(self, site, url, expected):
-        """Whatever ids there are give way to the one that is valid (as in Jetty; Tomcat appends a second one, S120)."""
+        """All ids in the URL are replaced by the valid one (as in Jetty; Tomcat appends a second one, S120)."""
         assert encode(site, url) == expected
 
     def test_never_creates_a_session(self, site):
@@ -269,7 +269,7 @@ class TestRules:
 
     @pytest.mark.parametrize("url", ["/app/", "/app/x", "../app/x", "http://h:8080/app/", "x/../y", "."])
     def test_inside_the_context(self, site, url):
-        """What is at or below the context path is the application's, however it is written."""
+        """A path at or below the context path is the application's, however it is written."""
         assert encode(site, url, "/page", script_name="/app") == f"{url};jsessionid=1234"
 
     @both_methods
@@ -409,7 +409,7 @@ class TestSecurity:
 
     @pytest.mark.parametrize("url", SECURITY)
     def test_vector(self, site, url):
-        """What a browser takes elsewhere, or in ways of its own, comes back unchanged."""
+        """A URL that a browser takes elsewhere, or parses in its own way, comes back unchanged."""
         got = encode(site, url, "/page", script_name="/app")
         if SECURITY[url]:
             assert got != url
@@ -422,7 +422,7 @@ class TestSecurity:
     @both_methods
     @pytest.mark.parametrize("url", DISGUISED)
     def test_taking_out_a_stale_id_does_not_lead_away(self, site, url, method):
-        """What is judged is the URL that goes out: one that leads away without its old id gets no new one."""
+        """The rules apply to the URL that goes out: if it leads away without its old id, it gets no new one."""
         got = encode(site, url, "/page", method=method, script_name="/app")
         place = resolve(BASE, got)
         assert (place.origin == BASE.origin and place.is_below("/app")) or "1234" not in got
@@ -448,7 +448,7 @@ class TestSecurity:
     @pytest.mark.parametrize("host", ["", ":8080", "h h", "[", "h:port", "h:99999", "a@b", "evil/x", "\xe9", "h,evil"])
     @pytest.mark.parametrize("url", ["http:///evil/x", "http://evil/x", "///evil/x", "//:8080/evil", "http://:8080/x"])
     def test_bad_host_header(self, site, host, url):
-        """Whatever a client sends as Host, no URL of another host gets the id, and nothing is raised."""
+        """With any Host header no URL of another host gets the id, and nothing is raised."""
         assert encode(site, url, "/page", host=host) == url
 
     @pytest.mark.parametrize("path", ["//evil.example/x", "//evil.example//", "/\\evil.example/x"])

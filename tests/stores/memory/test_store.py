@@ -55,7 +55,7 @@ def keys_of(sessions):
 
 
 class TestContract(StoreContract):
-    """What holds for every store."""
+    """The contract of every store."""
 
     counts_by_arguments = True
 
@@ -68,7 +68,7 @@ class TestCreate:
     """create: the objects themselves."""
 
     def test_keeps_the_very_objects(self, store):
-        """What is loaded is what was created: requests of a session share its record and attributes."""
+        """A load returns the very objects that were created: requests share record and attributes."""
         record, attributes = SessionRecord.created("ID", b"key", 0.0, INTERVAL, None), Attributes()
         assert store.create(record, attributes)
 
@@ -270,7 +270,7 @@ class TestAbandoned:
 
 
 class TestSize:
-    """What the store holds is what is alive."""
+    """The memory that the store holds on to."""
 
     @pytest.mark.parametrize("lifetime", [None, 1e6])
     @pytest.mark.parametrize("interval", [60, 0])
@@ -403,7 +403,7 @@ def test_unknown_url(url):
 
 @pytest.mark.parametrize("wrong", [None, 5, {}, object(), b"memory://", MemoryStore])
 def test_no_store(wrong):
-    """What is neither store nor URL is refused by name."""
+    """A value that is neither store nor URL is refused by name."""
     with pytest.raises(ConfigError, match="must be a SessionStore or the URL of one") as caught:
         open_store(wrong)
     assert repr(wrong) in str(caught.value)

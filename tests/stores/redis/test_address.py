@@ -96,7 +96,7 @@ CARELESS = [
 
 @pytest.mark.parametrize("url", VALID)
 def test_valid(url):
-    """What a URL may say, and what it stands for."""
+    """The options of a URL and their meaning."""
     places, login = VALID[url]
     address = parse(url)
 
@@ -115,7 +115,7 @@ def test_sentinel():
 
 @pytest.mark.parametrize("url", REFUSED)
 def test_refused(url):
-    """What is malformed or unknown is refused by saying what is wrong."""
+    """A malformed URL or unknown option is refused, and the message says what is wrong."""
     with pytest.raises(ConfigError) as raised:
         open_store(url)
 
@@ -135,7 +135,7 @@ def test_careless_password(url):
 
 
 def test_repr():
-    """What an address shows of itself has no password in it."""
+    """The text of an address has no password in it."""
     address = parse(f"redis+sentinel://u:{SECRET}@a/s?sentinel_password={SECRET}2&ssl=true")
 
     assert SECRET not in repr(address)

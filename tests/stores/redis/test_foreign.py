@@ -1,4 +1,4 @@
-"""What holds in the Redis store though somebody else has written, removed or forbidden what is around a session."""
+"""The Redis store when another client has written, removed or forbidden something around a session."""
 
 from __future__ import annotations
 
@@ -158,7 +158,7 @@ class TestFewerRights:
         client.execute_command("ACL DELUSER", "shop")
 
     def test_login(self, client, store, prefix, limited):
-        """Who may not add to the set of a user's sessions changes nothing by a login, and makes no bound session."""
+        """A client that may not add to the set of a user's sessions can neither log in nor create a bound session."""
         key = add(store)
         before = contents(client, prefix)
         shop = limited("sadd")
@@ -172,7 +172,7 @@ class TestFewerRights:
         assert contents(client, prefix) == before
 
     def test_change_of_the_id(self, store, limited):
-        """Who may not rename leaves the session as it is, its user's list included."""
+        """A client that may not rename leaves the session as it is, and its user's list, too."""
         key = add(store, principal="anna")
         changes = Changes(put={"a": b"2"}, principal="berta", new_id=("", draw()), afresh=True)
         with pytest.raises(StoreError, match="can't run"):
@@ -182,7 +182,7 @@ class TestFewerRights:
         assert ([record.key for record in store.of("anna")], store.of("berta")) == ([key], [])
 
     def test_logout(self, store, limited):
-        """Who may not take anything out of a set ends a session, and the user's list has it no more."""
+        """A client that may not remove from a set can end a session, and the user's list omits it."""
         key = add(store, principal="anna")
 
         assert limited("srem").remove(key) is not None
@@ -314,7 +314,7 @@ class TestLostReply:
             assert frail.load(key, time.time())[0].attributes == {"a": b"6"}
 
     def test_reading_and_touches_are(self, store, losing, prefix):
-        """What reads is asked again, and what notes accesses told again."""
+        """Commands that read or note accesses are sent again."""
         url, arm = losing
         key, later = add(store, principal="anna"), time.time() + 5
         with closing(open_store(f"{url}?prefix={prefix}")) as frail:
@@ -402,7 +402,7 @@ class TestRemovedByRedis:
 
 
 class TestRecordsThatAreNone:
-    """What is in place of the record of a session that is in a user's list."""
+    """Values in place of the record of a session that is in a user's list."""
 
     @pytest.mark.parametrize("interval", [inf, -inf])
     def test_infinite_interval(self, client, store, names, caplog, interval):

@@ -172,7 +172,7 @@ class TestRoundTrips:
 
 
 class TestLayout:
-    """What is where in Redis."""
+    """The layout of keys in Redis."""
 
     def test_session_in_one_slot(self, client, store, prefix):
         """All that belongs to a session, its mark and its user's list included, has the same slot."""
@@ -237,7 +237,7 @@ class TestLayout:
 
 
 class TestSafetyNet:
-    """What Redis removes itself, should nobody sweep."""
+    """Entries that Redis expires by itself when no process sweeps."""
 
     @pytest.mark.parametrize(("interval", "lifetime", "seconds"), [(60, None, 61), (60, 30, 30), (0, 100, 100)])
     def test_time_to_live(self, client, store, prefix, interval, lifetime, seconds):
@@ -264,7 +264,7 @@ class TestSafetyNet:
         assert client.ttl(mark) == pytest.approx(FOLLOW, abs=2)
 
     def test_after_it(self, client, store, prefix):
-        """What Redis has removed is nowhere any more: not in the list of its user, and a sweep forgets the rest."""
+        """A session that Redis has expired is not in its user's list, and a sweep removes what refers to it."""
         key, other = add(store, principal="anna"), add(store, principal="anna")
         client.delete(name_of(client, prefix, key))
 
@@ -293,7 +293,7 @@ GARBAGE = {
 
 
 class TestGarbage:
-    """What is in Redis but was not written by a store is no session."""
+    """Data in Redis that no store has written is no session."""
 
     @pytest.fixture(params=GARBAGE.values(), ids=GARBAGE)
     def key(self, request, client, store, prefix):
@@ -334,7 +334,7 @@ class TestGarbage:
 
 
 class TestRaces:
-    """What can happen between two commands of one verb."""
+    """Changes between two commands of one verb."""
 
     def test_access_that_is_told_while_a_load_finds_the_session_due(self, redis_server, store, prefix, monkeypatch):
         """A session that seems to be over, and of which another process tells an access just then, is loaded."""
@@ -354,7 +354,7 @@ class TestRaces:
 
 
 class TestFailures:
-    """What cannot be answered in time is a StoreError, and nothing is mixed up afterwards."""
+    """A missing answer is a StoreError, and no late reply goes to another command."""
 
     def test_nobody_listens(self, frail_server, prefix):
         """Without a server every verb is a StoreError at once; when it is back they work."""
@@ -414,7 +414,7 @@ class TestFailures:
         store.close()
 
     def test_interrupted_request(self, frail_server, prefix):
-        """What interrupts a thread while it waits for a reply does not leave that reply to the next command."""
+        """An exception that interrupts a wait for a reply does not leave the reply to the next command."""
         store = open_store(f"{frail_server.url}?prefix={prefix}&timeout=20")
         keys = [add(store, {"a": b"%d" % number}) for number in range(2)]
         frail_server.pause()
@@ -648,7 +648,7 @@ for stored in store.expire(float(sys.argv[2]), 10_000):
 
 
 class TestProcesses:
-    """What holds between processes."""
+    """Several processes on one server."""
 
     def test_counting(self, redis_server, store, prefix):
         """Four processes that count by expecting what they read reach the exact sum."""

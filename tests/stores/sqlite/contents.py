@@ -33,6 +33,6 @@ def contents(store, key):
 
 
 def execute(path, statement, *parameters):
-    """Have another program execute a statement, and return the rows."""
+    """Execute a statement as another program would, and return the rows."""
     with closing(sqlite3.connect(path)) as connection, connection:
         return connection.execute(statement, parameters).fetchall()

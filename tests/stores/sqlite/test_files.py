@@ -43,7 +43,7 @@ def directory_of_another():
 
 
 def open_elsewhere(path, user=None):
-    """Have another process open a store, as that user if one is given, and return what it says of an error."""
+    """Open a store in another process, as *user* if given, and return what it says of an error."""
     program = (
         "import os, sys\n"
         "from httpsession import StoreError\n"
@@ -149,7 +149,7 @@ class TestOwner:
 
     @pytest.mark.skipif(not IS_ROOT, reason="only root can give files away")
     def test_root_comes_first(self, directory_of_another):
-        """What root makes in the directory of another user is that user's, who can use it then."""
+        """Files that root makes in the directory of another user belong to that user."""
         path = directory_of_another / "sessions.db"
         SQLiteStore(path).close()
 
@@ -322,7 +322,7 @@ class TestBroken:
         assert stat.S_IMODE(path.stat().st_mode) == 0o600
 
     def test_removed_without_its_log(self, store, path):
-        """What a removed file left in its log is not taken for part of the new one."""
+        """The log that a removed file left is not applied to the new file."""
         keys = [add(store, {"a": os.urandom(100)}) for _ in range(50)]
         path.unlink()
         new = add(store, {"a": b"1"})
@@ -410,7 +410,7 @@ class TestBroken:
         assert contents(store, key) == {"a": "1"}
 
     def test_sweep_that_fails_later(self, store, path, caplog):
-        """What a sweep has claimed before something fails is given back, once; the rest is left for the next one."""
+        """Sessions that a failing sweep has claimed are given back, once; the next sweep finds the rest."""
         keys = {add(store) for _ in range(250)}
         execute(
             path,
@@ -437,7 +437,7 @@ class TestBroken:
         assert put(store, key, a="3") is True
 
     def test_interrupted(self, store):
-        """What ends an operation in its midst undoes it, and the store goes on."""
+        """An exception in the middle of an operation undoes it, and the store goes on."""
         key = add(store, {"a": b"1"})
 
         def stop(cursor):

@@ -112,7 +112,7 @@ class TestFull:
         assert len(store) == 1
 
     def test_end_of_sessions(self, store, disk):
-        """What is over is removed from a full disk, which makes room in the file for others."""
+        """Expired sessions can be removed from a full disk, which makes room in the file."""
         keys = [add(store, {"a": os.urandom(10_000)}, interval=10) for _ in range(20)]
         fill_by_saving(store, disk)
         assert store.load(keys[0], NOW + 100)[1] is None

@@ -39,7 +39,7 @@ def store(path):
 
 
 def race(workers, path, *actions):
-    """Have workers begin at the same time, and return what each returns."""
+    """Start an action in each worker at the same time, and return what each returns."""
     start = time.time() + 0.15
     running = [workers.apply_async(action, (path, start, *rest)) for action, *rest in actions]
     return [one.get(60) for one in running]
@@ -117,7 +117,7 @@ class TestKilled:
     """Processes that end in the midst of a change."""
 
     def test_kill(self, store, path):
-        """What a killed process had acknowledged is there, and of what it was doing all or nothing; the file is sound.
+        """A killed process leaves all that it acknowledged, all or nothing of its last change, and a sound file.
 
         Others can write at once.
         """

@@ -105,7 +105,7 @@ class TestUrl:
         ],
     )
     def test_refused_without_a_url(self, path, name, value, reason):
-        """What a URL may not say, who opens the store without one may not say either; no file is made."""
+        """Arguments are held to the rules of the URL; a refusal makes no file."""
         with pytest.raises(ConfigError, match=reason) as caught:
             SQLiteStore(path, **{name: value})
 
@@ -124,7 +124,7 @@ class TestUrl:
             one.close()
 
     def test_tables_of_others(self, path):
-        """What another application has in the file stays, its version number too."""
+        """Tables of another application in the file stay, and its version number, too."""
         execute(path, "CREATE TABLE sessions (key TEXT)")
         execute(path, "PRAGMA user_version = 7")
         store = SQLiteStore(path)
@@ -140,7 +140,7 @@ class TestUrl:
 
 
 class TestKept:
-    """What the file says of sessions."""
+    """The contents of the file."""
 
     def test_survives(self, store, path):
         """A session is there again when all who had opened the file have closed it, with the times of never."""
@@ -191,7 +191,7 @@ class TestKept:
         assert execute(path, "SELECT count(*) FROM httpsession_marks") == [(0,)]
 
     def test_iteration_holds_nothing_open(self, store, path):
-        """Whoever goes through the sessions slowly keeps nobody from cutting back the log."""
+        """A slow iteration over the sessions does not keep the log from being truncated."""
         for _ in range(150):
             add(store)
         sessions = iter(store)
@@ -259,7 +259,7 @@ class TestThreads:
 
 
 class TestCost:
-    """What a session costs that is open already."""
+    """The cost of a session in an open store."""
 
     def test_calls(self, store, no_collection):
         """Loading takes at most 20 calls, saving at most 40, however many sessions and attributes there are."""

@@ -1,4 +1,4 @@
-"""What processes do to a SQLite store at the same time, in the tests."""
+"""Work of the test processes that share a SQLite store."""
 
 from __future__ import annotations
 

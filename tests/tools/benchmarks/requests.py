@@ -1,4 +1,4 @@
-"""What a request costs above the bare application, beside the least that could be had: ``python -m ...requests``.
+"""The cost of a request above the bare application, beside the least possible: ``python -m ...requests``.
 
 The floor finds the cookie, looks the session up in a dict and slides its expiry under a lock. It has no listeners, no
 events, no digest of the id and no protection against anything: no library can cost much less.

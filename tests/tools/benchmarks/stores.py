@@ -1,4 +1,4 @@
-"""What a request costs with a shared session, above the bare application: ``python -m tests.tools.benchmarks.stores``.
+"""The cost of requests with shared sessions above the bare application: ``python -m tests.tools.benchmarks.stores``.
 
 Beside it, in the same run: the floor, which is a cookie, the bare statements or commands, and the decoding, with no
 promise kept; and Beaker, if it is there. Redis is asked over a Unix socket. All figures are the least of many chunks,

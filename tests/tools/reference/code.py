@@ -14,7 +14,7 @@ from .members import Member
 
 
 class MissingError(Exception):
-    """What a row names is not in the code."""
+    """A name in a row that is not in the code."""
 
 
 def native(member: Member) -> str:

@@ -72,7 +72,7 @@ class WrongError(Exception):
 
 
 class Reference:
-    """What is listed, and what was found."""
+    """The lists, and the tests that were found for them."""
 
     def __init__(self) -> None:
         self.problems: list[str] = []

@@ -10,7 +10,7 @@ from httpsession import SessionConfig, SessionCookieConfig, SessionManager
 
 
 class RecordingError(Exception):
-    """What was given is no recording that could be played; the message names the file and the line."""
+    """A file that is no recording; the message names the file and the line."""
 
 
 RECORDINGS = Path(__file__).parent / "recordings"

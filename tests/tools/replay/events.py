@@ -18,7 +18,7 @@ from httpsession import (
 
 
 class UnsupportedOperationError(Exception):
-    """What a value throws whose recording says that it fails."""
+    """The exception of a value that fails according to its recording."""
 
 
 class Log:

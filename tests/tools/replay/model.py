@@ -1,4 +1,4 @@
-"""What follows from the design's choices for one request: which ids count, which session it has, what a URL becomes.
+"""The design's choices for one request: which ids count, which session it has, what a URL becomes.
 
 It is reckoned from what the client sent and from the events that were observed, so that a difference from Tomcat can be
 held against what it should be.

@@ -17,13 +17,13 @@ Patch = pytest.MonkeyPatch
 
 
 def _property(patch: Patch, owner: type, name: str, get: Any) -> None:
-    """Have a property give what *get* makes of the object and the right value."""
+    """Make a property return what *get* makes of the object and the right value."""
     right = vars(owner)[name]
     patch.setattr(owner, name, property(lambda self: get(self, right.fget(self)), right.fset))
 
 
 def _result(patch: Patch, owner: type, name: str, change: Any) -> None:
-    """Have a method return what *change* makes of the right result and the arguments."""
+    """Make a method return what *change* makes of the right result and the arguments."""
     right = vars(owner)[name]
     patch.setattr(owner, name, lambda self, *arguments: change(right(self, *arguments), *arguments))
 

@@ -41,7 +41,7 @@ def is_as_reckoned(one: Observation) -> bool:
 
 
 class Consequences:
-    """What has become different in a scenario, so that more of it may be."""
+    """The differences so far in a scenario, which explain further ones."""
 
     def __init__(self) -> None:
         #: The sessions that each difference was about.

@@ -1,4 +1,4 @@
-"""What the D and R numbers mean that differences are declared with; S numbers are in docs/reference/servlet.md."""
+"""The D and R numbers that differences are declared with; S numbers are in docs/reference/servlet.md."""
 
 from __future__ import annotations
 

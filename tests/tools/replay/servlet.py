@@ -42,7 +42,7 @@ class Meeting:
 
 
 class Stage:
-    """What the requests of a scenario share."""
+    """The state that the requests of a scenario share."""
 
     def __init__(self, clock: FrozenDateTimeFactory, binding: type[Binding]) -> None:
         self.clock = clock
@@ -169,7 +169,7 @@ class Script:
         self.location: str | None = None
 
     def __call__(self, environ: dict[str, Any], start_response: Any) -> Iterator[bytes]:
-        """Be the application. A failure is answered by an error page, as containers and frameworks do."""
+        """Run the script as the application. A failure is answered by an error page, as containers do."""
         self._environ = environ
         self._api = self._api_type(environ)
         self._stage.log.begin(self.events)
