@@ -5,7 +5,6 @@ from __future__ import annotations
 import encodings.aliases
 import http.server
 import threading
-import time
 import tracemalloc
 
 import pytest
@@ -13,6 +12,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from httpsession import ConfigError, SessionConfig, SessionCookieConfig, SessionTrackingMode
+from tests.support.waiting import PATIENCE, SOON, within
 
 COOKIE, URL, _ = SessionTrackingMode
 NAMESPACES = {
@@ -150,7 +150,7 @@ class TestContents:
         assert cookie(attribute("Partitioned", value) + "<secure>true</secure>").partitioned is expected
 
     def test_attributes_with_a_setting(self, cookie):
-        """So are the others, in any case of letters."""
+        """Attributes that have a setting become that setting, in any case of letters."""
         inside = attribute("max-AGE", "60") + attribute("Path", "/a") + attribute("DOMAIN", "a.example")
         assert cookie(inside) == SessionCookieConfig(max_age=60, path="/a", domain="a.example")
 
@@ -317,20 +317,16 @@ class TestHarmless:
         """Entities that make much of little are refused before they make anything."""
         tracemalloc.start()
         try:
-            began = time.process_time()
-            with pytest.raises(ConfigError, match=r"web\.xml: <!DOCTYPE web-app> is refused"):
+            with within(SOON), pytest.raises(ConfigError, match=r"web\.xml: <!DOCTYPE web-app> is refused"):
                 read(laughs(inside))
-            assert time.process_time() - began < 0.5
             assert tracemalloc.get_traced_memory()[1] < 2**20
         finally:
             tracemalloc.stop()
 
     def test_quadratic_blowup(self, read):
-        """So is one long entity, used often."""
-        began = time.process_time()
-        with pytest.raises(ConfigError, match="DOCTYPE"):
+        """A long entity that is used often is refused."""
+        with within(SOON), pytest.raises(ConfigError, match="DOCTYPE"):
             read(f'<!DOCTYPE a [<!ENTITY a "{"a" * 100_000}">]><web-app>{"&a;" * 100_000}</web-app>')
-        assert time.process_time() - began < 0.5
 
     @pytest.mark.parametrize(
         "doctype",
@@ -373,14 +369,12 @@ class TestHarmless:
             read(f"<web-app><session-config>{deep}</session-config></web-app>")
 
     def test_size(self, read):
-        """Long texts cost what they are long."""
-        began = time.process_time()
-        with pytest.raises(ConfigError, match="but must be None or a domain"):
+        """A long text is read in time that grows with its length, not with the square of it."""
+        with within(PATIENCE), pytest.raises(ConfigError, match="but must be None or a domain"):
             read(
                 "<web-app><session-config><cookie-config>"
                 f"<domain>{'&#97;' * 1_000_000}</domain></cookie-config></session-config></web-app>"
             )
-        assert time.process_time() - began < 5
 
 
 TAGS = ("web-app", "session-config", "session-timeout", "cookie-config", "name", "secure", "attribute", "tracking-mode")
@@ -414,7 +408,7 @@ class TestAnything:
 
     @given(pieces=st.lists(st.sampled_from(PIECES) | st.text(max_size=5)))
     def test_pieces(self, read, pieces):
-        """So do pieces of XML in any order."""
+        """Pieces of XML in any order give a configuration or a ConfigError."""
         self.check(read, "".join(pieces).encode(errors="replace"))
 
     @given(

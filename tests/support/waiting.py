@@ -1,9 +1,12 @@
-"""Waiting for what servers and background threads do in their own time."""
+"""Waits for servers and background threads, and bounds against hanging."""
 
 from __future__ import annotations
 
+import signal
 import time
+from contextlib import contextmanager
 
+import pytest
 import redis
 
 #: Seconds that a server, or several of them, may take to get somewhere.
@@ -24,3 +27,19 @@ def wait_until(condition, what, seconds=PATIENCE):
             pass  # the server is not there yet
         assert time.monotonic() < end, f"waited {seconds} s for {what}"
         time.sleep(0.02)
+
+
+@contextmanager
+def within(seconds):
+    """Fail when the block takes longer than so many seconds: a bound against hanging, not a measurement."""
+
+    def fail(signal_number, frame):
+        pytest.fail(f"not done after {seconds} s")
+
+    before = signal.signal(signal.SIGALRM, fail)
+    signal.alarm(seconds)
+    try:
+        yield
+    finally:
+        signal.alarm(0)
+        signal.signal(signal.SIGALRM, before)

@@ -3,9 +3,7 @@
 from __future__ import annotations
 
 import functools
-import signal
 import time
-from contextlib import contextmanager
 from email.utils import parsedate_to_datetime
 from urllib.parse import unquote_to_bytes
 
@@ -19,6 +17,7 @@ from httpsession.ids import key_of
 from httpsession.tracking.cookie import CookieTracking
 from tests.support.browser import CookieJar
 from tests.support.site import Site
+from tests.support.waiting import within
 
 ID = "0123456789ABCDEF" * 2
 
@@ -49,22 +48,6 @@ def attributes_of(set_cookie):
 def latin1(text):
     """Return *text* as a server puts its UTF-8 bytes into the environ."""
     return text.encode().decode("latin-1")
-
-
-@contextmanager
-def within(seconds):
-    """Fail when the block takes longer than so many seconds: a bound against hanging, not a measurement."""
-
-    def fail(signal_number, frame):
-        pytest.fail(f"not done after {seconds} s")
-
-    before = signal.signal(signal.SIGALRM, fail)
-    signal.alarm(seconds)
-    try:
-        yield
-    finally:
-        signal.alarm(0)
-        signal.signal(signal.SIGALRM, before)
 
 
 #: What Unicode, C or other parsers take for a blank and browsers do not.
@@ -808,7 +791,7 @@ class TestBadIds:
         "bad", [bad for bad in BAD_IDS if not set("?#;/\0") & set(bad)], ids=lambda bad: ascii(bad)[:20]
     )
     def test_malformed_in_the_url(self, bad):
-        """The same in the path parameter."""
+        """A malformed id in the path parameter opens nothing, either."""
         with Site(tracking_modes={"url"}) as site:
             answer = site.ask(f"/a;jsessionid={bad}", lambda r: (r.get_session(False), r.get_session().id))
         assert answer.value[0] is None
