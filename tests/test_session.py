@@ -416,7 +416,7 @@ class TestUpdateAttribute:
 
 
 def test_value_is_unbound_when_the_session_ends_while_it_is_bound(session):
-    """The same for a plain assignment: bound and unbound, and InvalidSessionError (S50)."""
+    """A plain assignment, too, binds and unbinds the value, and raises InvalidSessionError (S50)."""
     value = Bound()
     value.value_bound = lambda event: (Bound.value_bound(value, event), session.invalidate())
 

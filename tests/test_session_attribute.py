@@ -307,7 +307,7 @@ class TestOwnWays:
         assert response.status_code == 400
 
     def test_wsgi_view_by_keyword(self, log_in):
-        """So does one that is called by keyword."""
+        """A view that is called by keyword gets the attribute, too."""
 
         @session_attribute("login_member", required=True)
         def view(environ, start_response, login_member):
@@ -341,7 +341,7 @@ class TestOwnWays:
         assert (response.status_code, response.text) == (400, f"handled: {MESSAGE}")
 
     def test_bottle(self, log_in):
-        """So do Bottle's."""
+        """Views of Bottle get the attribute, too."""
         app = bottle_application()
         app.error(400)(lambda error: f"handled: {error.body}")
         response = log_in(app).get("/strict")

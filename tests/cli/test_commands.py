@@ -242,7 +242,7 @@ def test_stats(run, url, store):
 
 
 def test_stats_as_a_table(run, url, store):
-    """The same for people, also where there is nothing."""
+    """A table shows the same to people, also for an empty store."""
     assert "alive                        0\n" in run("stats", "--store", url).stdout
     add(store)
     table = run("stats", "--store", url).stdout

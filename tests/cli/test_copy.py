@@ -241,7 +241,7 @@ def test_a_target_that_takes_nothing(run, sqlite_url, redis_server, redis_url, o
 
 
 def test_a_session_that_fails(run, sqlite_url, redis_url, redis_server, opened):
-    """One that the target cannot take is named and counted and stays in the source; the others are moved."""
+    """A session that the target refuses is named and counted and stays in the source; the rest is moved."""
     source = opened(sqlite_url)
     bad, good = add(source), add(source)
     prefix = re.search("prefix=(\\w+)", redis_url)[1]

@@ -264,7 +264,7 @@ class TestFrozen:
         assert isinstance(config.tracking_modes, frozenset)
 
     def test_attributes(self):
-        """So are the further attributes of the cookie."""
+        """The further attributes of the cookie stay as they were, too."""
         given_attributes = {"Priority": "High"}
         config = SessionCookieConfig(attributes=given_attributes)
         given_attributes["Priority"] = "Low"
@@ -408,7 +408,7 @@ class TestAttributes:
             assert SessionCookieConfig(**{setting: value}).as_attributes()[name] == text
 
     def test_partitioned(self):
-        """So does Partitioned, which needs Secure."""
+        """The attribute Partitioned is the setting; it needs Secure."""
         config = SessionCookieConfig(attributes={"partitioned": "", "secure": ""})
         assert (config.partitioned, config.secure) == (True, True)
 

@@ -91,7 +91,7 @@ class TestRoundTrip:
 
     @given(typed_settings)
     def test_environ(self, typed):
-        """So do their texts in the environment."""
+        """Texts in the environment give the same settings, too."""
         environ = {f"HTTPSESSION_{name.replace('.', '_').upper()}": text for name, text in texts_of(typed).items()}
         assert SessionConfig.from_environ(environ) == config_of(typed)
 

@@ -135,7 +135,7 @@ def test_set_against_invalidate():
 
 
 def test_set_in_the_moment_of_invalidation():
-    """The same, the thread switched at the worst moment: between value_bound and the binding."""
+    """An invalidation at the worst moment, between value_bound and the binding, leaves nothing bound."""
     bound, ended = Event(), Event()
 
     class Slow(Counted):
@@ -347,7 +347,7 @@ class TestWhileTheIdChanges:
 
     @pytest.mark.parametrize("meeting", ["remove"], indirect=True)
     def test_ended_by_its_user(self, meeting):
-        """So does one by the session's user."""
+        """All sessions of a user end, also the one whose id changes meanwhile."""
         site, one, _ = meeting
         site.manager.sessions.bind_principal(one.session.get_session(), "anna")
 
@@ -379,7 +379,7 @@ class TestWhileTheIdChanges:
 
     @pytest.mark.parametrize("meeting", ["save"], indirect=True)
     def test_login_succeeds(self, meeting):
-        """So does a login."""
+        """A login takes effect, though the id changes meanwhile."""
         site, one, _ = meeting
         one.session.login("anna")
 

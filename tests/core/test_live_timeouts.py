@@ -64,7 +64,7 @@ class TestTimeout:
         assert site.has(session_id)
 
     def test_untouched_requests_count_when_the_store_hears_of_them_late(self, site, clock):
-        """So do several of them that the store is told of at once."""
+        """Several untouched requests count, also when the store is told of all at once."""
         session_id = site.new_session()
         for _ in range(3):
             clock.tick(50)

@@ -90,7 +90,7 @@ class TestDown:
 
     @pytest.mark.parametrize("create", [True, False])
     def test_requests_that_ask(self, workers, session_id, down, create):
-        """One that asks is refused, and quickly; afterwards the same cookie opens the same session."""
+        """A request that asks is refused, and quickly; afterwards the same cookie opens the same session."""
         with down():
             start = time.monotonic()
             response = serve(workers[0], lambda session: session.get_session(create), session_id)

@@ -163,7 +163,7 @@ class TestInUse:
         assert workers[1].has(session_id), "idle since the end of the long request"
 
     def test_long_request_that_never_asks(self, clock, workers):
-        """The same for a request that carries the id alone."""
+        """A long request that only carries the id keeps the session alive, too."""
         session_id = workers[0].session_with(a=1)
         tell(workers)
         request = workers[0].request(session_id)
@@ -174,7 +174,7 @@ class TestInUse:
         request.finish()
 
     def test_new_session_in_a_long_request(self, clock, workers):
-        """The same for the request that makes the session, once its cookie is out."""
+        """A long request that creates the session keeps it alive, once its cookie is out."""
         request = workers[0].request()
         request.session.get_session()
         request.read()

@@ -26,12 +26,12 @@ def test_the_passwords_on_the_login_page_open(name: str) -> None:
     ],
 )
 def test_no_other_password_opens(name: str, password: str) -> None:
-    """Nobody gets in with what is somebody else's, or nobody's."""
+    """The password of another member, or of no member, opens nothing."""
     assert members.authenticate(name, password) is None
 
 
 def test_after_some_failures_a_name_has_to_wait() -> None:
-    """So many failures within a minute, and no password is looked at until the first of them is a minute old."""
+    """After some failures within a minute no password is checked until the first of them is a minute old."""
     throttle = Throttle(failures=3, seconds=60, slots=1)
     with freeze_time("2026-01-01 12:00:00") as clock:
         for _ in range(3):

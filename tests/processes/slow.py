@@ -91,7 +91,7 @@ def serve(pipe, manager=None):
 
 
 def serve_in_thread(manager):
-    """Return the pipe to a thread that makes slow requests, and what ends it."""
+    """Return the pipe to a thread that makes slow requests, and the thread."""
     near, far = Pipe()
     thread = threading.Thread(target=serve, args=(far, manager))
     thread.start()
@@ -99,7 +99,7 @@ def serve_in_thread(manager):
 
 
 def serve_in_process(context):
-    """The same for a process."""
+    """Return the pipe to a process that makes slow requests, and the process."""
     near, far = Pipe()
     process = context.Process(target=serve, args=(far,))
     process.start()

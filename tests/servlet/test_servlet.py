@@ -256,7 +256,7 @@ class TestSession:
         assert session.getAttributeNames() == ()
 
     def test_names_are_a_snapshot(self, session):
-        """So that the session may be changed on the way."""
+        """The names are a snapshot: the session may be changed during the iteration."""
         session.setAttribute("a", 1)
         session.setAttribute("b", 2)
         for name in session.getAttributeNames():
@@ -451,7 +451,7 @@ class TestCookieConfig:
             assert "; Expires=Thu, 01 Jan 2026 00:01:00 GMT; Max-Age=60;" in sent()
 
     def test_null_takes_away_what_is_there_by_default(self, cookie, sent):
-        """So a cookie without SameSite, or without HttpOnly, can be had."""
+        """A null leaves out SameSite or HttpOnly, which are there by default."""
         cookie.setAttribute("SameSite", None)
         cookie.setHttpOnly(False)
 

@@ -273,7 +273,7 @@ def test_s105_the_id_has_changed():
 
 
 def test_s105_a_login_changes_the_id(browser, events):
-    """So does a login, unless the request made the session."""
+    """A login changes the id, unless the request made the session."""
     with browser.request() as request:
         request.login("ann")
     assert events == ["1 created", "2 created"]

@@ -67,7 +67,7 @@ def test_s4_an_invalidated_session_is_replaced_under_one_cookie():
 
 
 def test_s4_a_session_of_the_client_is_replaced_under_one_cookie():
-    """So it is when the invalidated session came with the request: the new cookie, and not also an expired one."""
+    """If the invalidated session came with the request, the new cookie is sent, and not also an expired one."""
     browser = Browser()
     with browser.request() as request:
         old = request.get_session()

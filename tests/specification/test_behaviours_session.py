@@ -593,7 +593,7 @@ def test_s50_set_attribute_against_another_and_an_invalidation():
 
 
 def test_s50_update_attribute_against_invalidate():
-    """The same for an atomic change."""
+    """An atomic change against an invalidation ends in the same ways."""
 
     def check(result, other_result, events, log):
         assert isinstance(result, Value | InvalidSessionError)

@@ -68,7 +68,7 @@ def test_s51_the_boundary(clock, browser, idle, is_alive):
 
 @pytest.mark.parametrize(("idle", "is_alive"), [(9.999, True), (10, False)])
 def test_s51_the_boundary_without_a_sweep(clock, browser, idle, is_alive):
-    """The same where the request is the first to look."""
+    """The boundary is the same where the request is the first to look."""
     session_id = browser.id
     clock.tick(idle)
     with browser.request() as request:
@@ -94,7 +94,7 @@ def test_s51_idle_time_begins_at_the_end_of_the_request(clock, browser):
 
 
 def test_s51_a_slow_request_that_never_asks(clock, browser):
-    """The same for a request that does not look at its session."""
+    """A slow request keeps its session alive also when it does not look at it."""
     with browser.request():
         clock.tick(100)
     clock.tick(9)
@@ -220,7 +220,7 @@ def test_s54_a_request_that_lets_go_meets_a_sweep(clock):
 
 
 def test_s54_a_request_that_lets_go_meets_another_one(clock):
-    """The same where another request is looking for the session."""
+    """A request finds the session while the one that kept it alive ends."""
 
     def prepare():
         browser, slow = held_past_its_time(clock)
@@ -291,7 +291,7 @@ def test_s56_an_invalidation_reaches_requests_under_way(browser):
 
 
 def test_s56_from_another_thread(browser):
-    """The same with the invalidation in a thread of its own."""
+    """An invalidation in a thread of its own has the same effect."""
     with browser.request() as slow:
         session = slow.get_session()
 

@@ -130,7 +130,7 @@ class TestHttpSessionxTests:
         assert ask(client, "/two/find") is None
 
     def test_expireHttpSessionxrfTest(self, clock, client):
-        """The same with a forward."""
+        """A forward creates a session of the other context, which expires there."""
         session_id = ask(client, "/one/forward/create")
         assert client.get_cookie("JSESSIONID", path="/two").value == session_id
         assert ask(client, "/two/find") == session_id
@@ -146,7 +146,7 @@ class TestHttpSessionxTests:
         assert ask(client, "/one/invalidate") == (True, False)
 
     def test_invalidateHttpSessionxTest(self, client):
-        """So it does in an included context, whose session is invalidated while the including one's stays."""
+        """An included context invalidates its own session, while the including one's stays."""
         ids = first, second = ask(client, "/one/create"), ask(client, "/two/create")
         assert ask(client, "/two/find", ids) == second
         assert ask(client, "/one/include/invalidate", ids) == (True, False)

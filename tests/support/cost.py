@@ -32,7 +32,7 @@ def calls_of_request(app, environ):
 
 
 def start_response(status, headers, exc_info=None):
-    """Cost nothing more than a call."""
+    """Accept headers at the cost of a single call."""
 
 
 def untouched(environ, start_response):

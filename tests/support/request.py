@@ -1,4 +1,4 @@
-"""Requests as a server makes them: all at once, or step by step where a test has to stand in the middle of one."""
+"""Requests as a server makes them: whole ones, or step by step where a test acts in the middle of a request."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ TEXT = ("Content-Type", "text/plain")
 
 
 class Request:
-    """One request. It arrives when this is made; its body is read, and its headers go out, when it is told to."""
+    """A request, which arrives when it is made; its body is read, and its headers go out, when the test says so."""
 
     def __init__(self, app, session_id=None, **environ):
         #: What was written to the error log of the server.

@@ -11,7 +11,7 @@ _HTTP_PORTS = {"http": 80, "https": 443, "ws": 80, "wss": 443, "ftp": 21}
 
 @dataclass(frozen=True)
 class Place:
-    """Where a URL leads. Paths and what follows them are as they go into the request line."""
+    """The target of a URL. Paths and what follows them are as they go into the request line."""
 
     scheme: str
     host: str

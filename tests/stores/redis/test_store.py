@@ -90,7 +90,7 @@ class TestRoundTrips:
         assert redis_server.calls() == {"hgetall": 1}
 
     def test_load_of_none(self, redis_server, store):
-        """So is one that finds nothing."""
+        """A load that finds nothing is one command, too."""
         store.load(key_of(new_id(16)), time.time())
         redis_server.calls()
         store.load(key_of(new_id(16)), time.time())
@@ -247,7 +247,7 @@ class TestSafetyNet:
         assert client.ttl(name_of(client, prefix, key)) == pytest.approx(seconds + DAY, abs=2)
 
     def test_never(self, client, store, prefix):
-        """One that is never over stays; so does one whose interval is taken away."""
+        """A session that never expires stays, also when its interval is taken away later."""
         key = add(store, interval=0)
         assert client.ttl(name_of(client, prefix, key)) == -1
         store.save(key, Changes(max_inactive_interval=60), time.time())
@@ -473,7 +473,7 @@ class TestFailures:
 
 
 class TestConnections:
-    """One for each thread, kept, and given back."""
+    """Connections: one for each thread, kept, and given back."""
 
     def test_one_for_each_thread(self, client, store):
         """A thread keeps its connection, and it is closed when the thread ends; close closes those of all."""

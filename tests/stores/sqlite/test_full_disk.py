@@ -100,7 +100,7 @@ class TestFull:
         assert len(store) == 1
 
     def test_logout_through_a_new_connection(self, store, disk):
-        """So does a process that has to open the file on the full disk."""
+        """A process that has to open the file on the full disk can log out, too."""
         keys = [add(store, {"a": os.urandom(100)}) for _ in range(5)]
         fill_by_saving(store, disk)
         store.close()

@@ -298,7 +298,7 @@ class TestCost:
 
 
 class TestBusy:
-    """Others who write at the same time."""
+    """Other programs and threads that write at the same time."""
 
     def test_foreign_lock(self, path):
         """While another program has the lock for too long a change fails in time, and loads go on; then all is well."""

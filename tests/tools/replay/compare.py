@@ -41,7 +41,7 @@ class Exchange:
 
 @dataclass(frozen=True)
 class Observation:
-    """One thing that was recorded and observed: the result of an operation, a field of an event or of a cookie."""
+    """An observation beside its recording: the result of an operation, a field of an event or of a cookie."""
 
     #: "result", "event", "cookie", "status" or "location".
     kind: str
