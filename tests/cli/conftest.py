@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import time
 from itertools import count
 
@@ -11,8 +10,8 @@ from click.testing import CliRunner
 
 from httpsession.cli.commands import commands
 from httpsession.codec import Codec
-from httpsession.record import SessionRecord
 from httpsession.stores import open_store
+from tests.support.stores import new_record
 
 INTERVAL = 1800
 CODEC = Codec()
@@ -74,10 +73,9 @@ def run(monkeypatch):
 def record_of(*, age=0.0, idle=None, interval=INTERVAL, principal=None, key=None):
     """Return the record of a session that is so many seconds old, and was last used *idle* seconds ago."""
     now = time.time()
-    record = SessionRecord.created("", key or os.urandom(32), now - age, interval, None)
+    record = new_record(key, now=now - age, interval=interval, principal=principal)
     if idle is not None:
         record.accessed = record.used = now - idle
-    record.principal = principal
     return record
 
 

@@ -16,9 +16,9 @@ import pytest
 
 from httpsession.codec import Codec
 from httpsession.ids import key_of
-from httpsession.record import SessionRecord
 from httpsession.stores.redis.layout import packed
 from httpsession.stores.redis.names import Names
+from tests.support.stores import new_record
 
 MEGABYTE = 1 << 20
 #: Seconds that a request may take over any of this, on a busy machine, and megabytes beside what the client of the
@@ -302,7 +302,7 @@ class TestRedisRecords:
     @pytest.mark.parametrize("value", [9e999, -9e999, 1e300, -1e300, float("nan"), 0, 0.5], ids=repr)
     def test_strange_number(self, workers, session_id, burglar, field, value):
         """A time or an interval beyond all bounds is believed or not, but nothing fails."""
-        record = SessionRecord.created("", key_of(session_id), time.time(), 60, None)
+        record = new_record(key_of(session_id), interval=60)
         setattr(record, field, value)
         burglar.client.hset(burglar.name_of(session_id), "r", packed(record))
         visit_everything(workers, session_id)

@@ -14,10 +14,10 @@ import pytest
 
 from httpsession import StoreError
 from httpsession.ids import key_of, new_id
-from httpsession.record import SessionRecord
 from httpsession.stores import open_store
 from httpsession.stores.base import MAX_VALUE, Changes
 from httpsession.stores.redis.acl import rights
+from tests.support.stores import keep, new_record
 
 SHARD = 7
 DAY = 86400
@@ -41,18 +41,9 @@ def draw():
     return bytes([SHARD]) + key_of(new_id(16))[1:]
 
 
-def recorded(*, now=None, interval=1800, lifetime=None, principal=None):
-    """Return the record of a session that is not kept yet."""
-    record = SessionRecord.created("", draw(), time.time() if now is None else now, interval, lifetime)
-    record.principal = principal
-    return record
-
-
-def add(store, **options):
-    """Keep a new session and return its key."""
-    record = recorded(**options)
-    assert store.create(record, {"a": b"1"})
-    return record.key
+def add(store, **about):
+    """Create a session in the shard of this test, and return its key."""
+    return keep(store, {"a": b"1"}, draw(), **about)
 
 
 def contents(client, prefix):
@@ -75,7 +66,7 @@ class TestSetOfAnotherType:
         spoil("anna")
         before = contents(client, prefix)
         with pytest.raises(StoreError, match="wrong kind"):
-            store.create(recorded(principal="anna"), {"a": b"1"})
+            store.create(new_record(draw(), principal="anna"), {"a": b"1"})
 
         assert contents(client, prefix) == before
 
@@ -128,7 +119,7 @@ class TestShardOfAnotherType:
         client.set(names.due[SHARD], "text")
         before = contents(client, prefix)
         for verb in (
-            lambda: store.create(recorded(principal="anna"), {}),
+            lambda: store.create(new_record(draw(), principal="anna"), {}),
             lambda: store.save(key, Changes(new_id=("", draw()), principal="berta"), time.time()),
             lambda: store.save(key, Changes(max_inactive_interval=5), time.time()),
             lambda: store.remove(key),
@@ -164,7 +155,7 @@ class TestFewerRights:
         shop = limited("sadd")
         for verb in (
             lambda: shop.save(key, Changes(put={"a": b"2"}, principal="anna", new_id=("", draw())), time.time()),
-            lambda: shop.create(recorded(principal="anna"), {}),
+            lambda: shop.create(new_record(draw(), principal="anna"), {}),
         ):
             with pytest.raises(StoreError, match="can't run"):
                 verb()

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import re
 import subprocess
 import threading
@@ -12,25 +13,20 @@ import pytest
 
 from httpsession import StoreError
 from httpsession.ids import key_of, new_id
-from httpsession.record import SessionRecord
 from httpsession.stores import open_store
 from httpsession.stores.base import Changes
 from httpsession.stores.redis.acl import CLUSTER_COMMANDS, SENTINEL_COMMANDS, rights
 from httpsession.stores.redis.links import Line
 from httpsession.stores.redis.names import slot_of, tags
 from tests.support.servers import RedisServer
+from tests.support.stores import keep
 from tests.support.waiting import PATIENCE, SOON, wait_until
 
 
 def add(store, shard=None, *, principal=None):
-    """Keep a new session, in a shard if it matters, and return its key."""
-    key = key_of(new_id(16))
-    if shard is not None:
-        key = bytes([shard]) + key[1:]
-    record = SessionRecord.created("", key, time.time(), 1800, None)
-    record.principal = principal
-    assert store.create(record, {"n": b"0"})
-    return key
+    """Create a session, in a shard if it matters, and return its key."""
+    key = None if shard is None else bytes([shard]) + os.urandom(31)
+    return keep(store, {"n": b"0"}, key, principal=principal)
 
 
 def increment(store, key):

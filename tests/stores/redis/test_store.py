@@ -20,12 +20,12 @@ from redis.crc import key_slot
 
 from httpsession import StoreError
 from httpsession.ids import key_of, new_id
-from httpsession.record import SessionRecord
 from httpsession.stores import open_store
 from httpsession.stores.base import FOLLOW, Changes
 from httpsession.stores.redis.acl import rights
 from httpsession.stores.redis.names import tags
 from tests.support.servers import RedisServer
+from tests.support.stores import keep
 from tests.support.waiting import SOON, wait_until
 
 ROOT = Path(__file__).parents[3]
@@ -47,12 +47,9 @@ def frail_server(tmp_path):
     server.stop()
 
 
-def add(store, attributes=None, *, now=None, interval=1800, lifetime=None, principal=None):
-    """Keep a new session and return its key."""
-    record = SessionRecord.created("", key_of(new_id(16)), time.time() if now is None else now, interval, lifetime)
-    record.principal = principal
-    assert store.create(record, attributes or {"a": b"1"})
-    return record.key
+def add(store, attributes=None, **about):
+    """Create a session, and return its key."""
+    return keep(store, attributes or {"a": b"1"}, **about)
 
 
 def draw_for(store, key):

@@ -2,23 +2,19 @@
 
 from __future__ import annotations
 
-import os
 import sqlite3
 from contextlib import closing
 
-from httpsession.record import SessionRecord
 from httpsession.stores.base import Changes
+from tests.support.stores import keep
 
 NOW = 1_700_000_000.0
 INTERVAL = 60
 
 
-def add(store, attributes=None, *, interval=INTERVAL, lifetime=None, principal=None):
-    """Keep a new session, made NOW, and return its key."""
-    record = SessionRecord.created("", os.urandom(32), NOW, interval, lifetime)
-    record.principal = principal
-    assert store.create(record, attributes or {})
-    return record.key
+def add(store, attributes=None, *, interval=INTERVAL, **about):
+    """Create a session NOW, and return its key."""
+    return keep(store, attributes or {}, now=NOW, interval=interval, **about)
 
 
 def put(store, key, **values):

@@ -7,10 +7,10 @@ import sys
 import threading
 import time
 
-from httpsession.record import SessionRecord
 from httpsession.stores.base import Changes
 from httpsession.stores.sqlite import SQLiteStore
 from tests.stores.sqlite.contents import INTERVAL, NOW
+from tests.support.stores import new_record
 
 
 def begin(path, start):
@@ -30,14 +30,14 @@ def open_new(path, start):
     """Open a file that is not there yet, and make a session in it."""
     wait_until(start)
     store = SQLiteStore(path, timeout=10.0)
-    return store.create(SessionRecord.created("", os.urandom(32), NOW, INTERVAL, None), {})
+    return store.create(new_record(now=NOW, interval=INTERVAL), {})
 
 
 def create(path, start, keys):
     """Make sessions, and return how many were made."""
     store = begin(path, start)
     name = str(os.getpid())
-    return sum(store.create(SessionRecord.created("", key, NOW, INTERVAL, None), {name: b"1"}) for key in keys)
+    return sum(store.create(new_record(key, now=NOW, interval=INTERVAL), {name: b"1"}) for key in keys)
 
 
 def load(path, start, keys):
