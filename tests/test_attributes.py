@@ -23,7 +23,7 @@ def test_swap_changes_what_is_as_expected():
 
 @pytest.mark.parametrize("expected", [ABSENT, [1]], ids=["absent", "equal, but another object"])
 def test_swap_leaves_what_is_otherwise(expected):
-    """If somebody else was faster nothing changes; an equal object is another one."""
+    """If another thread was faster, nothing changes; an equal object is another one."""
     attributes, value = Attributes(), [1]
     attributes.swap("name", ABSENT, value)
 

@@ -283,7 +283,7 @@ class TestSessionsOf:
         assert not site.manager.invalidate(handle)
 
     def test_invalidate_all(self, site, logins, recorder):
-        """All of one user, and nobody else's."""
+        """All sessions of one user, and no others."""
         assert site.manager.invalidate_all("anna") == 3
         assert site.manager.invalidate_all("anna") == 0
         assert not any(site.has(session_id) for session_id in logins[0])

@@ -67,7 +67,7 @@ class TestMapping:
 
     @pytest.mark.parametrize("name", [None, 1, b"name", ("name",)])
     def test_name_must_be_a_string(self, session, name, recorder):
-        """Only strings name attributes; the error comes before anybody is told (S37)."""
+        """Only strings name attributes; the error comes before listeners are told (S37)."""
         value = Bound()
         for bind in (
             lambda: session.__setitem__(name, value),

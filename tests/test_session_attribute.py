@@ -39,14 +39,14 @@ def greeting(member):
 
 @session_attribute("login_member")
 def wsgi_view(environ, start_response, login_member):
-    """Greet a member, or nobody."""
+    """Greet a member, or a stranger."""
     start_response("200 OK", [("Content-Type", "text/plain")])
     return [greeting(login_member).encode()]
 
 
 @session_attribute("login_member", required=True, as_="member")
 def wsgi_strict(environ, start_response, member):
-    """Greet a member, and nobody else."""
+    """Greet members alone."""
     start_response("200 OK", [("Content-Type", "text/plain")])
     return [greeting(member).encode()]
 
@@ -152,13 +152,13 @@ class DjangoView(View):
 
     @session_attribute("login_member")
     def get(self, request, login_member):
-        """Greet a member, or nobody."""
+        """Greet a member, or a stranger."""
         return HttpResponse(greeting(login_member))
 
 
 @session_attribute("login_member", required=True, as_="member")
 def django_strict(request, member):
-    """Greet a member, and nobody else."""
+    """Greet members alone."""
     return HttpResponse(greeting(member))
 
 
@@ -190,7 +190,7 @@ def falcon_application():
 
 @pytest.fixture(scope="module", autouse=True)
 def django_settings():
-    """Set Django up, if nobody has, with the views of this module."""
+    """Set Django up with the views of this module, unless that is done."""
     if not settings.configured:
         settings.configure()
         django.setup()
@@ -240,7 +240,7 @@ def application(request):
 
 
 class TestFrameworks:
-    """The same two views everywhere: one greets anybody, /strict members alone."""
+    """Two views in every framework: one greets all visitors, /strict members alone."""
 
     def test_value(self, application, log_in):
         """The view gets the value as the keyword argument of the attribute's name, or as that of ``as_``."""
@@ -497,7 +497,7 @@ class TestDecorator:
 
     @pytest.mark.parametrize("application", ["flask", "bottle"])
     def test_a_request_that_is_over(self, log_in, application):
-        """When its request is over nobody's session is found: the next call in that thread gets no stranger's value."""
+        """After its request no session is found: the next call in that thread gets no value of another client."""
         with ThreadPoolExecutor(1) as pool:
             client = log_in(APPLICATIONS[application](), login_member="ann")
             assert pool.submit(client.get, "/").result().text == "hello ann"

@@ -163,7 +163,7 @@ def test_the_first_digits_of_a_handle_are_enough(run, url, store):
 
 
 def test_show_unknown(run, url):
-    """A handle that nobody has is said to be so, by the exit code as well."""
+    """An unknown handle is reported, by the exit code as well."""
     for handle in ("0" * 64, "0" * 8):
         result = run("show", handle, "--store", url)
         assert (result.exit_code, result.stderr) == (1, f"Error: There is no session {handle}.\n")

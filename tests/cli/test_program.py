@@ -59,7 +59,7 @@ def test_without_click():
 
 
 def test_mistakes_have_no_traceback(tmp_path):
-    """A server that nobody has started, and a file that is something else, are said in one line."""
+    """A missing server and a file that is no database are each reported in one line."""
     (tmp_path / "sessions.db").write_text("something else, and long enough to be no database" * 100)
     (tmp_path / "sessions.db").chmod(0o600)
     for url in (f"unix://{tmp_path}/nobody.sock", f"sqlite:///{tmp_path}/sessions.db"):

@@ -232,7 +232,7 @@ class TestCombinations:
     def test_accepted_or_refused(self, https, script_name, **settings):
         """F5: either the construction fails and names the setting, or a browser takes the cookie and sends the id back.
 
-        Over plain http a cookie with ``secure=True`` is for nobody, as was asked for.
+        Over plain http no browser takes a cookie with ``secure=True``, as was asked for.
         """
         try:
             config = SessionCookieConfig(**settings)

@@ -64,7 +64,7 @@ def failing(request):
 
 
 class TestFailedRequest:
-    """A request that fails before its headers went out leaves nothing that depends on a cookie nobody got."""
+    """A request that fails before its headers went out leaves nothing that depends on a cookie that was not sent."""
 
     def test_created_session_is_gone(self, failing):
         """Its client will never come: the session is destroyed, and the listeners are told as of any other end."""

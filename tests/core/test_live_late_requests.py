@@ -170,7 +170,7 @@ class TestEndedMeanwhile:
 
 
 class TestOver:
-    """The request itself is over, and somebody still asks it for its session."""
+    """A request that is over, and is still asked for its session."""
 
     def test_session_that_has_timed_out(self, clock, site):
         """It stays so."""
@@ -181,7 +181,7 @@ class TestOver:
         assert request.session.get_session(create=False) is None
 
     def test_no_new_session(self):
-        """None can be made, also without a cookie: nobody would ever be done with it."""
+        """No session can be made, also without a cookie: no request would ever end its use."""
         config = SessionConfig(tracking_modes=["URL"], sweep_interval=None)
         site = Site(SessionManager(config=config))
         request = site.request().finish()
@@ -233,7 +233,7 @@ def test_setdefault_at_once():
 @pytest.mark.skipif(not hasattr(os, "fork"), reason="the system has no fork")
 @pytest.mark.filterwarnings("ignore:.*multi-threaded.*fork:DeprecationWarning")
 def test_fork_while_locks_are_held():
-    """The child of a fork can make sessions whoever held a lock in the parent, and has none of the parent's."""
+    """The child of a fork can make sessions, whatever lock was held in the parent, and has none of the parent's."""
     store = MemoryStore()
     site = Site(SessionManager(store, config=SessionConfig(max_sessions=10)))
     old_id = site.new_session()

@@ -278,7 +278,7 @@ def test_changes_of_the_id_against_each_other():
 
 
 def test_body_that_is_collected_in_the_middle_of_something(no_collection):
-    """A body that nobody closed ends its request when it is collected, also amid an operation of the store."""
+    """A body that was not closed ends its request when it is collected, also amid an operation of the store."""
     manager = SessionManager()
     site = Site(manager)
 

@@ -207,7 +207,7 @@ class TestInUse:
         assert session.is_valid
 
     def test_is_not_given_up_while_it_is_announced(self, clock):
-        """A session is in use from the first: while listeners hear of it, nobody takes its place."""
+        """A session is in use from the first: while listeners hear of it, it is not evicted."""
         others = []
 
         class Listener(HttpSessionListener):

@@ -300,7 +300,7 @@ class TestUpdateAttribute:
         assert workers[1].attributes(session_id) == {"user": "anna", "cart": ["book"]}
 
     def test_of_nothing(self, workers, session_id, written):
-        """Where there is nothing, and nothing comes of it, nobody hears of anything."""
+        """Where there is nothing, and nothing comes of it, listeners hear nothing."""
         request = workers[0].request(session_id)
         assert request.session.get_session().update_attribute("nothing", lambda nothing: nothing) is None
         request.finish()
@@ -308,7 +308,7 @@ class TestUpdateAttribute:
         assert workers[0].recorder.of("added", "removed", "replaced")[3:] == []
 
     def test_shows_nothing_of_a_later_login(self, workers, overlapping):
-        """A request under way with the former id, which somebody may have planted, sees no other attribute of the user
+        """A request under way with the former id, which may be a planted one, sees no other attribute of the user
         who has logged in since."""
         spy, victim = overlapping
         session = victim.session.login("anna")
@@ -488,7 +488,7 @@ class TestChangeOfTheId:
             assert worker.attributes(request.new_id)["user"] == "anna"
 
     def test_until_then_the_old_id_lives(self, workers, session_id):
-        """Until the cookie goes out the old id is the one that opens the session: nobody is locked out meanwhile."""
+        """Until the cookie goes out the old id is the one that opens the session: no client is locked out meanwhile."""
         request = workers[0].request(session_id)
         new_id = request.session.change_session_id()
         assert request.session.get_session().id == new_id
@@ -547,7 +547,7 @@ class TestChangeOfTheId:
         assert workers[1].manager.stats().active == 1
 
     def test_a_login_takes_the_session_over(self, workers, overlapping):
-        """A login that meets another change of the id has the last word: whoever knows that id is not logged in."""
+        """A login that meets another change of the id has the last word: a client with that id is not logged in."""
         victim, attacker = overlapping
         victim.session.login("anna")
         attacker.session.change_session_id()

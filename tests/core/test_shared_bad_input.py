@@ -80,7 +80,7 @@ def session_id(workers):
 
 
 class Trap:
-    """A value whose pickle makes a file when somebody unpickles it."""
+    """A value whose pickle makes a file when it is unpickled."""
 
     def __init__(self, path):
         self.path = path
@@ -260,7 +260,7 @@ class TestSQLiteRecords:
 
     @pytest.mark.parametrize("value", [b"anna", b"\xff", 5, 2.5], ids=repr)
     def test_principal(self, workers, session_id, burglar, value):
-        """A principal of another type is nobody's."""
+        """A principal of another type is ignored."""
         burglar.spoil("principal", value)
         visit_everything(workers, session_id)
         check_recovery(workers, session_id)

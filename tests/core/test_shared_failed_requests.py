@@ -1,4 +1,4 @@
-"""Requests whose application raises: what was set stands, but nobody is half logged in."""
+"""Requests whose application raises: what was set stands, but no login takes half effect."""
 
 from __future__ import annotations
 
@@ -68,7 +68,7 @@ def test_change_of_the_id_is_taken_back(workers, session_id, change):
 
 @pytest.mark.parametrize("changes", [("login", "change"), ("change", "login"), ("change", "change")], ids="+".join)
 def test_two_changes_of_the_id_are_taken_back(workers, session_id, changes):
-    """However often the id has changed, the client's id opens the session as it was, and nobody is logged in."""
+    """However often the id has changed, the client's id opens the session as it was, and no user is logged in."""
 
     def act(session):
         for change in changes:

@@ -129,7 +129,7 @@ def check_answers(scripts, answers):
         if not script.renames or not was_found:
             assert len(response.set_cookies) == len(deleted)
     has_ended = any(script.ends and was_found for script, (was_found, _) in zip(scripts, answers, strict=True))
-    # A sweep may have been faster, which answers nobody.
+    # A sweep may have been faster, which answers no client.
     is_swept = any(response is None for _, response in answers)
     assert deletions <= 1 if is_swept else deletions == has_ended
 

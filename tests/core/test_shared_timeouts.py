@@ -203,7 +203,7 @@ class TestInUse:
 
 
 class TestTold:
-    """Listeners hear of each end once, whoever finds it."""
+    """Listeners hear of each end once, whichever worker finds it."""
 
     def test_by_the_sweep(self, clock, workers):
         """Sweeps of all workers together end each session once, and its listeners hear what was in it."""

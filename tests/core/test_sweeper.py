@@ -86,7 +86,7 @@ def test_goes_on_after_a_store_that_fails(caplog):
 
 
 def test_tells_the_store_within_its_second():
-    """Accesses of requests that never asked reach the store though nobody looks at sessions, also without sweeps."""
+    """Accesses of requests that never asked reach the store, though no request asks, also without sweeps."""
     manager = SessionManager(config=SessionConfig(sweep_interval=None))
     site = Site(manager)
     session_id = site.new_session()
@@ -154,7 +154,7 @@ def test_closed_by_a_listener():
 
 
 def test_goes_with_its_manager():
-    """A manager that nobody holds any more is collected, and its thread ends."""
+    """A manager without references is collected, and its thread ends."""
     before = sweepers()
     site = Site(SessionManager())
     site.new_session()

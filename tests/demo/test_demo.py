@@ -80,7 +80,7 @@ class TestAllPages:
         ],
     )
     def test_a_form_of_another_site_is_refused(self, visitor: Visitor, headers: dict[str, str]) -> None:
-        """Another site cannot log a visitor in as somebody else."""
+        """Another site cannot log a visitor in as another user."""
         page = visitor.post("/v2/login", {"name": OTTO[0], "password": OTTO[1]}, headers)
 
         assert (page.status, page.cookies) == (403, [])
@@ -161,7 +161,7 @@ class TestBareCookie:
         assert "Hello, stranger" in visitor.follow(visitor.submit(home.form("/logout"))).text
 
     def test_the_page_lets_the_visitor_forge_it(self, visitor: Visitor) -> None:
-        """Without a password one is whoever one says, and the page shows the cookie that did it."""
+        """Without a password a client is the member that it names, and the page shows the cookie that did it."""
         home = visitor.follow(visitor.submit(visitor.get("/cookie/").form("/forge"), name="mina"))
 
         assert "Hello, Mina Park" in home.text
@@ -187,7 +187,7 @@ class TestV1:
     """The session made by hand."""
 
     def test_login_and_logout(self, visitor: Visitor, new_visitor: Callable[..., Visitor]) -> None:
-        """The cookie is a UUID; after the logout a copy of it is nobody's."""
+        """The cookie is a UUID; after the logout a copy of it opens nothing."""
         redirect = visitor.log_in(visitor.get("/v1/"), *MINA)
         (cookie,) = redirect.cookies
         match = re.match(r"my_session_id=([0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12});", cookie)
@@ -209,7 +209,7 @@ class TestV2:
     """The login on HttpSession."""
 
     def test_login_and_logout(self, visitor: Visitor, new_visitor: Callable[..., Visitor]) -> None:
-        """The whole way: nobody, one cookie, a greeting, nobody again, and the old cookie opens nothing."""
+        """The whole way: a stranger, one cookie, a greeting, a stranger again, and the old cookie opens nothing."""
         home = visitor.get("/v2/")
         assert ("Hello, stranger" in home.text, []) == (True, home.cookies)
 
@@ -282,7 +282,7 @@ class TestInfo:
         return visitor.follow(visitor.submit(visitor.get("/info/").form("/create")))
 
     def test_what_a_session_knows(self, visitor: Visitor, home: Page) -> None:
-        """All properties are shown; ``is_new`` was true while nobody had come back."""
+        """All properties are shown; ``is_new`` is true until the client comes back."""
         (cookie,) = visitor.jar
 
         assert cookie.value == shown(home, "id")
@@ -355,7 +355,7 @@ class TestInfo:
         assert shown(visitor.get("/info/"), "max_inactive_interval") == "60 seconds"
 
     def test_login_changes_the_id_and_the_principal(self, visitor: Visitor, home: Page) -> None:
-        """Attributes stay at the first login, and are gone when somebody else logs in."""
+        """Attributes stay at the first login, and are gone when another user logs in."""
         otto = visitor.follow(visitor.log_in(home, *OTTO))
         assert (shown(otto, "principal"), "was_new True" in otto.text) == ("otto", True)
         mina = visitor.follow(visitor.log_in(otto, *MINA))
@@ -400,7 +400,7 @@ class TestEverywhere:
         assert session_id(redirect) not in home.html
 
     def test_a_stranger_ends_nothing(self, visitor: Visitor) -> None:
-        """The form does nothing for whoever is not logged in."""
+        """The form does nothing for a visitor who is not logged in."""
         assert visitor.post("/everywhere/elsewhere", {}).status == 303
 
 
@@ -455,7 +455,7 @@ class TestTracking:
         assert "Hello, Otto Brandt" not in page.text
 
     def test_with_both_the_id_leaves_the_urls_when_the_cookie_has_come_back(self, visitor: Visitor) -> None:
-        """The redirect of the login carries the id, since nobody knows yet; the page after it does not."""
+        """The redirect of the login carries the id, as the client may refuse cookies; the page after it does not."""
         redirect = visitor.log_in(visitor.get("/tracking/both/"), *OTTO)
         assert f"/tracking/both/;jsessionid={session_id(redirect)}" == redirect.headers["Location"]
 

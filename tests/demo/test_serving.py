@@ -121,7 +121,7 @@ def test_memory(tmp_path: Path) -> None:
     ],
 )
 def test_a_wrong_store_is_refused_in_words(tmp_path: Path, store: str, words: str) -> None:
-    """The demo says what is wrong and serves nobody; a password is not repeated."""
+    """The demo says what is wrong and does not serve; a password is not repeated."""
     server = subprocess.run(
         [sys.executable, "-m", "gunicorn", *DEMO, "--bind", "127.0.0.1:0"],
         cwd=ROOT,

@@ -8,7 +8,7 @@ import pytest
 
 from tests.support.gunicorn import Gunicorn
 
-#: More threads than there are clients, so that nobody waits for a thread.
+#: More threads than there are clients, so that no request waits for a thread.
 WORKERS = ("--workers", "4", "--worker-class", "gthread", "--threads", "8")
 
 

@@ -258,6 +258,6 @@ def assert_refused_soon(load):
 def assert_taken_over(load, ended_at):
     """A replica has taken over: at most what was acknowledged just before the end of its primary is missing."""
     assert_refused_soon(load)
-    # Of a sum nobody can tell when the part was acknowledged that is missing.
+    # Of a sum it is unknown when the missing part was acknowledged.
     missing = [at - ended_at for (_, name, _), at in load.missing().items() if name != TOTAL]
     assert all(abs(since) < UNSENT for since in missing), f"missing is what was acknowledged at {sorted(missing)} s"

@@ -47,7 +47,7 @@ def manager_of(url):
 
 
 def count_alone(session, name, findings):
-    """Count in an attribute that nobody else writes, and return what was there."""
+    """Count in an attribute that no other thread writes, and return what was there."""
     before = session.get(name, 0)
     session[name] = before + 1
     return before
@@ -82,8 +82,10 @@ class Writer:
         return [b"counted"]
 
     def run(self, requests):
-        """Make so many requests, each of which has to find what the one before has written; one that is refused, and of
-        which therefore nobody knows whether it was effective, is made again."""
+        """Make so many requests, each of which has to find what the one before has written.
+
+        A refused request may have been effective or not, and is made again.
+        """
         findings, written = self.findings, {0}
         while findings.answered < requests:
             began, self._found = time.perf_counter(), None

@@ -36,7 +36,7 @@ def slot(jar):
 
 
 def test_slots_move(cluster, serve):
-    """Slots go round all nodes, key by key, while requests read and write what is in them: nobody notices."""
+    """Slots go round all nodes, key by key, while requests read and write what is in them: no request fails."""
     # What is half way has to wait, on a busy machine for longer than usual.
     with Load(serve(f"{cluster.url}?prefix={PREFIX}&timeout=2", "--preload").port) as load:
         for node in cluster.nodes * ROUNDS:

@@ -95,7 +95,7 @@ def test_login_and_logout(cookies, connect):
 
 
 def test_request_without_cookie_on_a_kept_connection(cookies, connect):
-    """Nothing of a request stays with the connection: the next one on it without a cookie is nobody's."""
+    """Nothing of a request stays with the connection: the next request on it without a cookie has no session."""
     client = connect(cookies)
     client.get("/count")
     first = client.http.sock.getsockname()

@@ -1,4 +1,4 @@
-"""The store of several workers fails under load: nobody waits for long, nothing is lost, and all goes on by itself."""
+"""The store of several workers fails under load: no request waits for long, nothing is lost, all goes on by itself."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Ten thousand sessions that nobody uses any more, and four processes none of which was told to look for them."""
+"""Ten thousand idle sessions, and four processes none of which was told to look for them."""
 
 from __future__ import annotations
 

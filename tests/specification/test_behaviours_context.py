@@ -81,7 +81,7 @@ def test_s65_a_login_keeps_the_session():
 
 @pytest.mark.parametrize("end", ["timeout", "invalidation"])
 def test_s65_the_end_of_the_session_logs_out(clock, end):
-    """A session that comes after is nobody's."""
+    """A session that is created afterwards has no principal."""
     browser = Browser()
     with browser.request() as request:
         session = request.login("ada")

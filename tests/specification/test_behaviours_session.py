@@ -149,7 +149,7 @@ def test_s26_a_request_that_never_asks_is_an_access(clock, browser):
 
 
 def test_s26_an_untouched_request_is_no_second_creation(browser, log):
-    """It makes no session, sends no cookie and tells nobody."""
+    """It makes no session, sends no cookie and tells no listener."""
     browser.get("/static")
     browser.get("/static", cookie="JSESSIONID=" + "A" * 32)
 
@@ -334,7 +334,7 @@ def test_s37_none_as_a_name(session):
 
 
 def test_s38_removing_what_is_not_there(session, log):
-    """Does nothing, of which nobody hears; of an invalidated session it raises."""
+    """Does nothing, and no listener hears of it; on an invalidated session it raises."""
     session.remove_attribute("a")
     assert log.events == ["created"]
     session.invalidate()

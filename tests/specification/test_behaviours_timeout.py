@@ -121,7 +121,7 @@ def test_s52_an_expired_session_is_ended_where_it_is_found(clock, browser, log):
 
 
 def test_s53_a_sweep_needs_no_request(clock, browser, log):
-    """Sessions that nobody asks for are ended by the sweep, with their events, and once."""
+    """Sessions that no request asks for are ended by the sweep, with their events, and once."""
     clock.tick(9)
     assert browser.site.manager.sweep() == 0
     clock.tick(1)
@@ -431,7 +431,7 @@ def test_s61_two_invalidations_at_once():
 
 
 def test_s61_an_invalidation_and_a_sweep_at_once(clock):
-    """The events come once, whoever is faster."""
+    """The events come once, whichever thread is faster."""
 
     def prepare():
         log = Log()

@@ -24,7 +24,7 @@ class CreatesOver:
 
 
 class DropsWhatIsDue:
-    """Tells nobody of a session that a load finds to be over."""
+    """Tells no listener of a session that a load finds expired."""
 
     def load(self, key, arrived):
         found = super().load(key, arrived)

@@ -134,7 +134,7 @@ def test_nothing_to_play(tmp_path, capsys):
 
 
 def test_an_id_in_lower_case(tmp_path, capsys):
-    """An id that was sent in lower case is recorded as it was: nobody's id, but the same on both sides."""
+    """An id that was sent in lower case is recorded as it was: no session's id, but the same on both sides."""
     first, second = (
         {"client": "c", "config": "default", "path": "/default/op", "ops": ops}
         for ops in (

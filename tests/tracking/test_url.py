@@ -208,7 +208,7 @@ class TestRules:
         assert site.ask(f"/;jsessionid={'A' * 32}", lambda r: r.encode_url("/a")).value == "/a"
 
     def test_first_response_has_both(self):
-        """While nobody knows whether the client keeps cookies it gets the id both ways (S116)."""
+        """While it is unknown whether the client keeps cookies, it gets the id both ways (S116)."""
         with Site(tracking_modes={"cookie", "url"}) as site:
             answer = site.ask("/", lambda r: (r.get_session().id, r.encode_url("/a")))
         session_id, url = answer.value
@@ -307,7 +307,7 @@ class TestRules:
 
     @pytest.mark.parametrize("url", ["http://other/../..", "//other/../..", "http://h:8080/../..", "mailto:../../.."])
     def test_redirect_elsewhere(self, site, url):
-        """A URL that is not relative is nobody's business but the browser's: it comes back unchanged."""
+        """A URL that is not relative comes back unchanged: only the browser interprets it."""
         assert encode(site, url, "/x", method="encode_redirect_url") == url
 
     def test_follows_the_path_as_it_is_shown(self, site):
@@ -526,7 +526,7 @@ class TestFollowing:
     def test_link_to_the_context_path(self, site, url):
         """A link to where the application is mounted gets to it, through a dispatcher that knows no path parameters.
 
-        The id is behind a slash, hence: /app;jsessionid=1234 would be somebody else's.
+        The id is behind a slash, since /app;jsessionid=1234 would belong to another application.
         """
         everything = DispatcherMiddleware(NotFound(), {"/app": site.app})
         session_id = site.new_id()
@@ -754,7 +754,7 @@ class TestParsing:
         assert answer.environ["PATH_INFO"] == "/p"
 
     def test_same_rule_for_the_same_page(self, site):
-        """/admin with an id in it is /admin for whoever decides by the path, without a suffix to play with (R38)."""
+        """/admin with an id in it is /admin for code that decides by the path, without a suffix to play with (R38)."""
         for path in ("/admin;jsessionid=x", "/admin;jsessionid=.css", "/admin;jsessionid=x.bat", "/admin;jsessionid=%"):
             assert site.ask(path).environ["PATH_INFO"] == "/admin"
 

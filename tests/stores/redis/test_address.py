@@ -74,7 +74,7 @@ REFUSED = {
     "redis+cluster://a/1": "no databases",
     "redis+cluster://a?ssl=yes": "true or false",
 }
-#: A password that somebody forgot to encode, in URLs that are therefore taken apart wrongly.
+#: A password that is not encoded, in URLs that are therefore taken apart wrongly.
 SECRET = "tiger"
 CARELESS = [
     "redis://web:{}/x@h",

@@ -382,7 +382,7 @@ class TestFailures:
         store.close()
 
     def test_restart_between_requests(self, frail_server, prefix):
-        """A connection that a server's end has cut while nobody used it fails no request, not even one that may not
+        """An idle connection that the end of a server has cut fails no request, not even one that may not
         be sent twice."""
         store = open_store(f"{frail_server.unix_url}?prefix={prefix}")
         key = add(store)
@@ -395,8 +395,8 @@ class TestFailures:
 
     @pytest.mark.parametrize("kind", ["url", "unix_url"])
     def test_server_that_hangs(self, frail_server, prefix, kind):
-        """A server that does not answer is given up soon, with a kept connection and with a new one; the late replies
-        are for nobody."""
+        """A server that does not answer is given up soon, with a kept connection and with a new one; its late
+        replies are dropped."""
         store = open_store(f"{getattr(frail_server, kind)}?prefix={prefix}")
         keys = [add(store, {"a": b"%d" % number}) for number in range(3)]
         frail_server.pause()
@@ -561,7 +561,7 @@ class TestRights:
         assert client.execute_command("ACL LOG") == []
 
     def test_is_not_more(self, redis_server, url, user):
-        """With these rights nobody reads other keys, lists keys, or manages the server."""
+        """With these rights a client cannot read other keys, list keys or manage the server."""
         other = redis.Redis(port=redis_server.port, username=user, password=PASSWORD, protocol=2, driver_info=None)
         for command in (
             ["GET", "other"],

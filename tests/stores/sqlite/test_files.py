@@ -65,7 +65,7 @@ class TestOwner:
 
     @pytest.mark.parametrize("umask", [0o000, 0o022, 0o777], ids=oct)
     def test_modes(self, path, umask):
-        """All files that are made can be opened by nobody but their owner, whatever the umask."""
+        """All files that are made can be opened by their owner alone, whatever the umask."""
         before = os.umask(umask)
         try:
             store = SQLiteStore(path)
@@ -136,7 +136,7 @@ class TestOwner:
 
     @pytest.mark.skipif(not IS_ROOT, reason="only root can give files away")
     def test_reserve_of_another(self, path, tmp_path, caplog):
-        """A reserve of somebody else is neither used nor cut, and the log says so."""
+        """A reserve of another user is neither used nor cut, and the log says so."""
         reserve = tmp_path / "sessions.db-reserve"
         reserve.write_bytes(bytes(Reserve.SIZE))
         os.chown(reserve, 1234, 1234)
@@ -303,7 +303,7 @@ class TestBroken:
         assert failed > 0
 
     def test_without_tables(self, store, path):
-        """An operation that does not find its table fails; whoever opens the file then is told the same."""
+        """An operation that does not find its table fails; opening the file fails with the same words."""
         key = add(store)
         execute(path, "DROP TABLE httpsession_attributes")
 
@@ -362,7 +362,7 @@ class TestBroken:
         assert add(store)
         store.close()
 
-    @pytest.mark.skipif(not IS_ROOT, reason="only root can become somebody who may not write")
+    @pytest.mark.skipif(not IS_ROOT, reason="only root can become a user who may not write")
     def test_read_only(self, directory_of_another):
         """Where the file may only be read, changes fail, and loads go on."""
         program = (
@@ -452,7 +452,7 @@ class TestBroken:
 
 
 class TestDamage:
-    """Rows that somebody else has written."""
+    """Rows that another program has written."""
 
     @pytest.mark.parametrize(
         "damage",
@@ -524,7 +524,7 @@ class TestDamage:
         assert dict(store.remove(key).attributes) == {"b": b"2"}
 
     def test_key(self, store, path, caplog):
-        """A session whose key is none is nobody's, and goes when it is due."""
+        """A session with a malformed key belongs to no client, and is removed when it is due."""
         add(store)
         execute(path, "UPDATE httpsession_sessions SET key = 'a text'")
 

@@ -33,7 +33,7 @@ class Ids:
         """Number the ids that came into being in a request.
 
         What was observed has the number of what was recorded in its place; an id that was not recorded has a name of
-        its own, and for one that was not observed stands one that nobody has.
+        its own, and for one that was not observed stands one that no session has.
         """
         for then, now in aligned(*([one for one in some if one["event"] in _NAMING] for some in (recorded, observed))):
             if then is not None and then["session"] not in self._ids:

@@ -58,7 +58,7 @@ def scenarios(path: Path, configs: dict[str, Any]) -> Iterator[dict[str, Any]]:
 
 
 def _check(scenario: Any, configs: dict[str, Any], where: str) -> None:
-    """Raise if this is no scenario, or one of a configuration that nobody knows."""
+    """Raise if this is no scenario, or one of an unknown configuration."""
     if not isinstance(scenario, dict) or not {"name", "configs", "steps"} <= scenario.keys():
         raise RecordingError(f"{where}: no scenario: that has a name, configs and steps")
     for step in scenario["steps"]:

@@ -270,7 +270,7 @@ def last_accessed_time(one: Observation) -> bool:
 
 
 def _is_gone_there(one: Observation) -> bool:
-    """Whether a session has timed out in the recording alone: its end, of which here nobody hears."""
+    """Whether a session has timed out in the recording alone: its end, of which no listener hears here."""
     if not _is_missing(one, "sessionDestroyed") or model.is_invalidation(one.exchange, one.recorded):
         return False
     return one.recorded["session"] in {*model.alive(one.exchange), *model.issued(one.exchange.observed)}
