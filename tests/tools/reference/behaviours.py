@@ -69,7 +69,7 @@ NAMES = dict(
         what can be read in which event of the end
         the id can be read in valueUnbound()
         invalidate() in a callback of the end changes nothing
-        a session is destroyed once, whoever tries
+        a session is destroyed once, whichever thread does it
         valueBound() before the value can be read, valueUnbound() after
         a timeout tells the same as an invalidation
         an ended session is gone from the store; what becomes of the cookie

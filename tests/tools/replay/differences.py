@@ -119,7 +119,7 @@ DIFFERENCES = (
     Difference(
         "a binding listener that throws when an attribute is set",
         "its exception is logged, and others are told",
-        "its exception goes to the caller, and nobody else is told",
+        "its exception goes to the caller, and no further listener is told",
         "S109, D11",
         rules.throwing_value,
         affects=ATTRIBUTES,
