@@ -5,9 +5,10 @@ from __future__ import annotations
 import threading
 from functools import wraps
 
+from tests.support.waiting import PATIENCE
+
 #: What requests and the background thread call; each is one step.
 VERBS = "create", "load", "peek", "save", "remove", "expire", "touch"
-PATIENCE = 30
 
 _current = threading.local()
 
@@ -32,7 +33,7 @@ class Actor:
         self._has_stopped.release()
 
     def _wait(self):
-        assert self._has_stopped.acquire(timeout=PATIENCE), "one waits for another, which stands still"
+        assert self._has_stopped.acquire(timeout=PATIENCE), "the actor waits for another one, which stands still"
         if self.error is not None:
             raise self.error
 

@@ -8,8 +8,7 @@ from multiprocessing import Pipe
 
 from httpsession import SessionConfig, SessionManager, SessionMiddleware, get_session
 from tests.support.request import TEXT, fetch
-
-PATIENCE = 30
+from tests.support.waiting import PATIENCE
 
 
 @dataclass

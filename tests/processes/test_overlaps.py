@@ -10,9 +10,10 @@ import pytest
 
 from httpsession import SessionMiddleware, request_session
 from httpsession.ids import key_of
-from tests.processes.slow import PATIENCE, Answer, Slow, serve_in_process, serve_in_thread
+from tests.processes.slow import Answer, Slow, serve_in_process, serve_in_thread
 from tests.support.request import TEXT, fetch
 from tests.support.threads import together
+from tests.support.waiting import PATIENCE
 
 ITS_OWN = Answer("200 OK", "hello anna", [])
 #: What a slow request leaves in its session, beside "early".

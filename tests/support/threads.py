@@ -9,10 +9,9 @@ from pathlib import Path
 from threading import Barrier, Thread
 
 import httpsession
+from tests.support.waiting import PATIENCE
 
 PACKAGE = Path(httpsession.__file__).parent
-#: Seconds after which threads that still run are taken for deadlocked.
-PATIENCE = 30
 
 
 @contextmanager

@@ -9,10 +9,10 @@ from contextlib import contextmanager
 import pytest
 import redis
 
-#: Seconds that a server, or several of them, may take to get somewhere.
+#: Seconds after which a server, a thread or a process is taken for hanging.
 PATIENCE = 30
-#: Seconds within which a store that does not answer is given up, at least twice what its timeouts say: a bound against
-#: hanging, for a busy machine.
+#: Seconds within which a refusal has to come, such as one for a store that does not answer: at least twice what the
+#: package's timeouts allow, since the machine may be busy.
 SOON = 3
 
 
