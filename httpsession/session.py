@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 from .accessor import Accessor
 from .attributes import ABSENT, Attributes
-from .config.session import MAX_INTERVAL
+from .config.fields import MAX_INTERVAL
 from .errors import InvalidSessionError, StoreError
 from .events import HttpSessionBindingEvent, HttpSessionBindingListener
 from .record import SessionRecord

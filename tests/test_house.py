@@ -61,6 +61,8 @@ LAYERS = (
     ("httpsession.config.session",),
     ("httpsession.config.webxml",),
     ("httpsession.config.texts",),
+    ("httpsession.config.cookie",),
+    ("httpsession.config.fields",),
     ("httpsession.errors",),
 )
 FILES = sorted(ROOT.rglob("*.py"))

@@ -1,7 +1,7 @@
-"""Settings that stand somewhere else: in a mapping, with the names of Spring Boot or our own, and in the environment.
+"""Settings given as texts: in a mapping, under the names of Spring Boot or of this package, and in the environment.
 
-This module only reads. Whether a value fits its setting is for the configuration to say; its refusal is put into the
-words of the source here.
+This module only reads. The configuration checks whether a value fits its setting; :meth:`Source.refusal` puts what it
+refuses into the words of the source.
 """
 
 from __future__ import annotations
@@ -14,33 +14,31 @@ from fractions import Fraction
 from typing import Any, Final
 
 from ..errors import ConfigError
+from .cookie import ATTRIBUTES, setting_of
 
 #: Settings by name, those of the cookie as in ``cookie.max_age``, and their defaults.
 Defaults = Mapping[str, object]
-#: Returns what a text means; the message of its ValueError says what the text must be.
+#: Returns the value that a text means. The message of its ValueError says what the text must be.
 Reader = Callable[[str], object]
 
-#: The variable that is no setting: it has the URL of the store.
+#: The variable that is no setting: its value is the URL of the store.
 STORE_VARIABLE: Final = "HTTPSESSION_STORE"
 _VARIABLES: Final = "HTTPSESSION_"
 _SPRING: Final = "server.servlet.session."
 _SPRING_NAMES: Final = {
     f"{_SPRING}timeout": "max_inactive_interval",
     f"{_SPRING}tracking-modes": "tracking_modes",
-    **{
-        f"{_SPRING}cookie.{name}": f"cookie.{name.replace('-', '_')}"
-        for name in ("name", "domain", "path", "http-only", "secure", "max-age", "same-site", "partitioned")
-    },
+    **{f"{_SPRING}cookie.{setting.replace('_', '-')}": f"cookie.{setting}" for setting in ("name", *ATTRIBUTES)},
 }
 _BOOLEANS: Final = {
     **dict.fromkeys(("true", "on", "yes", "1"), True),
     **dict.fromkeys(("false", "off", "no", "0"), False),
 }
 _UNITS: Final[Mapping[str, int | Fraction]] = {"": 1, "ms": Fraction(1, 1000), "s": 1, "m": 60, "h": 3600, "d": 86400}
-# The digits are limited: Python takes longer, but cannot print them.
+# The digits are limited, since Python reads longer numbers but refuses to print them.
 _WHOLE: Final = re.compile(r"[+-]?[0-9]{1,18}")
 _SIMPLE: Final = re.compile(r"([+-]?[0-9]{1,18}(?:\.[0-9]{1,30})?(?:e[+-]?[0-9]{1,3})?)(|ms|[smhd])", re.IGNORECASE)
-#: How a reason names another setting, which is one of the cookie.
+#: The way in which a reason names another setting, which is one of the cookie.
 _OTHER_SETTING: Final = re.compile(r"\b([a-z_]+)=(?:'\w+'|True)|the (name) .+")
 _ISO: Final = re.compile(
     r"([+-]?)P(?=[+\-0-9T])(?:([+-]?[0-9]{1,18})D)?"
@@ -50,7 +48,7 @@ _ISO: Final = re.compile(
 
 
 class Source:
-    """What one source says: the settings, each with the key and the value that stand there."""
+    """The settings that one source gives, each with the key and the value that stand there."""
 
     def __init__(self, defaults: Defaults, *, name: str | None, key_of: Callable[[str], str]) -> None:
         self._defaults = defaults
@@ -61,10 +59,10 @@ class Source:
         self._given: dict[str, tuple[str, object]] = {}
 
     def read(self, setting: str, key: str, given: object, reader: Reader | None = None) -> None:
-        """Note what the source has *given* under *key*: what a text means to a *reader*, any other value as it is.
+        """Note the value *given* under *key*: a text as the *reader* understands it, any other value as it is.
 
         Raises:
-            ConfigError: the text means nothing to the reader, or the source has given this setting before.
+            ConfigError: the reader does not understand the text, or the source has given this setting before.
         """
         value: Any = given
         if isinstance(given, str) or (isinstance(given, timedelta) and setting in _DURATIONS):
@@ -75,10 +73,10 @@ class Source:
         self.settings[setting] = value
 
     def meaning(self, key: str, given: str | timedelta, reader: Reader) -> object:
-        """Return what a text or a duration means to a *reader*.
+        """Return a text or a duration as the *reader* understands it.
 
         Raises:
-            ConfigError: nothing.
+            ConfigError: the reader does not understand it.
         """
         try:
             return reader(given.strip() if isinstance(given, str) else str(given.total_seconds()))
@@ -86,7 +84,7 @@ class Source:
             raise self.wrong(key, given, str(error)) from None
 
     def error(self, what: str) -> ConfigError:
-        """Return an error that names the source."""
+        """Return the error with this message, which names the source."""
         return ConfigError(self._prefix + what)
 
     def wrong(self, key: str, given: object, allowed: str) -> ConfigError:
@@ -94,13 +92,13 @@ class Source:
         return self.error(f"{key} is {given!r}, but must be {allowed}")
 
     def unknown(self, key: str, known: Mapping[str, str]) -> ConfigError:
-        """Return the error for a *key* that resembles one of those *known*, and means the one this stands for."""
-        plain = {_plain(one): one for one in known}
+        """Return the error for an unknown *key*. It names the nearest of the keys in *known* by its value there."""
+        plain = {_plain(name): name for name in known}
         (nearest,) = get_close_matches(_plain(key), plain, n=1, cutoff=0)
         return self.error(f"{key} is unknown; the nearest known name is {known[plain[nearest]]}")
 
     def refusal(self, error: ConfigError) -> ConfigError:
-        """Return what the configuration says of a setting, in the words of this source."""
+        """Return the configuration's *error* in the words of this source."""
         if not error.setting:
             return self.error(str(error))
         setting = f"cookie.{error.setting}" if error.owner == "SessionCookieConfig" else error.setting
@@ -110,14 +108,14 @@ class Source:
         return self.error(f"{key} is {given!r}{means}, but {_OTHER_SETTING.sub(self._say, error.reason)}")
 
     def _where(self, setting: str) -> tuple[str, object]:
-        """Return the key and the value under which the source has *setting*, be it as a part of another."""
+        """Return the key and the value with which the source gives *setting*, be it as a part of another setting."""
         if setting in self._given:
             return self._given[setting]
         if "cookie" in self.settings:
             return setting, getattr(self.settings["cookie"], setting.removeprefix("cookie."))
         attributes = self.settings.get("cookie.attributes", {})
         for name in attributes if isinstance(attributes, Mapping) else ():
-            if f"cookie{_plain(name)}" == _plain(setting):
+            if f"cookie.{setting_of(name)}" == setting:
                 return f"{self._given['cookie.attributes'][0]} {name}", attributes[name]
         return self._key_of(setting), self._defaults.get(setting)
 
@@ -127,14 +125,14 @@ class Source:
 
 
 def read_mapping(mapping: Mapping[str, object], defaults: Defaults, name: str | None = None) -> Source:
-    """Read settings under their own names or those of Spring Boot; a mapping in a mapping is a name before a dot.
+    """Read settings under their own names or those of Spring Boot. The key of a nested mapping is a name before a dot.
 
     Raises:
-        ConfigError: a key is unknown, or two are the same setting; a text says nothing that the setting could be.
+        ConfigError: a key is unknown, two keys are the same setting, or a text means no value of its setting.
     """
     source = Source(defaults, name=name, key_of=str)
     names = {**{setting: setting for setting in defaults}, **_SPRING_NAMES}
-    known = {_relaxed(form): names[one] for one in names for form in (one, one.replace(".", "_"))}
+    known = {_relaxed(form): names[name] for name in names for form in (name, name.replace(".", "_"))}
 
     def flat(mapping: Mapping[str, object], prefix: str) -> Iterator[tuple[str, object]]:
         for key, value in mapping.items():
@@ -146,7 +144,7 @@ def read_mapping(mapping: Mapping[str, object], defaults: Defaults, name: str | 
             else:
                 yield prefix + key, value
 
-    texts = {one: one for one in names if _reader_of(names[one], defaults) is not _no_text}
+    texts = {name: name for name, setting in names.items() if _reader_of(setting, defaults) is not _no_text}
     for key, value in flat(mapping, ""):
         if _relaxed(key) not in known:
             raise source.unknown(key, {**texts, "timeout": "max_inactive_interval"})
@@ -155,7 +153,7 @@ def read_mapping(mapping: Mapping[str, object], defaults: Defaults, name: str | 
 
 
 def read_environ(environ: Mapping[str, str], defaults: Defaults) -> Source:
-    """Read the variables ``HTTPSESSION_*``, all but the one that names the store.
+    """Read the variables ``HTTPSESSION_*`` except :data:`STORE_VARIABLE`.
 
     Raises:
         ConfigError: as for :func:`read_mapping`.
@@ -175,7 +173,7 @@ def read_environ(environ: Mapping[str, str], defaults: Defaults) -> Source:
 
 
 def _plain(name: str) -> str:
-    """Return what is left of a name without case and punctuation."""
+    """Return a name in lower case and without punctuation."""
     return re.sub("[-_.]", "", name).lower()
 
 
@@ -202,7 +200,7 @@ def whole(text: str) -> int:
 
 
 def _seconds(text: str) -> int | float:
-    """Return the seconds that a duration has: ``90``, ``1.5m``, ``500ms``, ``PT1H30M``."""
+    """Return the seconds of a duration: ``90``, ``1.5m``, ``500ms``, ``PT1H30M``."""
     if simple := _SIMPLE.fullmatch(text):
         seconds = Fraction(simple[1]) * _UNITS[simple[2].lower()]
     elif iso := _ISO.fullmatch(text):
@@ -234,14 +232,14 @@ def _secure(text: str) -> bool | str:
 
 
 def same_site(text: str) -> str | None:
-    """Read what SameSite is to be."""
+    """Read a value of ``same_site``; ``omitted`` is None."""
     if text.lower() not in ("none", "lax", "strict", "omitted"):
         raise ValueError("none, lax, strict or omitted")
     return None if text.lower() == "omitted" else text.capitalize()
 
 
 def _attributes(text: str) -> dict[str, str]:
-    """Return the attributes that stand in a text as in a header: ``Priority=High; Flag``."""
+    """Return attributes that are written as in a header: ``Priority=High; Flag``."""
     attributes: dict[str, str] = {}
     for part in filter(None, (part.strip() for part in text.split(";"))):
         name, _, value = part.partition("=")
@@ -270,14 +268,14 @@ def _no_text(text: str) -> object:
 
 
 _DURATIONS_LOOK: Final = "1800, 1800s, 30m, 1h, 1d or PT30M"
-#: The settings that are durations, and how they are read.
+#: The settings that are durations, and their readers.
 _DURATIONS: Final[Mapping[str, Reader]] = {
     "max_inactive_interval": _whole_seconds,
     "max_lifetime": _optional(_seconds),
     "sweep_interval": _optional(_seconds),
     "cookie.max_age": _whole_seconds,
 }
-#: How settings are read whose default does not say it.
+#: The readers of settings whose default does not tell the type.
 _READERS: Final[Mapping[str, Reader]] = {
     **_DURATIONS,
     "tracking_modes": _modes,

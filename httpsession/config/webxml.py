@@ -8,6 +8,7 @@ from typing import Final
 from xml.parsers import expat
 
 from ..errors import ConfigError
+from .cookie import FLAGS, setting_of
 from .texts import Defaults, Reader, Source, same_site, whole
 
 _NAMESPACES: Final = (
@@ -29,8 +30,8 @@ def read_web_xml(path: str | PathLike[str], defaults: Defaults) -> Source:
     """Read the ``session-config`` of a ``web.xml``, and whether the application is ``distributable``.
 
     Raises:
-        ConfigError: the file cannot be read, is no ``web.xml``, has a DOCTYPE, or its ``session-config`` is not what
-            the schema wants.
+        ConfigError: the file cannot be read, is no ``web.xml``, has a DOCTYPE, or its ``session-config`` violates the
+            schema.
     """
     source = Source(defaults, name=fsdecode(path), key_of=_element)
     try:
@@ -46,7 +47,7 @@ def read_web_xml(path: str | PathLike[str], defaults: Defaults) -> Source:
 
 
 def _element(setting: str) -> str:
-    """Return the element that would have a setting of the cookie."""
+    """Return the element for a setting of the cookie."""
     return f"{_COOKIE}/{setting.removeprefix('cookie.').replace('_', '-')}"
 
 
@@ -61,7 +62,7 @@ def _flag(text: str) -> bool:
 
 
 def _minutes(text: str) -> int:
-    """Return the seconds of so many minutes; zero or less means never, in both."""
+    """Return minutes as seconds; zero or less means never, in both."""
     try:
         minutes = whole(text)
     except ValueError as error:
@@ -75,38 +76,38 @@ def _mode(text: str) -> str:
     return text
 
 
-#: The elements that are a setting, and how their text is read.
+#: The elements of the cookie, by their settings, and the readers of their texts.
+_COOKIE_READERS: Final[dict[str, Reader]] = {
+    "cookie.name": str,
+    "cookie.domain": str,
+    "cookie.path": str,
+    "cookie.http_only": _boolean,
+    "cookie.secure": _boolean,
+    "cookie.max_age": whole,
+}
+#: The elements that are a setting, and the readers of their texts.
 _SETTINGS: Final[dict[str, tuple[str, Reader]]] = {
     f"{_SESSION}/session-timeout": ("max_inactive_interval", _minutes),
-    f"{_COOKIE}/name": ("cookie.name", str),
-    f"{_COOKIE}/domain": ("cookie.domain", str),
-    f"{_COOKIE}/path": ("cookie.path", str),
-    f"{_COOKIE}/http-only": ("cookie.http_only", _boolean),
-    f"{_COOKIE}/secure": ("cookie.secure", _boolean),
-    f"{_COOKIE}/max-age": ("cookie.max_age", whole),
+    **{_element(setting): (setting, reader) for setting, reader in _COOKIE_READERS.items()},
 }
-#: The attributes that are a setting, in small letters.
-_ATTRIBUTES: Final[dict[str, tuple[str, Reader]]] = {
-    "domain": ("cookie.domain", str),
-    "path": ("cookie.path", str),
-    "httponly": ("cookie.http_only", _flag),
-    "secure": ("cookie.secure", _flag),
-    "max-age": ("cookie.max_age", whole),
-    "samesite": ("cookie.same_site", same_site),
-    "partitioned": ("cookie.partitioned", _flag),
+#: The readers of attributes that are a setting; ``str`` for the others.
+_ATTRIBUTE_READERS: Final[dict[str, Reader]] = {
+    **dict.fromkeys(FLAGS, _flag),
+    "max_age": whole,
+    "same_site": same_site,
 }
-#: The elements that have elements in them, and those that have a text.
+#: The elements that contain elements, and those that contain a text.
 _BRANCHES: Final = ("distributable", _SESSION, _COOKIE, _ATTRIBUTE)
 _LEAVES: Final = (
     *(*_SETTINGS, _MODE, f"{_COOKIE}/comment"),
     *(f"{_ATTRIBUTE}/description", _ATTRIBUTE_NAME, _ATTRIBUTE_VALUE),
 )
-#: The elements that may be there more than once.
+#: The elements that may occur more than once.
 _REPEATABLE: Final = ("distributable", _MODE, _ATTRIBUTE, f"{_ATTRIBUTE}/description")
 
 
 class _Reading:
-    """One reading of one file: where it is, and what it has found."""
+    """The reading of one file: the position of the parser, and the settings found so far."""
 
     def __init__(self, source: Source) -> None:
         self._source = source
@@ -114,7 +115,7 @@ class _Reading:
         #: The elements that are open, from the root to the innermost, and the text since the last tag.
         self._open: list[str] = []
         self._text: list[str] = []
-        #: How often each element that we read was there.
+        #: How often each element that is read has occurred.
         self.seen: Counter[str] = Counter()
         self._modes: list[object] = []
         #: The texts in the attribute that is open, by element, and the attributes that are complete.
@@ -122,7 +123,7 @@ class _Reading:
         self._attributes: dict[str, str] = {}
 
     def parse(self, data: bytes) -> None:
-        """Read the whole file, and give the settings to the source."""
+        """Read the whole file and give its settings to the source."""
         parser = expat.ParserCreate(namespace_separator=" ")
         parser.StartDoctypeDeclHandler = self._doctype
         parser.StartElementHandler = self._start
@@ -140,7 +141,7 @@ class _Reading:
             self._source.read("cookie.attributes", _ATTRIBUTE, self._attributes)
 
     def _doctype(self, name: str, *_: object) -> None:
-        """Refuse it before its subset is parsed: no entity is declared, and none is loaded."""
+        """Refuse a DOCTYPE before its subset is parsed, so that no entity is declared or loaded."""
         raise self._source.error(f"<!DOCTYPE {name}> is refused, for the entities that it could declare: remove it")
 
     def _start(self, tag: str, attributes: dict[str, str]) -> None:
@@ -151,16 +152,16 @@ class _Reading:
                 allowed = "web-app, in the namespace of Java EE or Jakarta EE or in none"
                 raise self._source.wrong("the root", full_name if namespace else name, allowed)
             self._namespace = namespace
-        self._take_text()
+        self._pop_text()
         self._open.append(name if namespace == self._namespace else full_name)
         if self._is_read:
             self._check(self._path)
 
     def _check(self, path: str) -> None:
-        """Refuse an element that the schema does not have here, or not twice."""
+        """Refuse an element that the schema does not allow here, or not twice."""
         parent = path.rpartition("/")[0]
         if path not in _LEAVES and path not in _BRANCHES:
-            siblings = {one: one for one in (*_LEAVES, *_BRANCHES) if one.rpartition("/")[0] == parent}
+            siblings = {other: other for other in (*_LEAVES, *_BRANCHES) if other.rpartition("/")[0] == parent}
             if not siblings:
                 raise self._source.wrong(parent, f"<{self._open[-1]}>", "without elements")
             raise self._source.unknown(path, siblings)
@@ -169,7 +170,7 @@ class _Reading:
             raise self._source.error(f"{path} is given twice, but must be given once")
 
     def _end(self, _: str) -> None:
-        text = self._take_text()
+        text = self._pop_text()
         if self._is_read:
             path = self._path
             if path in _SETTINGS:
@@ -191,16 +192,16 @@ class _Reading:
                 raise self._source.error(f"{_ATTRIBUTE} is without {path.rpartition('/')[2]}, but must have one")
         name, value = texts[_ATTRIBUTE_NAME], texts[_ATTRIBUTE_VALUE]
         key = f"{_ATTRIBUTE} {name}"
-        if name.lower() in _ATTRIBUTES:
-            setting, reader = _ATTRIBUTES[name.lower()]
-            self._source.read(setting, key, value, reader)
+        setting = setting_of(name)
+        if setting is not None:
+            self._source.read(f"cookie.{setting}", key, value, _ATTRIBUTE_READERS.get(setting, str))
         elif name.lower() in (other.lower() for other in self._attributes):
             raise self._source.error(f"{key} is given twice, but must be given once")
         else:
             self._attributes[name] = value
 
-    def _take_text(self) -> str:
-        """Return the text since the last tag, which must be blank unless it is that of a leaf."""
+    def _pop_text(self) -> str:
+        """Return the text since the last tag and forget it; unless it is that of a leaf it must be blank."""
         text = "".join(self._text).strip(" \t\r\n")
         self._text.clear()
         if text and self._is_read and self._path in _BRANCHES:
@@ -209,7 +210,7 @@ class _Reading:
 
     @property
     def _is_read(self) -> bool:
-        """Whether the innermost element that is open is one that we read, or in one."""
+        """Whether the innermost open element is read, or is inside of an element that is read."""
         return len(self._open) > 1 and self._open[1] in ("distributable", _SESSION)
 
     @property

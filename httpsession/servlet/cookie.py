@@ -6,20 +6,9 @@ from collections.abc import Callable, Mapping
 from dataclasses import replace
 from typing import Any
 
-from ..config import session as native
+from ..config import cookie as native
 from .errors import Translated
 
-#: The attributes that have a setting of their own, in lower case.
-_SETTINGS = {
-    "domain": "domain",
-    "path": "path",
-    "httponly": "http_only",
-    "secure": "secure",
-    "max-age": "max_age",
-    "samesite": "same_site",
-    "partitioned": "partitioned",
-}
-_FLAGS = ("httponly", "secure", "partitioned")
 #: What Java's texts for a boolean mean as the value of a flag.
 _BOOLEANS = {"true": "", "false": None}
 _DEFAULT = native.SessionCookieConfig()
@@ -116,7 +105,7 @@ class SessionCookieConfig(Translated):
         self._check()
         native.SessionCookieConfig(name=name, secure=True, path="/")  # the characters of names are the same
         key = name.lower()
-        if value is not None and key in _FLAGS:
+        if value is not None and native.setting_of(name) in native.FLAGS:
             value = _BOOLEANS.get(value.lower(), value)
         if value is not None:
             native.SessionCookieConfig(secure=True, attributes={name: value})
@@ -134,10 +123,11 @@ class SessionCookieConfig(Translated):
         """
         settings: dict[str, Any] = {} if self._name is None else {"name": self._name}
         further = {name: value for name, value in self._cookie.attributes.items() if name.lower() not in self._given}
-        for key, (name, value) in self._given.items():
-            if key in _SETTINGS:
+        for name, value in self._given.values():
+            setting = native.setting_of(name)
+            if setting is not None:
                 cookie = _BARE if value is None else native.SessionCookieConfig(secure=True, attributes={name: value})
-                settings[_SETTINGS[key]] = getattr(cookie, _SETTINGS[key])
+                settings[setting] = getattr(cookie, setting)
             elif value is not None:
                 further[name] = value
         return replace(self._cookie, **settings, attributes=further)

@@ -1,0 +1,187 @@
+"""The settings of the session cookie, and which attributes of a cookie they stand for."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field
+from typing import Final, Literal
+
+from ..errors import ConfigError
+from .fields import MAX_INTERVAL, is_whole, require, with_field_docs
+
+#: The attributes of a cookie that have a setting of their own: the setting, and the name in the header.
+ATTRIBUTES: Final[Mapping[str, str]] = {
+    "domain": "Domain",
+    "path": "Path",
+    "http_only": "HttpOnly",
+    "secure": "Secure",
+    "max_age": "Max-Age",
+    "same_site": "SameSite",
+    "partitioned": "Partitioned",
+}
+#: The settings whose attribute has no value: a cookie has it or not.
+FLAGS: Final = frozenset({"http_only", "secure", "partitioned"})
+_SETTINGS: Final = {header.lower(): setting for setting, header in ATTRIBUTES.items()}
+
+_TOKEN: Final = re.compile(r"[!#$%&'*+\-.^_`|~0-9A-Za-z]+")
+_PATH: Final = re.compile(r"/[!-:<-~]*")
+_ATTRIBUTE_VALUE: Final = re.compile(r"[ -:<-~]*")
+_DOMAIN: Final = re.compile(
+    r"\.?(?=.{1,253}$)(?:[A-Za-z0-9](?:[A-Za-z0-9-]{0,61}[A-Za-z0-9])?\.)+[A-Za-z](?:[A-Za-z0-9-]{0,61}[A-Za-z0-9])?"
+)
+_MAX_LENGTH: Final = 1024
+
+
+def setting_of(attribute: str) -> str | None:
+    """Return the setting that an attribute has of its own, None for any other. The case of its name does not matter."""
+    return _SETTINGS.get(attribute.lower())
+
+
+class CookieAttributes(Mapping[str, str]):
+    """The attributes of a cookie, read-only: values by name, ``""`` for a flag. The case of names does not matter."""
+
+    def __init__(self, attributes: Mapping[str, str]) -> None:
+        self._attributes = dict(attributes)
+        self._names = {name.lower(): name for name in attributes}
+
+    def __getitem__(self, name: str) -> str:
+        return self._attributes[self._names[str(name).lower()]]
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(self._attributes)
+
+    def __len__(self) -> int:
+        return len(self._attributes)
+
+    def __repr__(self) -> str:
+        """Return the attributes as a dict would show them."""
+        return repr(self._attributes)
+
+
+@dataclass(frozen=True, kw_only=True)
+@with_field_docs
+class SessionCookieConfig:
+    """The settings of the session cookie (Servlet 6.1, ``SessionCookieConfig``): frozen, and checked when made.
+
+    Raises:
+        ConfigError: no browser keeps a cookie with this setting, or with this combination of settings.
+    """
+
+    name: str = "JSESSIONID"
+    """The name of the cookie. Any other than ``JSESSIONID`` is also the name of the path parameter."""
+
+    domain: str | None = None
+    """The domain to which the client sends the cookie, subdomains included. None: only the host that set it."""
+
+    path: str | None = None
+    """The path below which the client sends the cookie. None: the path at which the application is mounted."""
+
+    http_only: bool = True
+    """Whether the client hides the cookie from scripts."""
+
+    secure: bool | Literal["auto"] = "auto"
+    """Whether the client sends the cookie over https only. ``"auto"``: if the request that set it came over https."""
+
+    max_age: int = -1
+    """Seconds for which the client keeps the cookie. -1: until the browser is closed. 0: not at all."""
+
+    same_site: Literal["Strict", "Lax", "None"] | None = "Lax"
+    """The requests from other sites with which the client sends the cookie. None leaves the attribute out."""
+
+    partitioned: bool = False
+    """Whether the client keeps a cookie apart for each site that embeds this one."""
+
+    attributes: Mapping[str, str] = field(default_factory=dict)
+    """Further attributes; the value ``""`` makes a flag. An attribute that has a setting above sets that setting."""
+
+    def __post_init__(self) -> None:
+        self._fold_attributes()
+        require(_is_name(self.name), self, "name", f"a cookie name of at most {_MAX_LENGTH} characters")
+        require(_is_domain(self.domain), self, "domain", "None or a domain name of two parts or more")
+        require(_is_path(self.path), self, "path", "None or begin with '/', in ASCII without ';' and blanks")
+        require(isinstance(self.http_only, bool), self, "http_only", "True or False")
+        require(isinstance(self.secure, bool) or self.secure == "auto", self, "secure", "True, False or 'auto'")
+        allowed = f"a whole number of seconds up to {MAX_INTERVAL}, 0 or -1"
+        require(is_whole(self.max_age) and -1 <= self.max_age <= MAX_INTERVAL, self, "max_age", allowed)
+        fits = self.same_site in ("Strict", "Lax", "None", None)
+        require(fits, self, "same_site", "'Strict', 'Lax', 'None' or None")
+        require(isinstance(self.partitioned, bool), self, "partitioned", "True or False")
+        self._check_combinations()
+
+    def as_attributes(self) -> CookieAttributes:
+        """Return all attributes of the cookie by their names in its header, those with a setting included."""
+        own = {header: getattr(self, setting) for setting, header in ATTRIBUTES.items()}
+        return CookieAttributes(
+            {
+                header: "" if value is True else str(value)
+                for header, value in own.items()
+                if not (value is None or value is False or value in ("auto", -1))
+            }
+            | dict(self.attributes)
+        )
+
+    def _fold_attributes(self) -> None:
+        """Give attributes that have a setting to that setting, and make the rest read-only."""
+        require(isinstance(self.attributes, Mapping), self, "attributes", "a mapping of names and values")
+        further: dict[str, str] = {}
+        for name, value in self.attributes.items():
+            self._check_attribute(name, value)
+            setting = setting_of(name)
+            if setting is not None:
+                self._set_by_attribute(setting, value)
+            else:
+                is_new = name.lower() not in (other.lower() for other in further)
+                require(is_new, self, "attributes", f"without {name} twice")
+                further[name] = value
+        object.__setattr__(self, "attributes", CookieAttributes(further))
+
+    def _check_attribute(self, name: object, value: object) -> None:
+        fits = isinstance(name, str) and bool(_TOKEN.fullmatch(name)) and name.lower() != "expires"
+        require(fits, self, "attributes", f"named by header tokens other than Expires, not {name!r}")
+        fits = isinstance(value, str) and bool(_ATTRIBUTE_VALUE.fullmatch(value))
+        require(fits, self, "attributes", f"strings in ASCII without ';', which {name} is not")
+
+    def _set_by_attribute(self, setting: str, text: str) -> None:
+        value: object = text
+        if setting in FLAGS:
+            require(not text, self, "attributes", f"a flag without a value for {setting}")
+            value = True
+        elif setting == "max_age":
+            require(bool(re.fullmatch(r"-?[0-9]+", text)), self, "attributes", "a number of seconds for Max-Age")
+            value = int(text)
+        given = getattr(self, setting)
+        default = SessionCookieConfig.__dataclass_fields__[setting].default
+        if given not in (default, value):
+            raise ConfigError.of(self, setting, f"in attributes {text!r}: give only one")
+        object.__setattr__(self, setting, value)
+
+    def _check_combinations(self) -> None:
+        """Check what browsers demand of names with a prefix, of SameSite=None and of Partitioned."""
+        name = self.name.lower()
+        why = None
+        if self.same_site == "None":
+            why = "same_site='None'"
+        elif self.partitioned:
+            why = "partitioned=True"
+        elif name.startswith(("__host-", "__secure-", "__http-")):
+            why = f"the name {self.name!r}"
+        if why is not None:
+            require(self.secure is True, self, "secure", f"True, as browsers demand for {why}")
+        if name.startswith(("__http-", "__host-http-")):
+            require(self.http_only, self, "http_only", f"True, as browsers demand for the name {self.name!r}")
+        if name.startswith("__host-"):
+            require(self.domain is None, self, "domain", f"None, as browsers demand for the name {self.name!r}")
+            require(self.path == "/", self, "path", f"'/', as browsers demand for the name {self.name!r}")
+
+
+def _is_name(value: object) -> bool:
+    return isinstance(value, str) and bool(_TOKEN.fullmatch(value)) and len(value) <= _MAX_LENGTH
+
+
+def _is_domain(value: object) -> bool:
+    return value is None or (isinstance(value, str) and bool(_DOMAIN.fullmatch(value)))
+
+
+def _is_path(value: object) -> bool:
+    return value is None or (isinstance(value, str) and len(value) <= _MAX_LENGTH and bool(_PATH.fullmatch(value)))
