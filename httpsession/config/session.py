@@ -144,18 +144,18 @@ class SessionConfig:
         return cls._of(read_mapping(mapping, cls._defaults(), source))
 
     @classmethod
-    def from_environ(cls, environ: Mapping[str, str] = os.environ) -> Self:
+    def from_environ(cls, environ: Mapping[str, str] | None = None) -> Self:
         """Return the configuration that the environment describes: ``HTTPSESSION_MAX_INACTIVE_INTERVAL=30m``.
 
-        Variables have the names of the settings in capitals, those of the cookie as in
-        ``HTTPSESSION_COOKIE_SAME_SITE``. Values are texts as for :meth:`from_mapping`. ``HTTPSESSION_STORE`` is
-        ignored: it is for the URL of the store.
+        The default is the environment of the process. Variables have the names of the settings in capitals, those of
+        the cookie as in ``HTTPSESSION_COOKIE_SAME_SITE``. Values are texts as for :meth:`from_mapping`.
+        ``HTTPSESSION_STORE`` is ignored: it is for the URL of the store.
 
         Raises:
             ConfigError: a variable ``HTTPSESSION_*`` is unknown, two are the same setting, or a setting has a wrong
                 value.
         """
-        return cls._of(read_environ(environ, cls._defaults()))
+        return cls._of(read_environ(os.environ if environ is None else environ, cls._defaults()))
 
     @classmethod
     def _defaults(cls) -> dict[str, object]:

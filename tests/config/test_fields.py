@@ -39,6 +39,13 @@ def test_each_field_is_documented(cls, setting):
     assert f" {setting}: {' '.join(doc.split())}" in shown
 
 
+def test_help_shows_no_environment(monkeypatch):
+    """The variables of the process, passwords among them, are no default that help() would print."""
+    monkeypatch.setenv("HTTPSESSION_TEST_PASSWORD", "swordfish")
+
+    assert "swordfish" not in pydoc.render_doc(SessionConfig)
+
+
 def test_the_docstring_of_the_class_stays():
     """The fields follow what the class says of itself, in the order of the class."""
     for cls in CLASSES:
