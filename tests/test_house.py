@@ -56,6 +56,7 @@ LAYERS = (
     ("httpsession.attributes", "httpsession.record"),
     ("httpsession.codec",),
     ("httpsession.codec.codec",),
+    ("httpsession.codec.refusals", "httpsession.codec.registered"),
     ("httpsession.codec.nodes",),
     ("httpsession.config", "httpsession.events", "httpsession.fork", "httpsession.ids"),
     ("httpsession.config.session",),

@@ -1,11 +1,13 @@
-"""What the codec writes for each type of value, and how it makes the value again.
+"""The kinds of nodes: what the codec writes for each type of value, and how it makes the value again.
 
-What MessagePack does not hold as it is becomes a node: the number of its kind and a list of items, which are values.
+A value that MessagePack cannot hold as it is becomes a node: the number of its kind and a list of items, which are
+values.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
+from dataclasses import fields, is_dataclass
 from datetime import date, datetime, time, timedelta, timezone, tzinfo
 from decimal import MAX_EMAX, MAX_PREC, MIN_EMIN, Context, Decimal, InvalidOperation
 from functools import cache
@@ -21,7 +23,7 @@ from msgspec.msgpack import Encoder, Ext
 (LIST, TUPLE, SET, FROZENSET, DICT, INT, DECIMAL, GUID, DATE, TIME, DATETIME, TIMEDELTA, ENUM, OBJECT) = range(1, 15)
 #: The code of the extension for ``bytes``.
 BYTES: Final = 0
-#: What MessagePack holds as it is; an int only within 64 bits.
+#: The types that MessagePack holds as they are; an int only within 64 bits.
 NATIVE: Final = frozenset({type(None), bool, int, float, str})
 are_native: Final = NATIVE.issuperset
 IMMUTABLE: Final = NATIVE | {bytes, date, time, datetime, timedelta, Decimal, UUID}
@@ -29,7 +31,7 @@ _MIN_INT: Final = -(2**63)
 _MAX_INT: Final = 2**64 - 1
 #: How many keys or members may share their hashes with others: more make a dict or a set slow.
 _CROWD: Final = 256
-#: Keeps what the contexts of an application would write in lower case or take for NaN.
+#: Exact whatever context an application has set, which may write lower case or turn numbers into NaN.
 _EXACT: Final = Context(prec=MAX_PREC, Emin=MIN_EMIN, Emax=MAX_EMAX, capitals=1, clamp=0, traps=[InvalidOperation])
 _MICROSECOND: Final = timedelta(microseconds=1)
 write: Final = Encoder().encode
@@ -37,7 +39,7 @@ _zones = cache(available_timezones)
 
 
 class RefusedError(Exception):
-    """A value cannot be stored; says why."""
+    """A value cannot be stored; the message says why."""
 
 
 class TooManyError(RefusedError):
@@ -45,15 +47,15 @@ class TooManyError(RefusedError):
 
 
 class Packing:
-    """The packing of one value: what is written for it, and what bounds it on the way."""
+    """The packing of one value into what msgspec writes, within the bounds of depth and bytes."""
 
     __slots__ = ("_depth", "_native", "_packers", "_room")
 
     def __init__(self, packers: Mapping[type, Packer], depth: int, room: int, native: frozenset[type] = NATIVE) -> None:
         self._packers = packers
         self._depth = depth
-        #: How many bytes there may still be, of one for an item and three for a node at least: a list that holds
-        #: another many times is written as often.
+        #: How many bytes may still follow: an item takes at least one, a node at least three. The size of a value says
+        #: little, since a list that contains another one many times writes it as often.
         self._room = room
         self._native = native
 
@@ -71,7 +73,7 @@ class Packing:
         return node
 
     def items(self, values: Sequence[object]) -> Sequence[Any]:
-        """Return what is written for the items of a node, which are given as a list or tuple."""
+        """Return what is written for the items of a node; *values* is a list or tuple."""
         self._room -= len(values) + 2
         if self._room < 0:
             raise TooManyError
@@ -91,8 +93,22 @@ def _is_flat(value: object) -> bool:
 
 
 def name_of(cls: type) -> str:
-    """Return what a message calls a type."""
+    """Return the name of a type in messages."""
     return cls.__qualname__ if cls.__module__ == "builtins" else f"{cls.__module__}.{cls.__qualname__}"
+
+
+def children(value: Any) -> Iterator[tuple[str, object]]:
+    """Go through the values inside of *value*, each with the step of the path that leads there."""
+    cls = type(value)
+    if cls is list or cls is tuple:
+        yield from ((f"[{at}]", item) for at, item in enumerate(value))
+    elif cls is set or cls is frozenset:
+        yield from (("{}", item) for item in value)
+    elif cls is dict:
+        yield from ((".keys()", key) for key in value)
+        yield from ((f"[{short_repr(key) if type(key) in IMMUTABLE else '...'}]", item) for key, item in value.items())
+    elif is_dataclass(cls):
+        yield from ((f".{field.name}", getattr(value, field.name, None)) for field in fields(cls))
 
 
 def _why_unknown(cls: type) -> str:
@@ -125,7 +141,7 @@ def _pack_dict(packing: Packing, value: dict[object, object]) -> Any:
 
 
 def make_dict(items: Sequence[Any]) -> dict[Any, Any]:
-    """Return the dict of keys and values that alternate."""
+    """Return the dict of alternating keys and values."""
     length = len(items)
     if length > _CROWD:
         _check_crowd(items[::2])
@@ -203,7 +219,7 @@ def _clock_maker(cls: Callable[..., Any], length: int) -> Maker:
 
 
 def _maker(cls: Callable[[Any, Any, Any], Any]) -> Maker:
-    """Return a maker that holds the class itself: freezegun puts others in the place of some."""
+    """Return a maker that holds the class itself, since freezegun replaces some of these classes in modules."""
 
     def make(items: Sequence[Any]) -> Any:
         first, second, third = items  # neither more nor fewer: date() takes bytes, unchecked
@@ -212,7 +228,7 @@ def _maker(cls: Callable[[Any, Any, Any], Any]) -> Maker:
     return make
 
 
-#: What is written for the values of a type.
+#: The packers of values, by type.
 PACKERS: Final[Mapping[type, Packer]] = {
     list: lambda packing, value: (LIST, packing.items(value)),
     tuple: lambda packing, value: (TUPLE, packing.items(value)),
@@ -228,7 +244,7 @@ PACKERS: Final[Mapping[type, Packer]] = {
     datetime: _pack_datetime,
     timedelta: lambda _, value: (TIMEDELTA, (value.days, value.seconds, value.microseconds)),
 }
-#: How the value of a node is made from its items.
+#: The makers of values from the items of a node, by kind.
 MAKERS: Final[Mapping[int, Maker]] = {
     LIST: lambda items: items,
     TUPLE: tuple,
