@@ -7,7 +7,7 @@ from collections.abc import Callable
 from ..errors import CodecError
 from .nodes import RefusedError, children, name_of
 
-_SURROGATE = "with a lone surrogate, which UTF-8 cannot hold"
+_SURROGATE = "a lone surrogate, which UTF-8 cannot hold"
 
 
 class Search:
@@ -43,7 +43,7 @@ class Search:
         try:
             self._write(value, depth)
         except UnicodeEncodeError:
-            return _SURROGATE
+            return f"with {_SURROGATE}"
         except RefusedError as error:
             return str(error)
         return ""
@@ -54,7 +54,7 @@ def check_name(name: str) -> None:
     try:
         name.encode()
     except UnicodeEncodeError:
-        raise cannot_store(name, "its name has a lone surrogate, which UTF-8 cannot hold") from None
+        raise cannot_store(name, f"its name has {_SURROGATE}") from None
 
 
 def cannot_store(name: str | None, why: str, path: str | None = None) -> CodecError:

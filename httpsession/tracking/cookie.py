@@ -1,9 +1,9 @@
-"""The id in HTTP: how it comes with a request, and the cookie that gives it to the client or takes it back."""
+"""The id in a cookie: finding it in a request, and setting or expiring it in a response."""
 
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from functools import lru_cache
 from urllib.parse import quote
 
@@ -11,9 +11,8 @@ from werkzeug.http import dump_cookie
 
 from ..config import SessionConfig, SessionTrackingMode
 from ..ids import DIGITS
-from .url import UrlTracking
 
-#: Stands for the id while a cookie is rendered.
+#: The placeholder of the id in a rendered cookie.
 _ID = "SESSION-ID"
 
 
@@ -22,41 +21,41 @@ class CookieTracking:
 
     def __init__(self, config: SessionConfig) -> None:
         self._config = config.cookie
-        #: Whether cookies are read and written at all.
-        self.enabled = config.tracks(SessionTrackingMode.COOKIE)
-        #: The name of the cookie: what a Cookie header must contain for a closer look to be worth while.
-        self.name = config.cookie.name
+        #: Whether the cookie is read and written at all.
+        self.enabled: bool = config.tracks(SessionTrackingMode.COOKIE)
+        #: The name of the cookie. A Cookie header that does not contain it has no id.
+        self.name: str = config.cookie.name
         name = re.escape(self.name)
         value = rf"[ \t]*=[ \t]*({DIGITS}{{{2 * config.id_bytes}}})[ \t]*(?=;|\Z)"
-        #: Returns the well-formed ids in a Cookie header, in order. What is quoted or in lower case is none; only
-        #: blanks and tabs are trimmed, since browsers know no others.
-        self.find_ids = re.compile(rf"(?:\A|;)[ \t]*{name}{value}").findall
-        #: The same for a header without tabs and double blanks, which is what browsers send. It takes a fifth of the
-        #: time on a long header, since the search is for the name.
-        self.find_ids_plainly = re.compile(
+        #: Returns the well-formed ids in a Cookie header, in order. A quoted or lower-case value is no id. Only blanks
+        #: and tabs are trimmed, since browsers know no other white space.
+        self.find_ids: Callable[[str], list[str]] = re.compile(rf"(?:\A|;)[ \t]*{name}{value}").findall
+        #: The same for a header without tabs and double blanks, as browsers send it. On a long header it takes a fifth
+        #: of the time, since the search is for the name.
+        self.find_ids_plainly: Callable[[str], list[str]] = re.compile(
             rf"{name}(?:(?<=\A{name})|(?<=;{name})|(?<=; {name})|(?<=\A {name})){value}"
         ).findall
         self._render = lru_cache(maxsize=64)(self._render_template)
 
     def sent(self, cookies: str) -> list[str]:
-        """Return the values of the session cookie in a Cookie header, verbatim and in order, whatever they are."""
+        """Return the values of the session cookie in a Cookie header, verbatim and in order, ids or not."""
         pairs = (pair.strip(" \t").partition("=") for pair in cookies.split(";"))
         return [value.lstrip(" \t") for name, equals, value in pairs if equals and name.rstrip(" \t") == self.name]
 
     def cookie(self, session_id: str, script_name: str, https: bool) -> str:
         """Return the value of the Set-Cookie header that gives the client the id."""
-        # The time is in the Expires of a cookie that has one, so that is rendered anew.
+        # A cookie with Max-Age also has Expires, which depends on the time and so cannot be cached.
         render = self._render if self._config.max_age < 0 else self._render_template
         return render(script_name, https).replace(f"={_ID}", f"={session_id}", 1)
 
     def expired_cookie(self, script_name: str, https: bool) -> str:
-        """Return the value of the Set-Cookie header that makes the client forget the cookie."""
+        """Return the value of the Set-Cookie header that makes the client delete the cookie."""
         return self._dump("", 0, script_name, https)
 
     def add(self, headers: Iterable[tuple[str, str]], cookie: str) -> list[tuple[str, str]]:
-        """Return *headers* with the cookie, in place of one that the application may have set itself.
+        """Return *headers* with the cookie, in place of a cookie that the application set itself.
 
-        That is one of the same name, path and domain; an application mounted below this one has its own (S134).
+        That cookie has the same name, path and domain. An application mounted below this one has its own (S134).
         """
         kept = [header for header in headers if not (self.name in header[1] and _is_same_cookie(header, cookie))]
         kept.append(("Set-Cookie", cookie))
@@ -85,7 +84,7 @@ class CookieTracking:
 
 
 def _is_same_cookie(header: tuple[str, str], cookie: str) -> bool:
-    """Return whether a response header sets the same cookie; one without a path is taken to mean that."""
+    """Return whether a response header sets the same cookie; a header without a path is taken to set it."""
     if header[0].lower() != "set-cookie":
         return False
     name, domain, path = _identity(cookie)
@@ -93,15 +92,7 @@ def _is_same_cookie(header: tuple[str, str], cookie: str) -> bool:
 
 
 def _identity(cookie: str) -> tuple[str, str, str]:
-    """Return what tells a cookie from others in a Set-Cookie header: name, domain and path."""
+    """Return the identity of the cookie in a Set-Cookie header: name, domain and path."""
     pairs = [[part.strip(" \t") for part in pair.partition("=")[::2]] for pair in cookie.split(";")]
     attributes = {name.lower(): value for name, value in pairs[1:]}
     return pairs[0][0], attributes.get("domain", ""), attributes.get("path", "")
-
-
-class Tracking:
-    """How the ids of one application travel."""
-
-    def __init__(self, config: SessionConfig) -> None:
-        self.cookie = CookieTracking(config)
-        self.url = UrlTracking(config)

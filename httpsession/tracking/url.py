@@ -1,8 +1,9 @@
-"""The id in URLs: the path parameter of a request, and rewriting the URLs of its response (Servlet 6.1, 7.1.3)."""
+"""The id in URLs: finding it in a request's path, and rewriting URLs for its response (Servlet 6.1, 7.1.3)."""
 
 from __future__ import annotations
 
 import re
+from collections.abc import Callable
 from typing import TYPE_CHECKING
 from urllib.parse import unquote_to_bytes, urlsplit
 
@@ -15,31 +16,33 @@ if TYPE_CHECKING:
 _SCHEME = re.compile(r"[A-Za-z0-9+.-]+:")
 _NO_PATH = re.compile(r"(?:[A-Za-z0-9+.-]+:)?//[^/]*")
 _OTHER = r"[^\x00-\xa0\s]|%[0-9A-Fa-f]{2}"
-#: What a URL is made of. Backslashes, blanks and control characters are not: browsers read them in ways of their own,
-#: so that a URL with one could lead to another host than it seems to.
+#: The characters of a URL. Backslashes, blanks and control characters are none: browsers read them in their own ways,
+#: so that a URL with such a character could lead to another host than it seems to.
 _URL = re.compile(rf"(?:[!$&-;=?-Z\[\]_a-z~]|{_OTHER})*(?:#(?:[!$&-;=?-Z\[\]_a-z~]|{_OTHER})*)?")
-#: A quoted slash or backslash in the path: some take it for one, some do not.
+#: A quoted slash or backslash in the path: some servers take it for a separator, some do not.
 _QUOTED_SLASH = re.compile(r"[^?#]*%(?:2f|5c)", re.IGNORECASE)
 _DEFAULT_PORTS = {"http": 80, "https": 443}
 
 
 class UrlTracking:
-    """The path parameter of one application."""
+    """The path parameter with the id of one application."""
 
     def __init__(self, config: SessionConfig) -> None:
         name = config.cookie.name
         #: Whether the parameter is read and written at all.
-        self.enabled = config.tracks(SessionTrackingMode.URL)
-        #: The parameter's name: the cookie's, but in lower case if it is the standard one (S84).
-        self.name = "jsessionid" if name == "JSESSIONID" else name
+        self.enabled: bool = config.tracks(SessionTrackingMode.URL)
+        #: The name of the parameter: that of the cookie, but ``jsessionid`` for the standard name (S84).
+        self.name: str = "jsessionid" if name == "JSESSIONID" else name
         self._parameter = re.compile(rf";{re.escape(self.name)}=([^;/?#]*)")
-        #: Whether a value has the form of an id.
-        self.is_well_formed = re.compile(f"{DIGITS}{{{2 * config.id_bytes}}}").fullmatch
+        #: Returns a match if a value has the form of an id.
+        self.is_well_formed: Callable[[str], re.Match[str] | None] = re.compile(
+            f"{DIGITS}{{{2 * config.id_bytes}}}"
+        ).fullmatch
 
     def read(self, environ: WSGIEnvironment) -> list[str]:
         """Return the values of the parameter, from any segment of the path, and strip them from ``PATH_INFO``.
 
-        Where the server gives the raw URI, ``%3Bjsessionid=`` in it is data and stays.
+        If the server gives the raw URI, ``%3Bjsessionid=`` in it is data and stays.
         """
         path = environ.get("PATH_INFO", "")
         if ";" not in path:
@@ -52,15 +55,14 @@ class UrlTracking:
             values = self._parameter.findall(raw)
             stripped = _decode(self._parameter.sub("", _below(environ.get("SCRIPT_NAME", ""), raw)))
         if values:
-            environ["PATH_INFO"] = _take_step(stripped)
+            environ["PATH_INFO"] = _resolve_last_dots(stripped)
         return values
 
     def add(self, url: str, session_id: str, request: RequestUrl) -> str:
-        """Return *url* with the id as the last parameter of its path, in place of any that stands there, if it leads to
-        the application of *request*.
+        """Return *url* with the id as the last parameter of its path, in place of an id that is in it already.
 
-        The path ends at the first ``?`` or ``#``; a URL without a path has no place for it. It is judged as it would be
-        without an id, since that is what the client comes to see as path, and may lead elsewhere.
+        A URL that does not lead to the application of *request*, or has no path, is returned unchanged. Its path ends
+        at the first ``?`` or ``#``, and is judged without the id, which could hide that a segment is ``..``.
         """
         end = min(at for at in (url.find("?"), url.find("#"), len(url)) if at >= 0)
         path, rest = self._parameter.sub("", url[:end]), url[end:]
@@ -72,24 +74,24 @@ class UrlTracking:
 
 
 class RequestUrl:
-    """Where a request went: what tells URLs of the same application from others."""
+    """The URL of a request: it tells URLs of the same application from others."""
 
     def __init__(self, scheme: str, host: str, script_name: str, path_info: str) -> None:
-        """Take what the environ says; *host* is the Host header or what stands for it, empty if it does not matter."""
+        """Parse the parts, as they are in the environ; *host* is the Host header or its substitute, or empty."""
         self._scheme = scheme
         try:
             parts = urlsplit(f"//{host}")
             self._host, self._port = parts.hostname, parts.port or _DEFAULT_PORTS.get(scheme)
-        except ValueError:  # a client may send any Host header; with a bad one no absolute URL is the application's
+        except ValueError:  # with a malformed Host header no absolute URL leads to the application
             self._host, self._port = "", None
         self._context_path = script_name.rstrip("/")
         self._path = self._context_path + path_info
 
     def absolute_path(self, url: str) -> str:
-        """Return the path of *url*, taken relative to the request, without dot segments and decoded.
+        """Return the path of *url*, relative to the request, without dot segments and decoded.
 
         Raises:
-            ValueError: it leads above the root.
+            ValueError: *url* leads above the root.
         """
         parts = urlsplit(url)
         path = parts.path
@@ -121,7 +123,7 @@ class RequestUrl:
         return path == self._context_path or path.startswith(f"{self._context_path}/")
 
     def is_context_path(self, path: str) -> bool:
-        """Return whether a path of the application leads to where it is mounted, without a slash behind it."""
+        """Return whether *path* is the path at which the application is mounted, without a slash behind it."""
         return bool(self._context_path) and self.absolute_path(path) == self._context_path
 
     def _is_same_origin(self, url: str) -> bool:
@@ -140,13 +142,13 @@ def is_relative(url: str) -> bool:
 
 
 def _below(script_name: str, raw: str) -> str:
-    """Return what follows *script_name* in a raw path, of which each character or %XX is one of the decoded path."""
+    """Return the raw path after *script_name*; each character or %XX of it is one character of the decoded path."""
     match = re.match(rf"(?:%[0-9A-Fa-f]{{2}}|.){{{len(script_name)}}}", raw, re.DOTALL)
     return raw[match.end() :] if match else raw
 
 
-def _take_step(path: str) -> str:
-    """Take the step that the last segment of *path* is, "." or "..": with the id behind it no browser has."""
+def _resolve_last_dots(path: str) -> str:
+    """Resolve a last segment "." or "..": with the id behind it no browser has resolved it."""
     head, _, last = path.rpartition("/")
     if last == "..":
         head = head.rpartition("/")[0]
@@ -154,7 +156,7 @@ def _take_step(path: str) -> str:
 
 
 def _raw_path(environ: WSGIEnvironment) -> str | None:
-    """Return the path as it was sent, if the server tells it and nobody has changed the path since."""
+    """Return the path as the client sent it; None if the server does not tell it or the environ has another path."""
     uri = environ.get("RAW_URI") or environ.get("REQUEST_URI")
     if not uri:
         return None
@@ -167,5 +169,5 @@ def _raw_path(environ: WSGIEnvironment) -> str | None:
 
 
 def _decode(raw: str) -> str:
-    """Decode a path as servers do for ``PATH_INFO``."""
+    """Decode a path as servers decode it for ``PATH_INFO``."""
     return unquote_to_bytes(raw.encode("latin-1")).decode("latin-1")
