@@ -15,9 +15,12 @@ ROOT = Path(httpsession.__file__).parent
 LAYERS = (
     ("httpsession.__main__",),
     ("httpsession.cli",),
-    ("httpsession.cli.commands",),
-    ("httpsession.cli.copy", "httpsession.cli.stats", "httpsession.cli.store_option"),
-    ("httpsession.cli.handles", "httpsession.cli.check", "httpsession.cli.text"),
+    (
+        *("httpsession.cli.check", "httpsession.cli.copy", "httpsession.cli.end", "httpsession.cli.list"),
+        *("httpsession.cli.show", "httpsession.cli.stats", "httpsession.cli.sweep"),
+    ),
+    ("httpsession.cli.store_option",),
+    ("httpsession.cli.handles", "httpsession.cli.state", "httpsession.cli.text"),
     ("httpsession", "httpsession.paste", "httpsession.servlet", "httpsession.testing", "httpsession.werkzeug"),
     (
         *("httpsession.testing.creating", "httpsession.testing.loading", "httpsession.testing.saving"),

@@ -1,4 +1,4 @@
-"""Trying out whether a store does its work, and how fast, with sessions that are thrown away."""
+"""``httpsession check``: try out a store with sessions that are removed again."""
 
 from __future__ import annotations
 
@@ -8,16 +8,21 @@ from contextlib import suppress
 from statistics import median
 from typing import Final, TypeVar
 
+import click
+
 from ..codec import Codec
 from ..errors import StoreError
 from ..ids import draw
 from ..record import SessionRecord
 from ..stores import SessionStore
 from ..stores.base import Changes
+from .store_option import opened, store_option
+from .text import VALUE, counted, escaped
 
 T = TypeVar("T")
 
-#: Bytes of an id, and seconds: so soon is over what a trial that was killed left behind.
+_ROUNDS: Final = 20
+#: Bytes of an id, and seconds after which a session expires that a killed trial has left behind.
 _ID_BYTES: Final = 16
 _INTERVAL: Final = 60
 _codec = Codec()
@@ -25,11 +30,26 @@ _BEFORE: Final = {"check": _codec.encode("before")}
 _AFTER: Final = {"check": _codec.encode("after")}
 
 
+@click.command()
+@store_option
+def check(url: str) -> None:
+    """Try out a store, with sessions that are removed again.
+
+    Prints a description of the store, the number of its sessions, and the median time of each operation.
+    """
+    with opened(url) as store:
+        seconds = Trial(store).run(_ROUNDS)
+        click.echo(f"{escaped(store.describe(), VALUE)}\n{counted(len(store), 'session')}")
+        for verb, median_time in seconds.items():
+            click.echo(f"{verb:<8}{median_time * 1000:>9.3f} ms")
+    click.echo("All is well.")
+
+
 class Trial:
-    """Does with a store what requests do.
+    """A trial of a store: the operations that requests need, checked and timed.
 
     Raises:
-        StoreError: the store fails, or does not do what it is asked to.
+        StoreError: the store fails, or an operation has a wrong result.
     """
 
     def __init__(self, store: SessionStore) -> None:
@@ -37,7 +57,7 @@ class Trial:
         self._seconds: dict[str, list[float]] = {}
 
     def run(self, rounds: int) -> Mapping[str, float]:
-        """Return the median seconds of each verb in so many rounds."""
+        """Return the median seconds of each operation in so many rounds."""
         for _ in range(rounds):
             self._round()
         return {verb: median(seconds) for verb, seconds in self._seconds.items()}
@@ -48,9 +68,9 @@ class Trial:
         try:
             self._try(key, new_id, new_key)
         finally:
-            for one in (key, new_key):
+            for left in (key, new_key):
                 with suppress(StoreError):
-                    self._store.remove(one)
+                    self._store.remove(left)
 
     def _try(self, key: bytes, new_id: str, new_key: bytes) -> None:
         store, now = self._store, time.time()
@@ -74,7 +94,7 @@ class Trial:
             _expect(dict(loaded[0].attributes.items()) == attributes, "gives other attributes than were saved")
 
     def _draw_fitting(self, key: bytes) -> tuple[str, bytes]:
-        """Draw an id to which a session with this key can move; the store is told nothing of the id but its key."""
+        """Draw an id to which a session with this key can move."""
         while True:
             session_id, new_key = draw(_ID_BYTES)
             if self._store.fits(key, new_key):

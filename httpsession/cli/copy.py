@@ -1,55 +1,103 @@
-"""Copying and moving sessions from one store to another."""
+"""``httpsession copy``: copy or move sessions from one store to another."""
 
 from __future__ import annotations
 
 import signal
+import sys
 import threading
 import time
 from collections import Counter
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from enum import Enum
-from typing import Any, Final
+from types import FrameType
+from typing import Final
+
+import click
 
 from ..errors import ConfigError, StoreError
 from ..ids import draw
 from ..record import SessionRecord
 from ..stores import SessionStore, Stored
-from ..stores.base import SLACK
+from .state import is_due
+from .store_option import opened
 from .text import VALUE, escaped
 
-#: How often a session is copied again that changes meanwhile.
+#: How often a session is copied that changes meanwhile.
 _ATTEMPTS: Final = 3
-#: How many sessions in a row may fail; then the others are not tried.
+#: How many sessions in a row may fail before the command stops.
 _FAILURES: Final = 5
-#: Bytes of an id, and seconds after which a session is over that only shows whether two stores are one.
+#: How often, at most, the progress bar moves.
+_STEPS: Final = 200
+#: Bytes of an id, and seconds after which the session expires that tests whether two stores are one.
 _ID_BYTES: Final = 16
 _INTERVAL: Final = 60
 
 
+@click.command()
+@click.argument("source", metavar="SOURCE")
+@click.argument("target", metavar="TARGET")
+@click.option("--move", is_flag=True, help="Remove from SOURCE what has arrived.")
+def copy(source: str, target: str, move: bool) -> None:
+    """Copy the sessions that are alive to another store.
+
+    SOURCE and TARGET are the URLs of stores, or env:NAME. Clients keep their cookies. A session that is in TARGET
+    already is skipped, unless it was used later in SOURCE. So the command can be stopped, and run again to go on. Stop
+    the application meanwhile: a session that is invalidated in one store lives on in the other.
+    """
+    with opened(source) as old, opened(target) as new, stoppable() as stopped:
+        copying = Copying(old, new, move, lambda text: click.echo(text, err=True))
+        total = len(old)
+        try:
+            with click.progressbar(
+                copying.run(),
+                length=total,
+                label="Moving" if move else "Copying",
+                file=sys.stderr,
+                update_min_steps=max(1, total // _STEPS),
+            ) as steps:
+                for _ in steps:
+                    if stopped.is_set():
+                        break
+        finally:
+            _report(copying, move)
+    if stopped.is_set():
+        raise click.ClickException("Stopped before the end. Run it again to go on.")
+    if copying.outcomes[Outcome.FAILED]:
+        raise click.exceptions.Exit(1)
+
+
+def _report(copying: Copying, move: bool) -> None:
+    for outcome in Outcome:
+        if move or outcome is not Outcome.LEFT:
+            click.echo(f"{copying.outcomes[outcome]:>8} {outcome.value}")
+    if move:
+        click.echo(f"{copying.removed:>8} removed from the source")
+
+
 class Outcome(Enum):
-    """What became of a session, in the words of the report."""
+    """The outcome of copying one session, in the words of the report."""
 
     COPIED = "copied"
     THERE = "skipped, there already"
-    DUE = "skipped, over"
+    DUE = "skipped, expired"
     LEFT = "left in the source, since not the same there"
     FAILED = "failed"
 
 
 class Copying:
-    """Copies sessions to another store under the same keys, so that the clients' cookies stay valid.
+    """The copying of sessions to another store under the same keys, so that the clients' cookies stay valid.
 
-    What is in both stores is copied again if it was used later in the source.
+    A session in both stores is copied again if it was used later in the source.
 
     Args:
-        source: where the sessions are.
-        target: where they go.
-        moves: whether what has arrived is removed from the source.
-        tell: is called with what there is to say about sessions that fail.
+        source: the store that has the sessions.
+        target: the store to which they are copied.
+        moves: whether a session that has arrived is removed from the source.
+        tell: is called with a message about each session that fails.
 
     Raises:
-        ConfigError: both stores are one.
+        ConfigError: both are the same store.
     """
 
     def __init__(self, source: SessionStore, target: SessionStore, moves: bool, tell: Callable[[str], object]) -> None:
@@ -64,10 +112,10 @@ class Copying:
             raise ConfigError("the source and the target are the same store")
 
     def run(self) -> Iterator[None]:
-        """Go through the sessions of the source; each step deals with one, and in between both stores are sound.
+        """Copy the sessions of the source, one in each step. Between two steps both stores are consistent.
 
         Raises:
-            StoreError: the source cannot be read, or one session after the other fails.
+            StoreError: the source cannot be read, or several sessions in a row fail.
         """
         for stored in self._source:
             outcome = self._try(stored)
@@ -95,11 +143,11 @@ class Copying:
             key = stored.record.key
             if not _is_same(self._target.peek(key), stored):
                 return Outcome.LEFT
-            found = self._take_out(stored)
+            found = self._remove_unchanged(stored)
             if found is not None and _is_same(found, stored):
                 self.removed += 1
                 return outcome
-            # What was copied is out of date.
+            # The copy is out of date.
             self._target.remove(key)
             if found is None:
                 return Outcome.DUE
@@ -108,7 +156,7 @@ class Copying:
 
     def _copy(self, stored: Stored) -> Outcome:
         record = stored.record
-        if record.is_due(time.time(), SLACK):
+        if is_due(record, time.time()):
             return Outcome.DUE
         attributes = dict(stored.attributes.items())
         if self._target.create(record, attributes):
@@ -119,29 +167,31 @@ class Copying:
                 return Outcome.THERE
             self._target.remove(record.key)
         if not self._target.create(record, attributes):
-            raise StoreError("the target has something else in its place")
+            raise StoreError("the target has another session under its key")
         return Outcome.COPIED
 
-    def _take_out(self, stored: Stored) -> Stored | None:
-        """Return what the source has of a session that was copied; remove it, if it has not changed since. None: it has
-        been ended."""
+    def _remove_unchanged(self, stored: Stored) -> Stored | None:
+        """Remove a session from the source if it has not changed since it was copied.
+
+        Returns the session as the source had it; None if it has been removed meanwhile.
+        """
         key = stored.record.key
         found = self._source.peek(key)
         if not _is_same(found, stored):
             return found
         found = self._source.remove(key)
         if found is not None and not _is_same(found, stored):
-            # Changed in this very moment: put it back at once.
+            # It has changed between the two calls: put it back at once.
             self._source.create(found.record, dict(found.attributes.items()))
         return found
 
 
 @contextmanager
 def stoppable() -> Iterator[threading.Event]:
-    """Give an event that SIGINT and SIGTERM set, instead of breaking into what is going on."""
+    """Yield an event that SIGINT and SIGTERM set, so that they do not interrupt the copying of a session."""
     stopped = threading.Event()
 
-    def stop(number: int, frame: Any) -> None:
+    def stop(number: int, frame: FrameType | None) -> None:
         stopped.set()
 
     before = {number: signal.signal(number, stop) for number in (signal.SIGINT, signal.SIGTERM)}
@@ -153,7 +203,7 @@ def stoppable() -> Iterator[threading.Event]:
 
 
 def _are_one(source: SessionStore, target: SessionStore) -> bool:
-    """Return whether what is put into the target is in the source: two URLs may name one store."""
+    """Return whether a session created in the target is in the source: two URLs may name one store."""
     _, key = draw(_ID_BYTES)
     try:
         target.create(SessionRecord.created("", key, time.time(), _INTERVAL, None), {})

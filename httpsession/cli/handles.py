@@ -1,4 +1,4 @@
-"""Finding sessions by their handles, of which the first digits are enough."""
+"""The handles that name sessions in commands; the first digits of one are enough."""
 
 from __future__ import annotations
 
@@ -9,20 +9,20 @@ import click
 
 from ..stores import SessionStore, Stored
 
-#: Digits of a whole handle, of what a list shows, and of the least that names a session.
+#: Digits of a whole handle, of one in a list, and the fewest that name a session.
 WHOLE, SHORT, LEAST = 64, 16, 8
 
 
 def digits_of(text: str) -> str:
-    """Return the handle that an argument is, or how one begins, in lower case.
+    """Return a handle, or its first digits, in lower case.
 
     Raises:
-        BadParameter: it is neither.
+        BadParameter: *text* is no handle.
     """
     digits = text.lower()
     if not re.fullmatch(f"[0-9a-f]{{{LEAST},{WHOLE}}}", digits):
         raise click.BadParameter(
-            f"{text!r} is no handle: those have {WHOLE} hexadecimal digits, of which the first {LEAST} may do."
+            f"{text!r} is no handle: a handle has {WHOLE} hexadecimal digits, of which the first {LEAST} may be enough."
         )
     return digits
 
@@ -30,7 +30,7 @@ def digits_of(text: str) -> str:
 def find(store: SessionStore, handles: Collection[str]) -> Mapping[str, list[Stored]]:
     """Return for each handle the sessions that it may name.
 
-    Where one is not whole all sessions are gone through, once.
+    If a handle is not whole, this goes through all sessions, once.
     """
     found: dict[str, list[Stored]] = {handle: [] for handle in handles}
     parts = [handle for handle in found if len(handle) < WHOLE]
@@ -41,14 +41,14 @@ def find(store: SessionStore, handles: Collection[str]) -> Mapping[str, list[Sto
     for stored in store if parts else ():
         whole = stored.record.key.hex()
         for part in parts:
-            # One that changed its key meanwhile may come by twice, but not with the same key.
+            # A store may give a session twice that changes meanwhile.
             if whole.startswith(part) and all(stored.record.key != other.record.key for other in found[part]):
                 found[part].append(stored)
     return found
 
 
 def trouble(handle: str, sessions: Collection[Stored]) -> str | None:
-    """Return what is wrong with a handle that names these sessions; None if it names one."""
+    """Return what is wrong with a handle that may name these sessions; None if it names exactly one."""
     if not sessions:
         return f"There is no session {handle}."
     if len(sessions) > 1:

@@ -1,7 +1,9 @@
-"""What can be said of all sessions together."""
+"""``httpsession stats``: the number, sizes and ages of all sessions."""
 
 from __future__ import annotations
 
+import json
+import time
 from bisect import bisect_right
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
@@ -9,12 +11,34 @@ from math import inf
 from statistics import mean, median
 from typing import Any, Final
 
+import click
+
 from ..stores import Stored
-from ..stores.base import SLACK
-from .text import duration
+from .state import idle_time, is_due, is_new, size_of
+from .store_option import opened, store_option
+from .text import VALUE, duration, escaped
 
 #: Seconds: the upper bounds of the classes of ages; the last class has none.
 _BOUNDS: Final = (60, 600, 3600, 6 * 3600, 86400, 7 * 86400)
+
+
+@click.command()
+@store_option
+@click.option("--json", "as_json", is_flag=True, help="As JSON, with durations in seconds.")
+def stats(url: str, as_json: bool) -> None:
+    """Show the number of sessions, their sizes and ages.
+
+    All figures but the number of due sessions are about those alive. The command reads the whole store.
+    """
+    with opened(url) as store:
+        description = store.describe()
+        figures = Figures.of(store, time.time())
+    if as_json:
+        click.echo(json.dumps({"store": description, **figures.data()}, indent=2))
+        return
+    click.echo(escaped(description, VALUE))
+    for line in figures.lines():
+        click.echo(line.rstrip())
 
 
 def _classes() -> list[int]:
@@ -23,15 +47,15 @@ def _classes() -> list[int]:
 
 @dataclass
 class Figures:
-    """Figures about sessions: how many are due, and all else about those that are alive."""
+    """Figures about sessions: the number of those due, and all else about those alive."""
 
     alive: int = 0
     due: int = 0
     with_principal: int = 0
     never_came_back: int = 0
-    #: Of each session, the bytes in its attributes.
+    #: The bytes in the attributes of each session.
     sizes: list[int] = field(default_factory=list)
-    #: How many sessions are so old, and so long idle, by class.
+    #: The number of sessions in each class of ages, and of idle times.
     ages: list[int] = field(default_factory=_classes)
     idle: list[int] = field(default_factory=_classes)
 
@@ -45,18 +69,18 @@ class Figures:
 
     def _add(self, stored: Stored, now: float) -> None:
         record = stored.record
-        if record.is_due(now, SLACK):
+        if is_due(record, now):
             self.due += 1
             return
         self.alive += 1
         self.with_principal += record.principal is not None
-        self.never_came_back += record.accessed == record.creation_time
+        self.never_came_back += is_new(record)
         self.sizes.append(size_of(stored))
         self.ages[bisect_right(_BOUNDS, now - record.creation_time)] += 1
-        self.idle[bisect_right(_BOUNDS, now - max(record.accessed, record.used))] += 1
+        self.idle[bisect_right(_BOUNDS, idle_time(record, now))] += 1
 
     def data(self) -> dict[str, Any]:
-        """Return all as JSON can say it; ages in seconds."""
+        """Return all figures for JSON, with ages in seconds."""
         sizes = self.sizes or [0]
         return {
             "alive": self.alive,
@@ -69,7 +93,7 @@ class Figures:
         }
 
     def lines(self) -> Iterator[str]:
-        """Go through the lines of a table that says all."""
+        """Go through the lines of a table with all figures."""
         data = self.data()
         for name in ("alive", "due", "with_principal", "never_came_back"):
             yield f"{name.replace('_', ' '):<18}{data[name]:>12}"
@@ -80,11 +104,6 @@ class Figures:
         for bound, age, idle in zip((*_BOUNDS, inf), self.ages, self.idle, strict=True):
             label = f"below {duration(bound)}" if bound < inf else "above"
             yield f"{label:<18}{age:>12}{idle:>15}"
-
-
-def size_of(stored: Stored) -> int:
-    """Return how many bytes the attributes of a session have."""
-    return sum(len(value) for _, value in stored.attributes.items())
 
 
 def _distribution(counts: Sequence[int]) -> list[dict[str, int | None]]:

@@ -1,4 +1,4 @@
-"""Opening the store that a command is about, and saying in words what goes wrong with it."""
+"""The option ``--store``, and opening the store that it names."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from ..errors import ConfigError, StoreError
 from ..stores import SessionStore, open_store
 from .text import VALUE, escaped
 
-#: Stands before the name of the environment variable that has the URL.
+#: The prefix of the name of an environment variable that has the URL.
 _VARIABLE: Final = "env:"
 
 store_option = click.option(
@@ -30,10 +30,10 @@ store_option = click.option(
 
 @contextmanager
 def opened(url: str) -> Iterator[SessionStore]:
-    """Open the shared store that a URL names, for as long as it is used.
+    """Open the shared store that a URL names, and close it in the end.
 
     Raises:
-        ClickException: there is none, or it fails meanwhile; it says why, without a password.
+        ClickException: the URL names no shared store, or the store fails; the message has no password in it.
     """
     try:
         store = _open(url)
@@ -50,16 +50,16 @@ def _open(url: str) -> SessionStore:
         name = url.removeprefix(_VARIABLE)
         url = os.environ.get(name, "")
         if not url:
-            raise ConfigError(f"the environment variable {name}, which is to have the URL of the store, is empty")
+            raise ConfigError(f"the environment variable {name}, which names the store, is empty")
     try:
         store = open_store(url)
     except (ConfigError, StoreError):
         raise
     except ValueError:
-        # Not what the error says, which may have a password in it.
+        # The message of the error may have a password in it.
         raise ConfigError("the URL of the store is malformed") from None
     if not store.is_shared:
         store.close()
         scheme = url.partition("://")[0]
-        raise ConfigError(f"{scheme}:// keeps sessions in the memory of one process, and no other can see them")
+        raise ConfigError(f"{scheme}:// keeps sessions in the memory of one process, where no other process sees them")
     return store

@@ -1,33 +1,38 @@
-"""How times, sizes and the words of others are shown."""
+"""Times, numbers and foreign text as the commands show them."""
 
 from __future__ import annotations
 
 from datetime import UTC, datetime
 from math import isfinite
 from reprlib import Repr
+from typing import Final
+
+import click
 
 from ..codec import Codec
 from ..errors import CodecError
 
 #: Characters of one word, and of one value.
-WORD = 80
-VALUE = 200
+WORD: Final = 80
+VALUE: Final = 200
 
 _MINUTE, _HOUR, _DAY = 60, 3600, 86400
-#: It reads what any application may write, but for types of its own.
+#: Decodes the values of any application, except its registered types.
 _codec = Codec(max_depth=100, max_bytes=2**31)
 _repr = Repr()
 _repr.maxstring = _repr.maxother = _repr.maxlong = WORD
 
+utc_option = click.option("--utc", is_flag=True, help="Times in UTC, not in the time zone of this machine.")
+
 
 def escaped(text: str, longest: int = WORD) -> str:
-    """Return a text as one short line that cannot control a terminal."""
+    """Return a text as one short line, with escapes for all that could control a terminal."""
     short = text if len(text) <= longest else text[: longest - 3] + "..."
-    return "".join(one if one.isprintable() else one.encode("unicode_escape").decode() for one in short)
+    return "".join(char if char.isprintable() else char.encode("unicode_escape").decode() for char in short)
 
 
 def moment(seconds: float, utc: bool) -> str:
-    """Return a time in ISO 8601 with its zone, that of this machine unless *utc*; infinite is never."""
+    """Return a time in ISO 8601, in the zone of this machine or in UTC; infinite is ``never``."""
     if not isfinite(seconds):
         return "never"
     try:
@@ -38,7 +43,7 @@ def moment(seconds: float, utc: bool) -> str:
 
 
 def duration(seconds: float) -> str:
-    """Return a duration in its two largest units, such as ``3h05m``; what is infinite is never over."""
+    """Return a duration in its two largest units, such as ``3h05m``; infinite is ``never``."""
     if not isfinite(seconds):
         return "never"
     whole = max(int(seconds), 0)
@@ -52,12 +57,12 @@ def duration(seconds: float) -> str:
 
 
 def counted(count: int, noun: str) -> str:
-    """Return a number of things."""
+    """Return a number with its noun: ``1 session``, ``2 sessions``."""
     return f"{count} {noun}" if count == 1 else f"{count} {noun}s"
 
 
 def value(data: bytes, name: str) -> str:
-    """Return a stored value in short, or in brackets why it cannot be read, such as a type of the application."""
+    """Return a stored value, shortened, or in brackets the reason why it cannot be read."""
     try:
         return escaped(_repr.repr(_codec.decode(data, name)), VALUE)
     except CodecError as error:

@@ -8,7 +8,7 @@ from itertools import count
 import pytest
 from click.testing import CliRunner
 
-from httpsession.cli.commands import commands
+from httpsession.cli import group
 from httpsession.codec import Codec
 from httpsession.stores import open_store
 from tests.support.stores import new_record
@@ -63,7 +63,7 @@ def run(monkeypatch):
     monkeypatch.delenv("HTTPSESSION_STORE", raising=False)
 
     def run_it(*arguments, **options):
-        result = CliRunner().invoke(commands, [str(one) for one in arguments], prog_name="httpsession", **options)
+        result = CliRunner().invoke(group(), [str(one) for one in arguments], prog_name="httpsession", **options)
         assert result.exception is None or isinstance(result.exception, SystemExit), result.exc_info
         return result
 

@@ -87,7 +87,7 @@ def test_copy(run, urls, source, target):
     assert result.exit_code == 0
     assert contents(target) == alive
     assert over in handles(source)
-    assert report_of(result) == {"copied": 121, "skipped, there already": 0, "skipped, over": 1, "failed": 0}
+    assert report_of(result) == {"copied": 121, "skipped, there already": 0, "skipped, expired": 1, "failed": 0}
     assert len(target.of("ada")) == 60
 
 
@@ -101,7 +101,7 @@ def test_copy_again(run, urls, source, target):
     put(source, used, "later")
     result = run("copy", *urls)
 
-    assert report_of(result) == {"copied": 2, "skipped, there already": 1, "skipped, over": 0, "failed": 0}
+    assert report_of(result) == {"copied": 2, "skipped, there already": 1, "skipped, expired": 0, "failed": 0}
     assert handles(target) == sorted([kept, used, new])
     assert contents(target) == contents(source)
 
@@ -141,7 +141,7 @@ def test_move(run, urls, source, target):
     result = run("copy", "--move", *urls)
 
     assert report_of(result) == {
-        **{"copied": 120, "skipped, there already": 0, "skipped, over": 1, "failed": 0},
+        **{"copied": 120, "skipped, there already": 0, "skipped, expired": 1, "failed": 0},
         **{"left in the source, since not the same there": 0, "removed from the source": 120},
     }
     assert contents(target) == alive
