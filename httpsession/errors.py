@@ -1,4 +1,4 @@
-"""The exceptions of this package: one root, and leaves that say what went wrong."""
+"""The exceptions of this package, under one root."""
 
 from __future__ import annotations
 
@@ -6,18 +6,20 @@ from typing import Self
 
 
 class SessionError(Exception):
-    """The root of what this package raises; never raised itself."""
+    """The root of this package's exceptions; never raised itself."""
 
 
 class ConfigError(SessionError, ValueError):
-    """A setting is wrong. Raised at construction; the message names the setting, its value and what is allowed."""
+    """A setting has a wrong value. The message names the setting, its value and what is allowed."""
 
-    #: The class and the name of the setting, and what is said of its value; empty if it is none's.
-    owner = setting = reason = ""
+    #: The class that has the setting, the setting's name, and why its value is wrong; empty if there is no such class.
+    owner: str = ""
+    setting: str = ""
+    reason: str = ""
 
     @classmethod
     def of(cls, owner: object, setting: str, reason: str) -> Self:
-        """Return the error that the *setting* of *owner* has a value for which it is wrong by *reason*."""
+        """Return the error for the *setting* of *owner*, whose present value is wrong for a *reason*."""
         value = getattr(owner, setting)
         try:
             shown = repr(value)
@@ -34,13 +36,13 @@ class CodecError(SessionError, ValueError):
     def __init__(self, message: str, name: str | None = None, path: str | None = None) -> None:
         super().__init__(message)
         #: The attribute, if it is known.
-        self.name = name
-        #: Where in the attribute's value the trouble is, such as ``cart[2].price``.
-        self.path = path
+        self.name: str | None = name
+        #: The place in the attribute's value, such as ``cart[2].price``.
+        self.path: str | None = path
 
 
 class StoreError(SessionError):
-    """The system behind a store failed, or did not answer in time. Whether there is a session is not known."""
+    """The system behind a store failed, or did not answer in time. The session may or may not exist."""
 
 
 class IllegalStateError(SessionError, RuntimeError):
@@ -48,12 +50,12 @@ class IllegalStateError(SessionError, RuntimeError):
 
 
 class InvalidSessionError(IllegalStateError):
-    """The session was invalidated or has timed out (Servlet 6.1, ``HttpSession``)."""
+    """The session was invalidated or has expired (Servlet 6.1, ``HttpSession``)."""
 
 
 class ResponseCommittedError(IllegalStateError):
-    """The headers have gone out, and with them the chance to send a session cookie (Servlet 6.1, 9.3)."""
+    """The headers have been sent, so that no session cookie can be set any more (Servlet 6.1, 9.3)."""
 
 
 class TooManySessionsError(IllegalStateError):
-    """``SessionConfig.max_sessions`` sessions are alive, and none of them can be given up for a new one."""
+    """``SessionConfig.max_sessions`` sessions are alive, and none of them may be evicted for a new one."""

@@ -1,14 +1,15 @@
-"""Session ids: drawing new ones, knowing their form, and the digest that stores see instead of them."""
+"""Session ids: their form, drawing them, and the keys that stores see in their place."""
 
 from __future__ import annotations
 
 import os
 from hashlib import sha256
+from typing import Final
 
 #: A regular expression for the characters of an id; an id of *n* bytes has 2 *n* of them.
-DIGITS = "[0-9A-F]"
+DIGITS: Final = "[0-9A-F]"
 #: Bytes in a key.
-KEY_SIZE = 32
+KEY_SIZE: Final = 32
 
 
 def new_id(size: int) -> str:
@@ -17,14 +18,14 @@ def new_id(size: int) -> str:
 
 
 def key_of(session_id: str) -> bytes:
-    """Return the key under which a store knows the session: the SHA-256 digest of its id.
+    """Return the key under which a store keeps the session: the SHA-256 digest of its id.
 
-    Who reads a store, or a stolen copy of one, learns no id and so can open no session.
+    A reader of the store, or of a stolen dump, learns no id and so can open no session.
     """
     return sha256(session_id.encode()).digest()
 
 
 def draw(size: int) -> tuple[str, bytes]:
-    """Draw an id, and return it with the key that goes with it."""
+    """Draw an id and return it with its key."""
     session_id = new_id(size)
     return session_id, key_of(session_id)

@@ -1,4 +1,4 @@
-"""For paste.deploy: sessions as a filter in an ``.ini`` file, ``use = egg:httpsession``."""
+"""The filter for paste.deploy: sessions by an ``.ini`` file, ``use = egg:httpsession``."""
 
 from __future__ import annotations
 
@@ -17,14 +17,14 @@ if TYPE_CHECKING:
 def filter_app_factory(
     app: WSGIApplication, global_conf: Mapping[str, str] | None, /, **local_conf: str
 ) -> SessionMiddleware:
-    """Give *app* sessions, configured by *local_conf*, the section of the filter.
+    """Wrap *app* in a SessionMiddleware, configured by *local_conf*, the section of the filter.
 
-    The names and values of the section are those of :meth:`httpsession.SessionConfig.from_mapping`; ``store`` is the
-    URL of the store, without which sessions are kept in memory. Of *global_conf*, what all sections of the file have in
-    common, nothing is used but the name of the file.
+    The names and values of the section are those of :meth:`httpsession.SessionConfig.from_mapping`. ``store`` is the
+    URL of the store; without it sessions are kept in memory. Only the name of the file is read from *global_conf*, the
+    defaults of all sections.
 
     Raises:
-        ConfigError: a name is unknown, or a value is not what it must be; the message names the file.
+        ConfigError: a name is unknown, or a value is wrong; the message names the file.
     """
     file = (global_conf or {}).get("__file__")
     store = local_conf.pop("store", None)

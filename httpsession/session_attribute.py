@@ -1,4 +1,4 @@
-"""``@session_attribute``: hands a view the value of a session attribute."""
+"""``@session_attribute``: a decorator that passes the value of a session attribute to a view."""
 
 from __future__ import annotations
 
@@ -20,15 +20,15 @@ _Response = TypeVar("_Response")
 def session_attribute(
     name: str, *, required: bool = False, as_: str | None = None
 ) -> Callable[[Callable[..., _Response]], Callable[..., _Response]]:
-    """Hand a view the value of the session attribute *name* as a keyword argument of that name.
+    """Pass a view the value of the session attribute *name* as a keyword argument of that name.
 
     The view is a function or method that takes a WSGI environ, or a request with ``.environ`` (Werkzeug, Flask,
-    Pyramid, Bottle), ``.META`` (Django) or ``.env`` (Falcon); a view of Flask or Bottle need not take it. No session is
-    made; where there is none, or no such attribute, the value is None.
+    Pyramid, Bottle), ``.META`` (Django) or ``.env`` (Falcon); a view of Flask or Bottle need not take it. This creates
+    no session: without a session, or without the attribute, the value is None.
 
     Args:
         name: the attribute.
-        required: whether the view is not called without it; the answer is then 400, as the framework gives it.
+        required: whether a request without the attribute is answered with the framework's 400, and the view not called.
         as_: the keyword argument, if it is not *name*.
     """
     keyword = name if as_ is None else as_
@@ -53,7 +53,7 @@ def session_attribute(
 
 
 def _request_in(arguments: Iterable[Any], view: Callable[..., Any]) -> tuple[Any, dict[str, Any]]:
-    """Return the argument that is a request, and its environ."""
+    """Return the request among the arguments, and its environ."""
     for argument in (*arguments, *_current_requests()):
         environ = argument if isinstance(argument, dict) else _attribute(argument, "environ", "META", "env")
         if isinstance(environ, dict) and ("wsgi.version" in environ or ENVIRON_KEY in environ):
@@ -65,20 +65,20 @@ def _request_in(arguments: Iterable[Any], view: Callable[..., Any]) -> tuple[Any
 
 
 def _current_requests() -> Iterator[Any]:
-    """Go through the requests that frameworks hold for the current thread: their views take none."""
+    """Go through the requests that frameworks keep for the current thread, since their views need not take them."""
     flask, bottle = sys.modules.get("flask"), sys.modules.get("bottle")
     if flask is not None and flask.has_request_context():
         yield flask.request
     if bottle is not None:
         with contextlib.suppress(RuntimeError):  # outside of a request
             environ = bottle.request.environ
-            session = environ.get(ENVIRON_KEY)  # Bottle keeps the request that was the thread's last one
+            session = environ.get(ENVIRON_KEY)  # may be an earlier request: Bottle keeps the last one of the thread
             if environ and not (session and session.is_committed):
                 yield bottle.request
 
 
 def _following(request: Any, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
-    """Return the start_response that came with an environ."""
+    """Return the ``start_response`` that was passed with an environ."""
     after = (arg for at, arg in enumerate(args) if at and args[at - 1] is request)
     return kwargs.get("start_response") or next(after, None)
 
@@ -88,7 +88,7 @@ def _attribute(argument: Any, *names: str) -> Any:
 
 
 def _refuse(request: Any, message: str, start_response: Any) -> Any:
-    """Answer 400 in the way of the framework that *request* is of; a WSGI application answers itself."""
+    """Answer 400 in the way of the framework of *request*; for a WSGI application, call ``start_response``."""
     if isinstance(request, dict):
         return BadRequest(message)(request, start_response)
     frameworks = {cls.__module__.partition(".")[0] for cls in type(request).__mro__}
@@ -115,7 +115,7 @@ def _refuse_in_falcon(message: str) -> Any:
     raise import_module("falcon").HTTPBadRequest(description=message)
 
 
-#: How a framework answers 400, by the package that its requests come from; Werkzeug's exception does for the others.
+#: The functions that answer 400, by the package of a framework's requests. Werkzeug's exception serves the others.
 _REFUSALS: Mapping[str, Callable[[str], Any]] = {
     "django": _refuse_in_django,
     "pyramid": _refuse_in_pyramid,

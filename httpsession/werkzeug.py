@@ -14,7 +14,7 @@ from .session import HttpSession
 class Request(WerkzeugRequest):
     """A request that came through :class:`httpsession.SessionMiddleware`.
 
-    What is not described here is described at :class:`httpsession.RequestSession`.
+    Its members do the same as those of :class:`httpsession.RequestSession`, where they are described in full.
     """
 
     @property
@@ -29,7 +29,7 @@ class Request(WerkzeugRequest):
     def get_session(self, create: bool) -> HttpSession | None: ...
 
     def get_session(self, create: bool = True) -> HttpSession | None:
-        """Return the session of this request. If there is none, make one, or return None if *create* is false."""
+        """Return the session of this request. If there is none, create it, or return None if *create* is false."""
         return self.request_session.get_session(create)
 
     def change_session_id(self) -> str:
@@ -51,17 +51,17 @@ class Request(WerkzeugRequest):
 
     @property
     def is_requested_session_id_valid(self) -> bool:
-        """Whether it is the id of a session that is alive."""
+        """Whether the client sent the present id of a session that is alive."""
         return self.request_session.is_requested_session_id_valid
 
     @property
     def is_requested_session_id_from_cookie(self) -> bool:
-        """Whether it came in a cookie."""
+        """Whether the client sent the id in a cookie."""
         return self.request_session.is_requested_session_id_from_cookie
 
     @property
     def is_requested_session_id_from_url(self) -> bool:
-        """Whether it came in the URL."""
+        """Whether the client sent the id in the URL."""
         return self.request_session.is_requested_session_id_from_url
 
     def encode_url(self, url: str) -> str:

@@ -1,8 +1,8 @@
 """The session API under its Jakarta names and units, for code ported from Java line by line.
 
-No behaviour lives here: every call goes to the object that does the same in the rest of the package. Times are whole
-milliseconds since the epoch, the interval of a session is in seconds, the timeout of a context in minutes; None is
-``null``. The exceptions are Java's, by name, and of this package, by descent::
+This package has no behaviour of its own: every call goes to the native object. Times are whole milliseconds since the
+epoch, the interval of a session is in seconds, the timeout of a context in minutes; None is ``null``. The exceptions
+have Java's names, and derive from those of httpsession::
 
     from httpsession.servlet import HttpServletRequest, ServletContext
 

@@ -19,31 +19,31 @@ from .errors import IllegalArgumentException, IllegalStateException, Translated,
 if TYPE_CHECKING:
     from _typeshed.wsgi import StartResponse, WSGIApplication, WSGIEnvironment
 
-#: The contexts that are initialised, by the identity of their managers.
+#: The initialised contexts, by the identity of their managers.
 _CONTEXTS: WeakValueDictionary[int, ServletContext] = WeakValueDictionary()
 _INITIALISING = threading.Lock()
 
 
 class ServletContext(Translated):
-    """A WSGI application around another one, which it gives sessions (Servlet 6.1, ``ServletContext`` and 7.3).
+    """A WSGI application with sessions, around an application that uses them (Servlet 6.1, ``ServletContext``, 7.3).
 
-    It is initialised with its first request; from then on all setters raise IllegalStateException. What the Servlet
-    API has no setter for is taken from *config*, which stands for the deployment descriptor.
+    The first request initialises it; from then on all setters raise IllegalStateException. *config* stands for the
+    deployment descriptor: it has the settings for which the Servlet API has no setter.
     """
 
     def __init__(
         self, app: WSGIApplication, store: SessionStore | str | None = None, *, config: SessionConfig | None = None
     ) -> None:
-        """Wrap *app*; its sessions are kept in *store*, a store or its URL, or in memory if there is none.
+        """Wrap *app*. Its sessions are kept in *store*, a store or its URL; without it, in memory.
 
         Raises:
             IllegalArgumentException: *app* is no WSGI application, *store* no store, or *config* no SessionConfig.
         """
         if not callable(app):
             raise IllegalArgumentException(f"a WSGI application can be called, {app!r} cannot")
-        self._app = app
-        self._store = open_store("memory://" if store is None else store)
-        self._config = SessionConfig() if config is None else config
+        self._app: WSGIApplication = app
+        self._store: SessionStore = open_store("memory://" if store is None else store)
+        self._config: SessionConfig = SessionConfig() if config is None else config
         if not isinstance(self._config, SessionConfig):
             raise IllegalArgumentException(f"config is {config!r}, but must be a SessionConfig")
         self._default_modes = self._config.tracking_modes
@@ -53,7 +53,7 @@ class ServletContext(Translated):
 
     @classmethod
     def _of(cls, manager: SessionManager) -> ServletContext:
-        """Return the context whose sessions *manager* keeps; of one that was made without a context, a view."""
+        """Return the context of *manager*; a view, if the manager was made without a context."""
         with _INITIALISING:
             context = _CONTEXTS.get(id(manager))
             if context is None:
@@ -62,16 +62,16 @@ class ServletContext(Translated):
             return context
 
     def __call__(self, environ: WSGIEnvironment, start_response: StartResponse) -> Iterable[bytes]:
-        """Answer a request; the first one initialises the context."""
+        """Answer a request; the first request initialises the context."""
         return self._initialised()(environ, start_response)
 
     @property
     def manager(self) -> SessionManager:
-        """The sessions, for what the Servlet API does not offer. Asking for it initialises the context."""
+        """The native manager, for what the Servlet API does not offer. Reading it initialises the context."""
         return self._initialised().manager
 
     def close(self) -> None:
-        """Destroy the context, as a container does when it stops: the sessions in memory end (11.3.4)."""
+        """Destroy the context, as a container does when it stops; this invalidates sessions in memory (11.3.4)."""
         if self._middleware is not None:
             self._middleware.manager.close()
 
@@ -80,32 +80,32 @@ class ServletContext(Translated):
         return self._cookie
 
     def setSessionTrackingModes(self, modes: Iterable[SessionTrackingMode]) -> None:
-        """Set how clients carry the session id, in place of what was set before.
+        """Set how clients carry the session id, in place of the modes set before.
 
         Raises:
-            IllegalArgumentException: there is none, or SSL, which WSGI does not offer.
+            IllegalArgumentException: *modes* is empty, or has SSL in it, which WSGI does not offer.
             IllegalStateException: the context is initialised.
         """
         self._check_not_initialised()
         self._config = replace(self._config, tracking_modes=modes)
 
     def getDefaultSessionTrackingModes(self) -> set[SessionTrackingMode]:
-        """Return how clients carry the id if nothing is set: COOKIE. The set is the caller's own."""
+        """Return how clients carry the id by default: COOKIE. Each call returns a new set."""
         return {SessionTrackingMode(mode) for mode in self._default_modes}
 
     def getEffectiveSessionTrackingModes(self) -> set[SessionTrackingMode]:
-        """Return how clients carry the id: as set, or the default. The set is the caller's own."""
+        """Return how clients carry the id: as set, or the default. Each call returns a new set."""
         return {SessionTrackingMode(mode) for mode in self._config.tracking_modes}
 
     def getSessionTimeout(self) -> int:
-        """Return the timeout of new sessions in minutes, a begun one counted; zero or less: never."""
+        """Return the timeout of new sessions in minutes, rounded up; zero or less: never."""
         return -(-self._config.max_inactive_interval // 60)
 
     def setSessionTimeout(self, minutes: int) -> None:
         """Set the timeout of new sessions in minutes; zero or less: never.
 
         Raises:
-            IllegalArgumentException: it is no whole number, or of more than 68 years.
+            IllegalArgumentException: *minutes* is no whole number, or more than 68 years.
             IllegalStateException: the context is initialised.
         """
         self._check_not_initialised()
@@ -114,15 +114,15 @@ class ServletContext(Translated):
         self._config = replace(self._config, max_inactive_interval=minutes * 60)
 
     def addListener(self, listener: Listener | type[Listener]) -> None:
-        """Register a listener, or an instance of a class of listeners; those of the native kinds are taken, too.
+        """Register a listener, or an instance of a class of listeners; native listeners are accepted, too.
 
         Raises:
-            IllegalArgumentException: it is of none of the kinds that are registered.
+            IllegalArgumentException: *listener* is of no kind that can be registered.
             IllegalStateException: the context is initialised.
         """
         self._check_not_initialised()
         instance = listener() if isinstance(listener, type) and issubclass(listener, Listener) else listener
-        Listeners([instance])  # which refuses what is none
+        Listeners([instance])  # which refuses objects of no such kind
         self._listeners.append(instance)
 
     def _check_not_initialised(self) -> None:
@@ -147,5 +147,5 @@ class ServletContext(Translated):
 
 
 def _no_application(environ: WSGIEnvironment, start_response: StartResponse) -> Iterable[bytes]:
-    """Stand where a view of a manager has no application."""
+    """The application of a view of a manager: it refuses all requests."""
     raise IllegalStateException("this context is a view of a SessionManager; requests go to its SessionMiddleware")

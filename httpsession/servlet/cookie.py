@@ -9,27 +9,28 @@ from typing import Any
 from ..config import cookie as native
 from .errors import Translated
 
-#: What Java's texts for a boolean mean as the value of a flag.
+#: Java's texts for a boolean, and the values of a flag that they mean.
 _BOOLEANS = {"true": "", "false": None}
 _DEFAULT = native.SessionCookieConfig()
-#: The cookie that has no attribute.
+#: A cookie without any attribute.
 _BARE = native.SessionCookieConfig(http_only=False, same_site=None)
 
 
 class SessionCookieConfig(Translated):
-    """The session cookie (Servlet 6.1, ``SessionCookieConfig``): :meth:`ServletContext.getSessionCookieConfig`.
+    """The settings of the session cookie (Servlet 6.1, ``SessionCookieConfig``).
 
-    The getters tell what was set; what was not is null, false or -1, and the cookie is then as
-    :class:`httpsession.SessionCookieConfig` says: HttpOnly and SameSite=Lax, for one. All setters raise
-    IllegalStateException once the context is initialised, and IllegalArgumentException for what no cookie can have.
+    :meth:`ServletContext.getSessionCookieConfig` returns it. The getters return what was set, and null, false or -1
+    otherwise. A setting that was not set has the default of :class:`httpsession.SessionCookieConfig`, such as HttpOnly
+    and SameSite=Lax. All setters raise IllegalStateException once the context is initialised, and
+    IllegalArgumentException for a value that no cookie can have.
     """
 
     def __init__(self, check: Callable[[], None], cookie: native.SessionCookieConfig) -> None:
         """Made by a :class:`ServletContext`; *check* raises when it is too late for a change."""
-        self._check = check
-        self._cookie = cookie
+        self._check: Callable[[], None] = check
+        self._cookie: native.SessionCookieConfig = cookie
         self._name = None if cookie.name == _DEFAULT.name else cookie.name
-        #: What was set, by the name in lower case: name and value, None for what the cookie shall not have.
+        #: The attributes that were set, by the name in lower case: name and value. None: not even by default.
         self._given: dict[str, tuple[str, str | None]] = {
             name.lower(): (name, value)
             for name, value in cookie.as_attributes().items()
@@ -46,11 +47,11 @@ class SessionCookieConfig(Translated):
         self._name = native.SessionCookieConfig(name=name, secure=True, path="/").name
 
     def getDomain(self) -> str | None:
-        """Return the domain, null if it was not set: the cookie is for the one host that it comes from."""
+        """Return the domain, null if it was not set: the client sends the cookie only to the host that set it."""
         return self.getAttribute("Domain")
 
     def setDomain(self, domain: str | None) -> None:
-        """Set the domain to whose hosts the cookie is sent."""
+        """Set the domain to whose hosts the client sends the cookie."""
         self.setAttribute("Domain", domain)
 
     def getPath(self) -> str | None:
@@ -58,49 +59,49 @@ class SessionCookieConfig(Translated):
         return self.getAttribute("Path")
 
     def setPath(self, path: str | None) -> None:
-        """Set the path below which the cookie is sent."""
+        """Set the path below which the client sends the cookie."""
         self.setAttribute("Path", path)
 
     def getComment(self) -> None:
-        """Return null: there are no comments since RFC 6265."""
+        """Return null: since RFC 6265 cookies have no comments."""
 
     def setComment(self, comment: str | None) -> None:
-        """Have no effect; but like all setters raise IllegalStateException once the context is initialised."""
+        """Ignore *comment*; like all setters, raise IllegalStateException once the context is initialised."""
         self._check()
 
     def isHttpOnly(self) -> bool:
-        """Return whether ``setHttpOnly(true)`` was called; if nothing was, the cookie is HttpOnly all the same."""
+        """Return whether ``setHttpOnly(true)`` was called; a cookie is HttpOnly by default all the same."""
         return self.getAttribute("HttpOnly") is not None
 
     def setHttpOnly(self, http_only: bool) -> None:
-        """Set whether scripts are kept from reading the cookie."""
+        """Set whether the client hides the cookie from scripts."""
         self.setAttribute("HttpOnly", "" if http_only else None)
 
     def isSecure(self) -> bool:
-        """Return whether the cookie is for https alone in any case."""
+        """Return whether the cookie is always for https only."""
         return self.getAttribute("Secure") is not None
 
     def setSecure(self, secure: bool) -> None:
-        """Set whether the cookie is for https alone in any case; false: if the request that it answers is https."""
+        """Set whether the cookie is always for https only; false: if the request that set it came over https."""
         self.setAttribute("Secure", "" if secure else None)
 
     def getMaxAge(self) -> int:
-        """Return the seconds for which the client keeps the cookie, -1 if they were not set: until it is closed."""
+        """Return the seconds for which the client keeps the cookie, -1 by default: until the browser is closed."""
         return int(self.getAttribute("Max-Age") or -1)
 
     def setMaxAge(self, seconds: int) -> None:
-        """Set the seconds for which the client keeps the cookie; negative: until it is closed; zero: not at all."""
+        """Set the seconds for which the client keeps the cookie; negative: until the browser is closed; zero: none."""
         self.setAttribute("Max-Age", str(max(seconds, -1)))
 
     def getAttribute(self, name: str) -> str | None:
-        """Return the value of an attribute, in any case of letters, null if it was not set; empty for a flag."""
+        """Return the value of an attribute, null if it was not set, empty for a flag. The case of *name* is ignored."""
         return self._given.get(name.lower(), ("", None))[1]
 
     def setAttribute(self, name: str, value: str | None) -> None:
-        """Set an attribute, in any case of letters: one that has a setter sets what that sets.
+        """Set an attribute; the case of *name* is ignored. It is the same as the attribute's setter, if it has one.
 
-        An empty value makes a flag. With null, or false for a flag, the cookie has no such attribute, not even one that
-        it has by default.
+        An empty value makes a flag. With null, or false for a flag, the cookie has no such attribute, not even by
+        default.
         """
         self._check()
         native.SessionCookieConfig(name=name, secure=True, path="/")  # the characters of names are the same
@@ -112,11 +113,11 @@ class SessionCookieConfig(Translated):
         self._given[key] = name, value
 
     def getAttributes(self) -> Mapping[str, str]:
-        """Return all attributes that were set, read-only; the case of names does not matter."""
+        """Return all attributes that were set, read-only; the case of names is ignored."""
         return native.CookieAttributes({name: value for name, value in self._given.values() if value is not None})
 
     def _configured(self) -> native.SessionCookieConfig:
-        """Return the cookie as it was set up.
+        """Return the native settings.
 
         Raises:
             ConfigError: no browser keeps a cookie with these attributes.

@@ -1,4 +1,4 @@
-"""Java's exceptions, and the one place in which they take the place of this package's."""
+"""Java's exceptions, and the translation of this package's exceptions to them."""
 
 from __future__ import annotations
 
@@ -16,20 +16,20 @@ _PACKAGE = __name__.partition(".")[0] + "."
 
 
 class IllegalStateException(IllegalStateError):
-    """The call does not fit the present state: the session is over, the response committed, the context initialised.
+    """The call does not fit the present state: session invalid, response committed, or context initialised.
 
-    The exception that says which of them, :class:`httpsession.InvalidSessionError` say, is its ``__cause__``.
+    Its ``__cause__`` is the exception that says which, such as :class:`httpsession.InvalidSessionError`.
     """
 
 
 class IllegalArgumentException(SessionError, ValueError):
-    """An argument is not what it must be; if it is a setting, the ``__cause__`` is a ConfigError."""
+    """An argument has a wrong value. If the argument is a setting, the ``__cause__`` is a ConfigError."""
 
 
 def translated(call: Callable[_Arguments, _Result]) -> Callable[_Arguments, _Result]:
-    """Have *call* raise Java's exceptions in place of this package's.
+    """Return *call* such that it raises Java's exceptions in place of this package's.
 
-    What listeners and consumers raise passes unchanged: a ValueError is this package's if it was raised there.
+    Exceptions of listeners and consumers pass unchanged: only a ValueError raised in this package is translated.
     """
 
     @wraps(call)
@@ -41,15 +41,15 @@ def translated(call: Callable[_Arguments, _Result]) -> Callable[_Arguments, _Res
         except IllegalStateError as error:
             raise IllegalStateException(*error.args) from error
         except ValueError as error:
-            if not _was_raised_here(error):
+            if not _is_from_here(error):
                 raise
             raise IllegalArgumentException(*error.args) from error
 
     return translating
 
 
-def _was_raised_here(error: BaseException) -> bool:
-    """Return whether it was this package that raised *error*."""
+def _is_from_here(error: BaseException) -> bool:
+    """Return whether this package raised *error*."""
     innermost = error.__traceback__
     while innermost is not None and innermost.tb_next is not None:
         innermost = innermost.tb_next

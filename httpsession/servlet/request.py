@@ -16,12 +16,12 @@ if TYPE_CHECKING:
 class HttpServletRequest(Translated):
     """The session methods of a request (Servlet 6.1, ``HttpServletRequest``).
 
-    *environ* has come through a :class:`ServletContext`, or a :class:`httpsession.SessionMiddleware`; otherwise the
-    construction raises IllegalStateException. Any number of these may be made of one environ.
+    *environ* must have come through a :class:`ServletContext` or a :class:`httpsession.SessionMiddleware`; otherwise
+    the constructor raises IllegalStateException. There may be any number of these objects for one environ.
     """
 
     def __init__(self, environ: WSGIEnvironment) -> None:
-        """Take a WSGI environ, or a copy of it."""
+        """Make the request of a WSGI environ, or of a copy of it."""
         self._request = request_session(environ)
 
     @overload
@@ -31,29 +31,29 @@ class HttpServletRequest(Translated):
     def getSession(self, create: bool) -> HttpSession | None: ...
 
     def getSession(self, create: bool = True) -> HttpSession | None:
-        """Return the session of this request. If there is none, make one, or return null if *create* is false.
+        """Return the session of this request. If there is none, create it, or return null if *create* is false.
 
         Raises:
-            IllegalStateException: a session would have to be made, but the response is committed (9.3) and the cookie
-                cannot be sent any more; or there are as many sessions as there may be.
+            IllegalStateException: no session can be created, since the response is committed (9.3) or as many sessions
+                are alive as there may be.
         """
         session = self._request.get_session(create)
         return None if session is None else HttpSession(session)
 
     def changeSessionId(self) -> str:
-        """Give the session a new id and return it; the old one is dead at once.
+        """Give the session a new id and return it; the old id is invalid at once.
 
         Raises:
-            IllegalStateException: there is no session, or the client could not be told.
+            IllegalStateException: there is no session, or the response is committed, so that no cookie can be sent.
         """
         return self._request.change_session_id()
 
     def getRequestedSessionId(self) -> str | None:
-        """Return the id that the client sent, verbatim, null if it sent none."""
+        """Return the id that the client sent, verbatim; null if it sent none."""
         return self._request.requested_session_id
 
     def isRequestedSessionIdValid(self) -> bool:
-        """Return whether the id that the client sent is that of a session that is alive, and still its id."""
+        """Return whether the client sent the present id of a session that is alive."""
         return self._request.is_requested_session_id_valid
 
     def isRequestedSessionIdFromCookie(self) -> bool:
@@ -65,15 +65,15 @@ class HttpServletRequest(Translated):
         return self._request.is_requested_session_id_from_url
 
     def getServletContext(self) -> ServletContext:
-        """Return the context that the request went to."""
+        """Return the context of the request."""
         return ServletContext._of(self._request.servlet_context)
 
 
 class HttpServletResponse(Translated):
-    """The session methods of a response (Servlet 6.1, ``HttpServletResponse``), made of the environ of its request."""
+    """The session methods of a response (Servlet 6.1, ``HttpServletResponse``)."""
 
     def __init__(self, environ: WSGIEnvironment) -> None:
-        """Take the WSGI environ of the request, or a copy of it."""
+        """Make the response of the WSGI environ of its request, or of a copy of it."""
         self._request = request_session(environ)
 
     def encodeURL(self, url: str) -> str:

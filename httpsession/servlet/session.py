@@ -1,4 +1,4 @@
-"""HttpSession: what an application holds."""
+"""HttpSession and its Accessor under their Jakarta names."""
 
 from __future__ import annotations
 
@@ -14,8 +14,8 @@ from .errors import Translated
 class HttpSession(Translated):
     """One client's session, as one request sees it (Servlet 6.1, 7 and ``HttpSession``).
 
-    Everything but getId, getServletContext, getMaxInactiveInterval and setMaxInactiveInterval raises
-    IllegalStateException once the session was invalidated or has timed out. Two objects for one session are equal.
+    After the session was invalidated or has expired, all methods raise IllegalStateException, except getId,
+    getServletContext, getMaxInactiveInterval and setMaxInactiveInterval. Two objects for one session are equal.
     """
 
     class Accessor(Translated):
@@ -23,19 +23,19 @@ class HttpSession(Translated):
 
         def __init__(self, accessor: NativeAccessor) -> None:
             """Made by :meth:`HttpSession.getAccessor`."""
-            self._accessor = accessor
+            self._accessor: NativeAccessor = accessor
 
         def access(self, session_consumer: Callable[[HttpSession], object]) -> None:
-            """Call *session_consumer* with the session, as if in a request; what it raises goes to the caller.
+            """Call *session_consumer* with the session, as if in a request; its exceptions pass to the caller.
 
             Raises:
-                IllegalStateException: the session is over, or its id has changed since the accessor was taken.
+                IllegalStateException: the session is invalid, or its id has changed since getAccessor was called.
             """
             self._accessor.access(lambda session: session_consumer(HttpSession(session)))
 
     def __init__(self, session: NativeSession) -> None:
-        """Take a :class:`httpsession.HttpSession`; applications call :meth:`HttpServletRequest.getSession`."""
-        self._session = session
+        """Made by :meth:`HttpServletRequest.getSession` of a :class:`httpsession.HttpSession`."""
+        self._session: NativeSession = session
 
     def __eq__(self, other: object) -> bool:
         return isinstance(other, HttpSession) and self._session == other._session
@@ -44,11 +44,11 @@ class HttpSession(Translated):
         return hash(self._session)
 
     def __repr__(self) -> str:
-        """Return a text that names the session without giving away its id."""
+        """Return a text that names the session but does not show its id."""
         return repr(self._session)
 
     def getId(self) -> str:
-        """Return the id; also when the session is over."""
+        """Return the id, also of an invalid session."""
         return self._session.id
 
     def getCreationTime(self) -> int:
@@ -60,27 +60,27 @@ class HttpSession(Translated):
         return _milliseconds(self._session.last_accessed_time)
 
     def getServletContext(self) -> ServletContext:
-        """Return the context that the session belongs to; also when the session is over."""
+        """Return the context of the session, also of an invalid session."""
         return ServletContext._of(self._session.servlet_context)
 
     def getMaxInactiveInterval(self) -> int:
-        """Return the seconds between two requests after which the session is over; zero or less: never (7.5)."""
+        """Return the seconds between two requests after which the session expires; zero or less: never (7.5)."""
         return self._session.max_inactive_interval
 
     def setMaxInactiveInterval(self, interval: int) -> None:
-        """Set the seconds between two requests after which the session is over; zero or less: never.
+        """Set the seconds between two requests after which the session expires; zero or less: never.
 
         Raises:
-            IllegalArgumentException: it is no whole number, or of more than 68 years.
+            IllegalArgumentException: *interval* is no whole number, or more than 68 years.
         """
         self._session.max_inactive_interval = interval
 
     def getAccessor(self) -> HttpSession.Accessor:
-        """Return what gives access to the session after this request."""
+        """Return an accessor of the session, for use after this request."""
         return HttpSession.Accessor(self._session.accessor)
 
     def getAttribute(self, name: str | None) -> Any:
-        """Return the value of the attribute *name*, null if there is none."""
+        """Return the value of the attribute *name*; null if there is none."""
         return self._session.get_attribute(name)
 
     def getAttributeNames(self) -> tuple[str, ...]:
@@ -100,14 +100,14 @@ class HttpSession(Translated):
         self._session.remove_attribute(name)
 
     def invalidate(self) -> None:
-        """End the session, then unbind its attributes."""
+        """Invalidate the session, then unbind its attributes."""
         self._session.invalidate()
 
     def isNew(self) -> bool:
-        """Return whether the client does not know of the session yet: in the request that made it (7.2)."""
+        """Return whether the client does not know the session yet: in the request that created it (7.2)."""
         return self._session.is_new
 
 
 def _milliseconds(seconds: float) -> int:
-    """Return a time as Java tells it. A float holds today's times to the microsecond, so what is finer is noise."""
+    """Return a time in Java's unit. Today's times are exact to the microsecond in a float; finer digits are noise."""
     return round(seconds * 1_000_000) // 1000
