@@ -107,7 +107,7 @@ class Copying:
         self._tell = tell
         self._failures = 0
         self.outcomes: Counter[Outcome] = Counter()
-        self.removed = 0
+        self.removed: int = 0
         if _are_one(source, target):
             raise ConfigError("the source and the target are the same store")
 

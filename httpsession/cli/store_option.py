@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from typing import Final
+from typing import Any, Final, TypeVar
 
 import click
 
@@ -14,18 +14,24 @@ from ..errors import ConfigError, StoreError
 from ..stores import SessionStore, open_store
 from .text import VALUE, escaped
 
+F = TypeVar("F", bound=Callable[..., Any])
+
 #: The prefix of the name of an environment variable that has the URL.
 _VARIABLE: Final = "env:"
 
-store_option = click.option(
-    "--store",
-    "url",
-    metavar="URL",
-    envvar=STORE_VARIABLE,
-    show_envvar=True,
-    required=True,
-    help="The store, such as redis://cache.example or sqlite:////var/lib/shop/sessions.db.",
-)
+
+def store_option(function: F) -> F:
+    """Add the option ``--store`` to the function of a command, which gets it as *url*."""
+    option = click.option(
+        "--store",
+        "url",
+        metavar="URL",
+        envvar=STORE_VARIABLE,
+        show_envvar=True,
+        required=True,
+        help="The store, such as redis://cache.example or sqlite:////var/lib/shop/sessions.db.",
+    )
+    return option(function)
 
 
 @contextmanager

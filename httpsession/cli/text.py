@@ -2,15 +2,18 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from datetime import UTC, datetime
 from math import isfinite
 from reprlib import Repr
-from typing import Final
+from typing import Any, Final, TypeVar
 
 import click
 
 from ..codec import Codec
 from ..errors import CodecError
+
+F = TypeVar("F", bound=Callable[..., Any])
 
 #: Characters of one word, and of one value.
 WORD: Final = 80
@@ -22,7 +25,10 @@ _codec = Codec(max_depth=100, max_bytes=2**31)
 _repr = Repr()
 _repr.maxstring = _repr.maxother = _repr.maxlong = WORD
 
-utc_option = click.option("--utc", is_flag=True, help="Times in UTC, not in the time zone of this machine.")
+
+def utc_option(function: F) -> F:
+    """Add the option ``--utc`` to the function of a command."""
+    return click.option("--utc", is_flag=True, help="Times in UTC, not in the time zone of this machine.")(function)
 
 
 def escaped(text: str, longest: int = WORD) -> str:

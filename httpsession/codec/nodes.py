@@ -24,9 +24,9 @@ from msgspec.msgpack import Encoder, Ext
 #: The code of the extension for ``bytes``.
 BYTES: Final = 0
 #: The types that MessagePack holds as they are; an int only within 64 bits.
-NATIVE: Final = frozenset({type(None), bool, int, float, str})
+NATIVE: Final[frozenset[type]] = frozenset({type(None), bool, int, float, str})
 are_native: Final = NATIVE.issuperset
-IMMUTABLE: Final = NATIVE | {bytes, date, time, datetime, timedelta, Decimal, UUID}
+IMMUTABLE: Final[frozenset[type]] = NATIVE | {bytes, date, time, datetime, timedelta, Decimal, UUID}
 _MIN_INT: Final = -(2**63)
 _MAX_INT: Final = 2**64 - 1
 #: How many keys or members may share their hashes with others: more make a dict or a set slow.
