@@ -84,6 +84,7 @@ def _following(request: Any, args: tuple[Any, ...], kwargs: dict[str, Any]) -> A
 
 
 def _attribute(argument: Any, *names: str) -> Any:
+    """Return the first of these attributes that an object has; None if it has none of them."""
     return next((getattr(argument, name) for name in names if hasattr(argument, name)), None)
 
 

@@ -63,6 +63,7 @@ class Trial:
         return {verb: median(seconds) for verb, seconds in self._seconds.items()}
 
     def _round(self) -> None:
+        """Try all operations once, and remove the sessions of the trial in any case."""
         _, key = draw(_ID_BYTES)
         new_id, new_key = self._draw_fitting(key)
         try:
@@ -75,7 +76,7 @@ class Trial:
     def _try(self, key: bytes, new_id: str, new_key: bytes) -> None:
         store, now = self._store, time.time()
         record = SessionRecord.created("", key, now, _INTERVAL, None)
-        _expect(self._timed("create", lambda: store.create(record, _BEFORE)), "does not take a new session")
+        _expect(self._timed("create", lambda: store.create(record, _BEFORE)), "does not create a session")
         self._expect_loaded("load", key, now, _BEFORE)
         is_saved = self._timed("save", lambda: store.save(key, Changes(put=_AFTER), now))
         _expect(is_saved, "does not save an attribute")
@@ -89,7 +90,7 @@ class Trial:
 
     def _expect_loaded(self, verb: str, key: bytes, now: float, attributes: Mapping[str, bytes]) -> None:
         loaded = self._timed(verb, lambda: self._store.load(key, now))
-        _expect(loaded is not None, "does not find a session that it has just taken")
+        _expect(loaded is not None, "does not find a session that it has just created")
         if loaded is not None:
             _expect(dict(loaded[0].attributes.items()) == attributes, "gives other attributes than were saved")
 

@@ -23,7 +23,7 @@ from .state import is_due
 from .store_option import opened
 from .text import VALUE, escaped
 
-#: How often a session is copied that changes meanwhile.
+#: How often a session is copied if it changes meanwhile.
 _ATTEMPTS: Final = 3
 #: How many sessions in a row may fail before the command stops.
 _FAILURES: Final = 5
@@ -123,6 +123,7 @@ class Copying:
             yield
 
     def _try(self, stored: Stored) -> Outcome:
+        """Copy or move a session; a failure is reported, and stops the run only if several follow each other."""
         try:
             outcome = self._transfer(stored)
         except (StoreError, ValueError) as error:
@@ -136,6 +137,10 @@ class Copying:
         return outcome
 
     def _transfer(self, stored: Stored) -> Outcome:
+        """Copy a session, and if sessions are moved, remove it from the source.
+
+        It is removed only if the target has it unchanged. If it changes in the source meanwhile it is copied again.
+        """
         for _ in range(_ATTEMPTS):
             outcome = self._copy(stored)
             if outcome is Outcome.DUE or not self._moves:
@@ -155,6 +160,11 @@ class Copying:
         return Outcome.LEFT
 
     def _copy(self, stored: Stored) -> Outcome:
+        """Copy a session, in place of an older one under the same key.
+
+        Raises:
+            StoreError: the target does not accept it.
+        """
         record = stored.record
         if is_due(record, time.time()):
             return Outcome.DUE
@@ -213,8 +223,8 @@ def _are_one(source: SessionStore, target: SessionStore) -> bool:
             target.remove(key)
 
 
-def _is_same(one: Stored | None, other: Stored) -> bool:
-    return one is not None and _content(one) == _content(other)
+def _is_same(found: Stored | None, stored: Stored) -> bool:
+    return found is not None and _content(found) == _content(stored)
 
 
 def _content(stored: Stored) -> tuple[object, ...]:
@@ -224,4 +234,5 @@ def _content(stored: Stored) -> tuple[object, ...]:
 
 
 def _last_use(record: SessionRecord) -> tuple[float, float]:
+    """Return when a session was used last, to compare it with a copy."""
     return max(record.accessed, record.used), record.accessed

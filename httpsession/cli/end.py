@@ -34,6 +34,7 @@ def end(url: str, handles: tuple[str, ...], principal: str | None, yes: bool) ->
 
 
 def _end_all(store: SessionStore, principal: str, is_confirmed: bool) -> None:
+    """End the sessions of a user, after a question unless that is confirmed already."""
     records = store.of(principal)
     if records and not is_confirmed:
         click.confirm(f"End {counted(len(records), 'session')} of {escaped(principal)}?", abort=True, err=True)
@@ -41,6 +42,7 @@ def _end_all(store: SessionStore, principal: str, is_confirmed: bool) -> None:
 
 
 def _end_by_handles(store: SessionStore, handles: tuple[str, ...]) -> None:
+    """End the sessions with these handles, then report the handles that name no session or several."""
     found = find(store, handles)
     wrong = [text for handle, sessions in found.items() if (text := trouble(handle, sessions)) is not None]
     # Two handles may name the same session.
@@ -52,4 +54,5 @@ def _end_by_handles(store: SessionStore, handles: tuple[str, ...]) -> None:
 
 
 def _remove(store: SessionStore, records: Iterable[SessionRecord]) -> int:
+    """Remove sessions and return how many were still there."""
     return sum(store.remove(record.key) is not None for record in records)

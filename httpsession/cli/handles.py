@@ -1,4 +1,7 @@
-"""The handles that name sessions in commands; the first digits of one are enough."""
+"""The handles that name sessions in commands.
+
+A handle is the key of a session in hexadecimal digits. Its first digits are enough if no other session has them.
+"""
 
 from __future__ import annotations
 
@@ -9,7 +12,7 @@ import click
 
 from ..stores import SessionStore, Stored
 
-#: Digits of a whole handle, of one in a list, and the fewest that name a session.
+#: Digits of a whole handle, of a handle in a list, and the fewest that name a session.
 WHOLE, SHORT, LEAST = 64, 16, 8
 
 

@@ -36,6 +36,7 @@ def list_sessions(url: str, principal: str | None, limit: int | None, utc: bool)
 
 
 def _sessions_of(store: SessionStore, principal: str) -> Iterator[Stored]:
+    """Go through the sessions of a user that are still there when their turn comes."""
     for record in store.of(principal):
         stored = store.peek(record.key)
         if stored is not None:
@@ -43,6 +44,7 @@ def _sessions_of(store: SessionStore, principal: str) -> Iterator[Stored]:
 
 
 def _line(stored: Stored, now: float, utc: bool) -> str:
+    """Return the line of a session, below the heads of the columns."""
     record = stored.record
     return (
         f"{record.key.hex()[:SHORT]}  {moment(record.creation_time, utc):<25}  {moment(record.accessed, utc):<25}  "

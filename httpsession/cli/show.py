@@ -34,6 +34,7 @@ def show(url: str, handle: str, values: bool, utc: bool) -> None:
 
 
 def _lines(stored: Stored, now: float, with_values: bool, utc: bool) -> Iterator[str]:
+    """Go through the lines about a session: its record, then each attribute."""
     record = stored.record
     shown = {
         "handle": record.key.hex(),

@@ -47,7 +47,7 @@ def _classes() -> list[int]:
 
 @dataclass
 class Figures:
-    """Figures about sessions: the number of those due, and all else about those alive."""
+    """Figures about sessions. Of due sessions only the number is counted, so that they do not distort the rest."""
 
     alive: int = 0
     due: int = 0
@@ -107,4 +107,5 @@ class Figures:
 
 
 def _distribution(counts: Sequence[int]) -> list[dict[str, int | None]]:
+    """Return the number of sessions in each class, with the upper bound of the class in seconds."""
     return [{"below": bound, "sessions": count} for bound, count in zip((*_BOUNDS, None), counts, strict=True)]

@@ -52,6 +52,7 @@ def opened(url: str) -> Iterator[SessionStore]:
 
 
 def _open(url: str) -> SessionStore:
+    """Open the shared store that a URL names, or the URL in the variable of ``env:NAME``."""
     if url.startswith(_VARIABLE):
         name = url.removeprefix(_VARIABLE)
         url = os.environ.get(name, "")

@@ -9,7 +9,7 @@ import click
 
 from .store_option import opened, store_option
 
-#: The number of sessions that are removed by one call of the store.
+#: The number of sessions that each call of the store removes at most.
 _BATCH: Final = 1000
 
 

@@ -15,7 +15,7 @@ from ..errors import CodecError
 
 F = TypeVar("F", bound=Callable[..., Any])
 
-#: Characters of one word, and of one value.
+#: The most characters of a word, and of a value.
 WORD: Final = 80
 VALUE: Final = 200
 

@@ -1,7 +1,13 @@
 """The kinds of nodes: what the codec writes for each type of value, and how it makes the value again.
 
 A value that MessagePack cannot hold as it is becomes a node: the number of its kind and a list of items, which are
-values.
+values. The items are:
+
+- of a list, tuple, set or frozenset, its members; of a dict, keys and values in turn;
+- of an int beyond 64 bits, its bytes; of a Decimal, its text; of a UUID, its bytes and ``is_safe``;
+- of a date, time, datetime or timedelta, its fields, then its time zone: nothing, an offset in microseconds and perhaps
+  a name, or a key of the zone database;
+- of an Enum member, the registered name and its own; of a dataclass, the registered name, then fields and values.
 """
 
 from __future__ import annotations
@@ -29,7 +35,7 @@ are_native: Final = NATIVE.issuperset
 IMMUTABLE: Final[frozenset[type]] = NATIVE | {bytes, date, time, datetime, timedelta, Decimal, UUID}
 _MIN_INT: Final = -(2**63)
 _MAX_INT: Final = 2**64 - 1
-#: How many keys or members may share their hashes with others: more make a dict or a set slow.
+#: How many keys or members may share their hashes with others.
 _CROWD: Final = 256
 #: Exact whatever context an application has set, which may write lower case or turn numbers into NaN.
 _EXACT: Final = Context(prec=MAX_PREC, Emin=MIN_EMIN, Emax=MAX_EMAX, capitals=1, clamp=0, traps=[InvalidOperation])
@@ -43,7 +49,7 @@ class RefusedError(Exception):
 
 
 class TooManyError(RefusedError):
-    """A value takes more bytes than it may."""
+    """A value takes too many bytes."""
 
 
 class Packing:
@@ -54,8 +60,8 @@ class Packing:
     def __init__(self, packers: Mapping[type, Packer], depth: int, room: int, native: frozenset[type] = NATIVE) -> None:
         self._packers = packers
         self._depth = depth
-        #: How many bytes may still follow: an item takes at least one, a node at least three. The size of a value says
-        #: little, since a list that contains another one many times writes it as often.
+        #: How many bytes may still follow: an item takes at least one, a node at least three. This is counted on the
+        #: way, since a small list may contain another list many times, which is written as often.
         self._room = room
         self._native = native
 
@@ -112,6 +118,7 @@ def children(value: Any) -> Iterator[tuple[str, object]]:
 
 
 def _why_unknown(cls: type) -> str:
+    """Return why a type has no packer."""
     for base in cls.__mro__[1:]:
         if base in PACKERS or base in NATIVE:
             return f"a subclass of {name_of(base)}, as which it would come back"
@@ -119,6 +126,7 @@ def _why_unknown(cls: type) -> str:
 
 
 def _check_crowd(values: Collection[object]) -> None:
+    """Refuse keys or members whose hashes were made to collide: a dict or set of them takes quadratic time."""
     if len(values) > _CROWD and len(values) - len(set(map(hash, values))) > _CROWD:
         raise RefusedError(f"of whose keys or members more than {_CROWD} share their hashes with others")
 
@@ -153,6 +161,8 @@ def make_dict(items: Sequence[Any]) -> dict[Any, Any]:
 
 
 def _set_packer(kind: int) -> Packer:
+    """Return a packer that sorts members, so that equal sets have equal encodings."""
+
     def pack(packing: Packing, value: Collection[Any]) -> Any:
         _check_crowd(value)
         if set(map(type, value)) in ({str}, {int}):
@@ -184,6 +194,7 @@ def _make_uuid(items: Sequence[Any]) -> UUID:
 
 
 def _pack_zone(zone: tzinfo | None) -> tuple[Any, ...]:
+    """Return the items of a time zone; only a fixed offset and a zone of the database come back as they are."""
     if zone is None:
         return ()
     if type(zone) is timezone:
@@ -215,6 +226,7 @@ def _pack_datetime(packing: Packing, value: datetime) -> Any:
 
 
 def _clock_maker(cls: Callable[..., Any], length: int) -> Maker:
+    """Return a maker of times with *length* fields, ``fold`` the last of them, before the time zone."""
     return lambda items: cls(*items[: length - 1], _make_zone(items[length:]), fold=items[length - 1])
 
 

@@ -76,7 +76,7 @@ class RegisteredDataclass:
         self._slots = {key for key, own in members if type(own) is MemberDescriptorType} - self._known
 
     def pack(self, packing: Packing, value: object) -> Any:
-        """Return the node of an object; one with attributes that are no fields is refused."""
+        """Return the node of an object; an object with attributes that are no fields is refused."""
         unknown = vars(value).keys() - self._known if hasattr(value, "__dict__") else set()
         unknown.update(slot for slot in self._slots if hasattr(value, slot))
         if unknown:

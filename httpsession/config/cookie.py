@@ -96,6 +96,7 @@ class SessionCookieConfig:
     """Further attributes; the value ``""`` makes a flag. An attribute that has a setting above sets that setting."""
 
     def __post_init__(self) -> None:
+        """Check each setting, then what browsers demand of several together."""
         self._fold_attributes()
         require(_is_name(self.name), self, "name", f"a cookie name of at most {_MAX_LENGTH} characters")
         require(_is_domain(self.domain), self, "domain", "None or a domain name of two parts or more")
@@ -137,12 +138,18 @@ class SessionCookieConfig:
         object.__setattr__(self, "attributes", CookieAttributes(further))
 
     def _check_attribute(self, name: object, value: object) -> None:
+        """Check that an attribute cannot break out of the header; Expires comes with Max-Age."""
         fits = isinstance(name, str) and bool(_TOKEN.fullmatch(name)) and name.lower() != "expires"
         require(fits, self, "attributes", f"named by header tokens other than Expires, not {name!r}")
         fits = isinstance(value, str) and bool(_ATTRIBUTE_VALUE.fullmatch(value))
         require(fits, self, "attributes", f"strings in ASCII without ';', which {name} is not")
 
     def _set_by_attribute(self, setting: str, text: str) -> None:
+        """Give *setting* the value of its attribute.
+
+        Raises:
+            ConfigError: the value is no text of the setting, or the setting was given another value itself.
+        """
         value: object = text
         if setting in FLAGS:
             require(not text, self, "attributes", f"a flag without a value for {setting}")

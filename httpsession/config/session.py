@@ -97,12 +97,14 @@ class SessionConfig:
         return mode in self.tracking_modes
 
     def _check_cookie(self) -> None:
+        """Check the cookie; in URLs its name is that of the path parameter."""
         require(isinstance(self.cookie, SessionCookieConfig), self, "cookie", "a SessionCookieConfig")
         if self.tracks(SessionTrackingMode.URL):
             fits = bool(_URL_NAME.fullmatch(self.cookie.name))
             require(fits, self.cookie, "name", "fit for a URL, since URL tracking uses it there")
 
     def _modes(self) -> frozenset[SessionTrackingMode]:
+        """Return the tracking modes, which may be given by name."""
         allowed = "COOKIE, URL or both (SSL is none that WSGI offers)"
         given = self.tracking_modes
         require(isinstance(given, Iterable) and not isinstance(given, str), self, "tracking_modes", allowed)
@@ -159,12 +161,14 @@ class SessionConfig:
 
     @classmethod
     def _defaults(cls) -> dict[str, object]:
+        """Return all settings and their defaults, those of the cookie as in ``cookie.max_age``."""
         config, cookie = cls(), SessionCookieConfig()
         own = {setting.name: getattr(config, setting.name) for setting in fields(cls)}
         return own | {f"cookie.{setting.name}": getattr(cookie, setting.name) for setting in fields(cookie)}
 
     @classmethod
     def _of(cls, source: Source) -> Self:
+        """Return the configuration with the settings of a source; errors are in the words of the source."""
         settings = dict(source.settings)
         names = [name for name in settings if name.startswith("cookie.")]
         try:

@@ -38,7 +38,7 @@ _UNITS: Final[Mapping[str, int | Fraction]] = {"": 1, "ms": Fraction(1, 1000), "
 # The digits are limited, since Python reads longer numbers but refuses to print them.
 _WHOLE: Final = re.compile(r"[+-]?[0-9]{1,18}")
 _SIMPLE: Final = re.compile(r"([+-]?[0-9]{1,18}(?:\.[0-9]{1,30})?(?:e[+-]?[0-9]{1,3})?)(|ms|[smhd])", re.IGNORECASE)
-#: The way in which a reason names another setting, which is one of the cookie.
+#: The form in which a reason names another setting of the cookie.
 _OTHER_SETTING: Final = re.compile(r"\b([a-z_]+)=(?:'\w+'|True)|the (name) .+")
 _ISO: Final = re.compile(
     r"([+-]?)P(?=[+\-0-9T])(?:([+-]?[0-9]{1,18})D)?"
@@ -48,47 +48,59 @@ _ISO: Final = re.compile(
 
 
 class Source:
-    """The settings that one source gives, each with the key and the value that stand there."""
+    """The settings that a source gives, each with its key and value in the source.
+
+    Args:
+        defaults: all settings there are.
+        name: the name of the source in messages, such as that of a file.
+        key_of: returns the key of a setting that the source does not give, for messages.
+    """
 
     def __init__(self, defaults: Defaults, *, name: str | None, key_of: Callable[[str], str]) -> None:
         self._defaults = defaults
         self._prefix = "" if name is None else f"{name}: "
         self._key_of = key_of
-        #: The settings by name, as for the constructors of the configuration.
+        #: Arguments for the constructors of the configuration, by the name of the setting.
         self.settings: dict[str, Any] = {}
         self._given: dict[str, tuple[str, object]] = {}
 
     def read(self, setting: str, key: str, given: object, reader: Reader | None = None) -> None:
-        """Note the value *given* under *key*: a text as the *reader* understands it, any other value as it is.
+        """Add the value *given* under *key*: a text as its reader reads it, any other value as it is.
+
+        Args:
+            setting: the name of the setting.
+            key: the name under which the source gives it, for messages.
+            given: the value in the source, for messages.
+            reader: reads the text; without it the reader of the setting does.
 
         Raises:
-            ConfigError: the reader does not understand the text, or the source has given this setting before.
+            ConfigError: the reader refuses the text, or the source has given this setting before.
         """
-        value: Any = given
+        value = given
         if isinstance(given, str) or (isinstance(given, timedelta) and setting in _DURATIONS):
-            value = self.meaning(key, given, reader or _reader_of(setting, self._defaults))
+            value = self.interpret(key, given, reader or _reader_of(setting, self._defaults))
         if setting in self._given:
             raise self.error(f"{self._given[setting][0]} and {key} are the same setting: give only one")
         self._given[setting] = key, given
         self.settings[setting] = value
 
-    def meaning(self, key: str, given: str | timedelta, reader: Reader) -> object:
-        """Return a text or a duration as the *reader* understands it.
+    def interpret(self, key: str, given: str | timedelta, reader: Reader) -> object:
+        """Return the value that a *reader* reads from a text, or from a duration in place of a text.
 
         Raises:
-            ConfigError: the reader does not understand it.
+            ConfigError: the reader refuses it.
         """
         try:
             return reader(given.strip() if isinstance(given, str) else str(given.total_seconds()))
         except ValueError as error:
             raise self.wrong(key, given, str(error)) from None
 
-    def error(self, what: str) -> ConfigError:
-        """Return the error with this message, which names the source."""
-        return ConfigError(self._prefix + what)
+    def error(self, message: str) -> ConfigError:
+        """Return the error with this message, after the name of the source."""
+        return ConfigError(self._prefix + message)
 
     def wrong(self, key: str, given: object, allowed: str) -> ConfigError:
-        """Return the error for a value that is not what is *allowed*."""
+        """Return the error for a value *given* under *key*, and what is *allowed* there."""
         return self.error(f"{key} is {given!r}, but must be {allowed}")
 
     def unknown(self, key: str, known: Mapping[str, str]) -> ConfigError:
@@ -98,14 +110,17 @@ class Source:
         return self.error(f"{key} is unknown; the nearest known name is {known[plain[nearest]]}")
 
     def refusal(self, error: ConfigError) -> ConfigError:
-        """Return the configuration's *error* in the words of this source."""
+        """Return an *error* of the configuration in the words of this source.
+
+        The message has the keys and values of the source in place of the names and values of settings.
+        """
         if not error.setting:
             return self.error(str(error))
         setting = f"cookie.{error.setting}" if error.owner == "SessionCookieConfig" else error.setting
         value = self.settings.get(setting, self._defaults.get(setting))
         key, given = self._where(setting)
         means = f" ({value} seconds)" if setting in self._given.keys() & _DURATIONS and str(value) != str(given) else ""
-        return self.error(f"{key} is {given!r}{means}, but {_OTHER_SETTING.sub(self._say, error.reason)}")
+        return self.error(f"{key} is {given!r}{means}, but {_OTHER_SETTING.sub(self._other_setting, error.reason)}")
 
     def _where(self, setting: str) -> tuple[str, object]:
         """Return the key and the value with which the source gives *setting*, be it as a part of another setting."""
@@ -119,7 +134,7 @@ class Source:
                 return f"{self._given['cookie.attributes'][0]} {name}", attributes[name]
         return self._key_of(setting), self._defaults.get(setting)
 
-    def _say(self, match: re.Match[str]) -> str:
+    def _other_setting(self, match: re.Match[str]) -> str:
         key, given = self._where(f"cookie.{match[1] or match[2]}")
         return f"{key}={given!r}"
 
@@ -178,6 +193,7 @@ def _plain(name: str) -> str:
 
 
 def _variable(setting: str) -> str:
+    """Return the environment variable of a setting."""
     return _VARIABLES + setting.replace(".", "_").upper()
 
 
@@ -187,6 +203,7 @@ def _relaxed(name: str) -> str:
 
 
 def _boolean(text: str) -> bool:
+    """Read ``true``, ``on``, ``yes``, ``1`` and their opposites."""
     if text.lower() not in _BOOLEANS:
         raise ValueError("true or false")
     return _BOOLEANS[text.lower()]
@@ -220,10 +237,12 @@ def _whole_seconds(text: str) -> int:
 
 
 def _modes(text: str) -> list[str]:
+    """Read tracking modes with commas in between; the configuration checks the names."""
     return [mode.strip() for mode in text.split(",")]
 
 
 def _secure(text: str) -> bool | str:
+    """Read a value of ``secure``: a boolean or ``auto``."""
     if text.lower() == "auto":
         return "auto"
     if text.lower() not in _BOOLEANS:
@@ -264,6 +283,7 @@ def _optional(reader: Reader) -> Reader:
 
 
 def _no_text(text: str) -> object:
+    """Refuse all texts, for a setting that needs an object."""
     raise ValueError("given in Python, not as a text")
 
 
@@ -275,7 +295,7 @@ _DURATIONS: Final[Mapping[str, Reader]] = {
     "sweep_interval": _optional(_seconds),
     "cookie.max_age": _whole_seconds,
 }
-#: The readers of settings whose default does not tell the type.
+#: The readers of settings whose type cannot be seen from the default.
 _READERS: Final[Mapping[str, Reader]] = {
     **_DURATIONS,
     "tracking_modes": _modes,

@@ -1,4 +1,8 @@
-"""The ``session-config`` element of a ``web.xml``, parsed without entities, DTDs or network."""
+"""The ``session-config`` element of a ``web.xml`` (Servlet 6.1, 14.4).
+
+The parser declares and loads no entities, reads no DTD and uses no network: a DOCTYPE is refused. Elements outside of
+``session-config`` are ignored, except ``distributable``.
+"""
 
 from __future__ import annotations
 
@@ -58,11 +62,12 @@ def _boolean(text: str) -> bool:
 
 
 def _flag(text: str) -> bool:
+    """Read the value of an attribute that is a flag: empty, or a boolean."""
     return text == "" or _boolean(text)
 
 
 def _minutes(text: str) -> int:
-    """Return minutes as seconds; zero or less means never, in both."""
+    """Read minutes as seconds; zero or less means never, in both."""
     try:
         minutes = whole(text)
     except ValueError as error:
@@ -71,6 +76,7 @@ def _minutes(text: str) -> int:
 
 
 def _mode(text: str) -> str:
+    """Read a tracking mode, in capitals as the schema has it."""
     if text not in ("COOKIE", "URL"):
         raise ValueError("COOKIE or URL (SSL is none that WSGI offers)")
     return text
@@ -112,13 +118,13 @@ class _Reading:
     def __init__(self, source: Source) -> None:
         self._source = source
         self._namespace = ""
-        #: The elements that are open, from the root to the innermost, and the text since the last tag.
+        #: The open elements, from the root to the innermost, and the text since the last tag.
         self._open: list[str] = []
         self._text: list[str] = []
         #: How often each element that is read has occurred.
         self.seen: Counter[str] = Counter()
         self._modes: list[object] = []
-        #: The texts in the attribute that is open, by element, and the attributes that are complete.
+        #: The texts in the open attribute, by element, and the complete attributes.
         self._attribute: dict[str, str] = {}
         self._attributes: dict[str, str] = {}
 
@@ -145,6 +151,7 @@ class _Reading:
         raise self._source.error(f"<!DOCTYPE {name}> is refused, for the entities that it could declare: remove it")
 
     def _start(self, tag: str, attributes: dict[str, str]) -> None:
+        """Enter an element; the root must be that of a ``web.xml``, and its namespace is that of all elements."""
         namespace, _, name = tag.rpartition(" ")
         full_name = f"{{{namespace}}}{name}"
         if not self._open:
@@ -170,6 +177,7 @@ class _Reading:
             raise self._source.error(f"{path} is given twice, but must be given once")
 
     def _end(self, _: str) -> None:
+        """Leave an element, whose text is complete now, and read it."""
         text = self._pop_text()
         if self._is_read:
             path = self._path
@@ -177,7 +185,7 @@ class _Reading:
                 setting, reader = _SETTINGS[path]
                 self._source.read(setting, path, text, reader)
             elif path == _MODE:
-                self._modes.append(self._source.meaning(path, text, _mode))
+                self._modes.append(self._source.interpret(path, text, _mode))
             elif path in (_ATTRIBUTE_NAME, _ATTRIBUTE_VALUE):
                 self._attribute[path] = text
             elif path == _ATTRIBUTE:
@@ -185,6 +193,7 @@ class _Reading:
         self._open.pop()
 
     def _end_attribute(self) -> None:
+        """Read an attribute of the cookie, whose name and value are complete now."""
         texts, self._attribute = self._attribute, {}
         for path in (_ATTRIBUTE_NAME, _ATTRIBUTE_VALUE):
             del self.seen[path]
@@ -201,7 +210,11 @@ class _Reading:
             self._attributes[name] = value
 
     def _pop_text(self) -> str:
-        """Return the text since the last tag and forget it; unless it is that of a leaf it must be blank."""
+        """Return the text since the last tag and forget it.
+
+        Raises:
+            ConfigError: there is text directly in an element that may contain elements only.
+        """
         text = "".join(self._text).strip(" \t\r\n")
         self._text.clear()
         if text and self._is_read and self._path in _BRANCHES:
@@ -215,4 +228,5 @@ class _Reading:
 
     @property
     def _path(self) -> str:
+        """The names of the open elements below the root, with slashes in between."""
         return "/".join(self._open[1:])

@@ -89,5 +89,5 @@ class HttpServletResponse(Translated):
         return self._request.encode_redirect_url(url)
 
     def isCommitted(self) -> bool:
-        """Return whether the headers of the response have gone out (5.1)."""
+        """Return whether the headers of the response have been sent (5.1)."""
         return self._request.is_committed

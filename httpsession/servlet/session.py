@@ -12,7 +12,7 @@ from .errors import Translated
 
 
 class HttpSession(Translated):
-    """One client's session, as one request sees it (Servlet 6.1, 7 and ``HttpSession``).
+    """The session of a client, as a request sees it (Servlet 6.1, 7 and ``HttpSession``).
 
     After the session was invalidated or has expired, all methods raise IllegalStateException, except getId,
     getServletContext, getMaxInactiveInterval and setMaxInactiveInterval. Two objects for one session are equal.

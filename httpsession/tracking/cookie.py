@@ -62,10 +62,12 @@ class CookieTracking:
         return kept
 
     def _render_template(self, script_name: str, https: bool) -> str:
+        """Return the header with a placeholder for the id, so that one rendering serves many sessions."""
         max_age = self._config.max_age
         return self._dump(_ID, None if max_age < 0 else max_age, script_name, https)
 
     def _dump(self, value: str, max_age: int | None, script_name: str, https: bool) -> str:
+        """Return the Set-Cookie header with this value, and with Expires in the past if *max_age* is 0."""
         config = self._config
         header = dump_cookie(
             config.name,

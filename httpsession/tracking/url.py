@@ -74,7 +74,7 @@ class UrlTracking:
 
 
 class RequestUrl:
-    """The URL of a request: it tells URLs of the same application from others."""
+    """The URL of a request, and whether other URLs lead to the same application."""
 
     def __init__(self, scheme: str, host: str, script_name: str, path_info: str) -> None:
         """Parse the parts, as they are in the environ; *host* is the Host header or its substitute, or empty."""
@@ -127,6 +127,7 @@ class RequestUrl:
         return bool(self._context_path) and self.absolute_path(path) == self._context_path
 
     def _is_same_origin(self, url: str) -> bool:
+        """Return whether *url* has the request's scheme, host and port; a relative URL has them."""
         if is_relative(url):
             return True
         parts = urlsplit(url, self._scheme)
@@ -156,7 +157,10 @@ def _resolve_last_dots(path: str) -> str:
 
 
 def _raw_path(environ: WSGIEnvironment) -> str | None:
-    """Return the path as the client sent it; None if the server does not tell it or the environ has another path."""
+    """Return the path as the client sent it.
+
+    None if the server does not give it, or if a middleware has changed the path in the environ since.
+    """
     uri = environ.get("RAW_URI") or environ.get("REQUEST_URI")
     if not uri:
         return None

@@ -289,7 +289,7 @@ def test_check_of_a_store_that_forgets(run, monkeypatch, redis_url):
     monkeypatch.setattr(RedisStore, "create", create_and_lose)
     result = run("check", "--store", redis_url)
 
-    assert (result.exit_code, "does not find a session that it has just taken" in result.stderr) == (1, True)
+    assert (result.exit_code, "does not find a session that it has just created" in result.stderr) == (1, True)
 
 
 @pytest.mark.parametrize(
