@@ -8,7 +8,7 @@ import inspect
 import sys
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from importlib import import_module
-from typing import Any, TypeVar, cast
+from typing import Any, NoReturn, TypeVar, cast
 
 from werkzeug.exceptions import BadRequest
 
@@ -52,7 +52,7 @@ def session_attribute(
     return decorate
 
 
-def _request_in(arguments: Iterable[Any], view: Callable[..., Any]) -> tuple[Any, dict[str, Any]]:
+def _request_in(arguments: Iterable[object], view: Callable[..., object]) -> tuple[object, dict[str, Any]]:
     """Return the request among the arguments, and its environ."""
     for argument in (*arguments, *_current_requests()):
         environ = argument if isinstance(argument, dict) else _attribute(argument, "environ", "META", "env")
@@ -64,7 +64,7 @@ def _request_in(arguments: Iterable[Any], view: Callable[..., Any]) -> tuple[Any
     )
 
 
-def _current_requests() -> Iterator[Any]:
+def _current_requests() -> Iterator[object]:
     """Go through the requests that frameworks keep for the current thread, since their views need not take them."""
     flask, bottle = sys.modules.get("flask"), sys.modules.get("bottle")
     if flask is not None and flask.has_request_context():
@@ -77,18 +77,18 @@ def _current_requests() -> Iterator[Any]:
                 yield bottle.request
 
 
-def _following(request: Any, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
+def _following(request: object, args: tuple[object, ...], kwargs: Mapping[str, object]) -> object:
     """Return the ``start_response`` that was passed with an environ."""
     after = (arg for at, arg in enumerate(args) if at and args[at - 1] is request)
     return kwargs.get("start_response") or next(after, None)
 
 
-def _attribute(argument: Any, *names: str) -> Any:
+def _attribute(argument: object, *names: str) -> object:
     """Return the first of these attributes that an object has; None if it has none of them."""
     return next((getattr(argument, name) for name in names if hasattr(argument, name)), None)
 
 
-def _refuse(request: Any, message: str, start_response: Any) -> Any:
+def _refuse(request: object, message: str, start_response: Any) -> object:
     """Answer 400 in the way of the framework of *request*; for a WSGI application, call ``start_response``."""
     if isinstance(request, dict):
         return BadRequest(message)(request, start_response)
@@ -99,25 +99,25 @@ def _refuse(request: Any, message: str, start_response: Any) -> Any:
     raise BadRequest(message)
 
 
-def _refuse_in_django(message: str) -> Any:
+def _refuse_in_django(message: str) -> object:
     http = import_module("django.http")
     return http.HttpResponseBadRequest(message, content_type="text/plain; charset=utf-8")
 
 
-def _refuse_in_pyramid(message: str) -> Any:
+def _refuse_in_pyramid(message: str) -> object:
     return import_module("pyramid.httpexceptions").HTTPBadRequest(message)
 
 
-def _refuse_in_bottle(message: str) -> Any:
+def _refuse_in_bottle(message: str) -> object:
     return import_module("bottle").HTTPError(400, message)
 
 
-def _refuse_in_falcon(message: str) -> Any:
+def _refuse_in_falcon(message: str) -> NoReturn:
     raise import_module("falcon").HTTPBadRequest(description=message)
 
 
 #: The functions that answer 400, by the package of a framework's requests. Werkzeug's exception serves the others.
-_REFUSALS: Mapping[str, Callable[[str], Any]] = {
+_REFUSALS: Mapping[str, Callable[[str], object]] = {
     "django": _refuse_in_django,
     "pyramid": _refuse_in_pyramid,
     "bottle": _refuse_in_bottle,

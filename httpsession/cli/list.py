@@ -11,8 +11,8 @@ import click
 from ..stores import SessionStore, Stored
 from .handles import SHORT
 from .state import idle_time, interval_of, size_of, state_of
-from .store_option import opened, store_option
-from .text import duration, escaped, moment, utc_option
+from .store_option import opened, store_option, utc_option
+from .text import duration, escaped, moment
 
 
 @click.command("list")

@@ -10,8 +10,8 @@ import click
 from ..stores import Stored
 from .handles import digits_of, find, trouble
 from .state import idle_time, interval_of, size_of, state_of
-from .store_option import opened, store_option
-from .text import duration, escaped, moment, utc_option, value
+from .store_option import opened, store_option, utc_option
+from .text import duration, escaped, moment, value
 
 
 @click.command()

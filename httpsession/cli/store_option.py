@@ -1,4 +1,4 @@
-"""The option ``--store``, and opening the store that it names."""
+"""The options that commands share, ``--store`` and ``--utc``, and opening the store."""
 
 from __future__ import annotations
 
@@ -14,6 +14,7 @@ from ..errors import ConfigError, StoreError
 from ..stores import SessionStore, open_store
 from .text import VALUE, escaped
 
+#: The function of a command.
 F = TypeVar("F", bound=Callable[..., Any])
 
 #: The prefix of the name of an environment variable that has the URL.
@@ -32,6 +33,11 @@ def store_option(function: F) -> F:
         help="The store, such as redis://cache.example or sqlite:////var/lib/shop/sessions.db.",
     )
     return option(function)
+
+
+def utc_option(function: F) -> F:
+    """Add the option ``--utc`` to the function of a command."""
+    return click.option("--utc", is_flag=True, help="Times in UTC, not in the time zone of this machine.")(function)
 
 
 @contextmanager

@@ -2,18 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from datetime import UTC, datetime
 from math import isfinite
 from reprlib import Repr
-from typing import Any, Final, TypeVar
-
-import click
+from typing import Final
 
 from ..codec import Codec
 from ..errors import CodecError
-
-F = TypeVar("F", bound=Callable[..., Any])
 
 #: The most characters of a word, and of a value.
 WORD: Final = 80
@@ -24,11 +19,6 @@ _MINUTE, _HOUR, _DAY = 60, 3600, 86400
 _codec = Codec(max_depth=100, max_bytes=2**31)
 _repr = Repr()
 _repr.maxstring = _repr.maxother = _repr.maxlong = WORD
-
-
-def utc_option(function: F) -> F:
-    """Add the option ``--utc`` to the function of a command."""
-    return click.option("--utc", is_flag=True, help="Times in UTC, not in the time zone of this machine.")(function)
 
 
 def escaped(text: str, longest: int = WORD) -> str:

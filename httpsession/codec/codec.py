@@ -145,7 +145,7 @@ class Codec:
         packing = Packing(self._packers, depth, self.max_bytes, _NATIVE_BUT_INT)
         return write(value if type(value) in _NATIVE_BUT_INT else packing.node(value))
 
-    def _restore(self, node: Any) -> Any:
+    def _restore(self, node: Any) -> object:
         """Return the value that a node, or an extension, stands for."""
         if type(node) is Ext:
             if node.code != BYTES:
@@ -160,7 +160,7 @@ class Codec:
             return MAKERS[kind](items)
         return self._restore_registered(kind, *items)
 
-    def _restore_registered(self, kind: int, name: str, *items: Any) -> Any:
+    def _restore_registered(self, kind: int, name: str, *items: Any) -> object:
         own = self._types.get(name)
         if own is None or own.kind != kind:
             raise ValueError(f"there is no type {short_repr(name)} of kind {kind} in types")

@@ -5,8 +5,8 @@ values. The items are:
 
 - of a list, tuple, set or frozenset, its members; of a dict, keys and values in turn;
 - of an int beyond 64 bits, its bytes; of a Decimal, its text; of a UUID, its bytes and ``is_safe``;
-- of a date, time, datetime or timedelta, its fields, then its time zone: nothing, an offset in microseconds and perhaps
-  a name, or a key of the zone database;
+- of a date, time, datetime or timedelta, its fields; of a time or datetime also ``fold`` and the time zone, which is
+  nothing, an offset in microseconds with or without a name, or a key of the zone database;
 - of an Enum member, the registered name and its own; of a dataclass, the registered name, then fields and values.
 """
 
@@ -65,7 +65,7 @@ class Packing:
         self._room = room
         self._native = native
 
-    def node(self, value: object) -> Any:
+    def node(self, value: object) -> object:
         """Return what is written for a value that is not native."""
         cls = type(value)
         pack = self._packers.get(cls)
@@ -78,7 +78,7 @@ class Packing:
         self._depth += 1
         return node
 
-    def items(self, values: Sequence[object]) -> Sequence[Any]:
+    def items(self, values: Sequence[object]) -> Sequence[object]:
         """Return what is written for the items of a node; *values* is a list or tuple."""
         self._room -= len(values) + 2
         if self._room < 0:
@@ -89,8 +89,10 @@ class Packing:
         return [value if type(value) in native else self.node(value) for value in values]
 
 
-Packer = Callable[[Packing, Any], Any]
-Maker = Callable[[Sequence[Any]], Any]
+#: The number of a kind, and the items.
+Node = tuple[int, Sequence[object]]
+Packer = Callable[[Packing, Any], object]
+Maker = Callable[[Sequence[Any]], object]
 
 
 def _is_flat(value: object) -> bool:
@@ -131,7 +133,7 @@ def _check_crowd(values: Collection[object]) -> None:
         raise RefusedError(f"of whose keys or members more than {_CROWD} share their hashes with others")
 
 
-def _pack_int(_: Packing, value: int) -> Any:
+def _pack_int(_: Packing, value: int) -> int | Node:
     if _MIN_INT <= value <= _MAX_INT:
         return value
     return INT, (Ext(BYTES, value.to_bytes(value.bit_length() // 8 + 1, "big", signed=True)),)
@@ -142,7 +144,7 @@ def _make_int(items: Sequence[Any]) -> int:
     return int.from_bytes(data, "big", signed=True)
 
 
-def _pack_dict(packing: Packing, value: dict[object, object]) -> Any:
+def _pack_dict(packing: Packing, value: dict[object, object]) -> Node:
     if len(value) > _CROWD:
         _check_crowd(value)
     return DICT, packing.items(list(chain.from_iterable(value.items())))
@@ -163,7 +165,7 @@ def make_dict(items: Sequence[Any]) -> dict[Any, Any]:
 def _set_packer(kind: int) -> Packer:
     """Return a packer that sorts members, so that equal sets have equal encodings."""
 
-    def pack(packing: Packing, value: Collection[Any]) -> Any:
+    def pack(packing: Packing, value: Collection[Any]) -> Node:
         _check_crowd(value)
         if set(map(type, value)) in ({str}, {int}):
             return kind, packing.items(sorted(value))
@@ -193,7 +195,7 @@ def _make_uuid(items: Sequence[Any]) -> UUID:
     return UUID(bytes=data, is_safe=SafeUUID(is_safe))
 
 
-def _pack_zone(zone: tzinfo | None) -> tuple[Any, ...]:
+def _pack_zone(zone: tzinfo | None) -> tuple[object, ...]:
     """Return the items of a time zone; only a fixed offset and a zone of the database come back as they are."""
     if zone is None:
         return ()
@@ -216,24 +218,24 @@ def _make_zone(items: Sequence[Any]) -> tzinfo | None:
     return ZoneInfo(key)
 
 
-def _pack_time(_: Packing, value: time) -> Any:
+def _pack_time(_: Packing, value: time) -> Node:
     parts = value.hour, value.minute, value.second, value.microsecond, value.fold
     return TIME, (*parts, *_pack_zone(value.tzinfo))
 
 
-def _pack_datetime(packing: Packing, value: datetime) -> Any:
+def _pack_datetime(packing: Packing, value: datetime) -> Node:
     return DATETIME, (value.year, value.month, value.day, *_pack_time(packing, value.timetz())[1])
 
 
-def _clock_maker(cls: Callable[..., Any], length: int) -> Maker:
+def _clock_maker(cls: Callable[..., object], length: int) -> Maker:
     """Return a maker of times with *length* fields, ``fold`` the last of them, before the time zone."""
     return lambda items: cls(*items[: length - 1], _make_zone(items[length:]), fold=items[length - 1])
 
 
-def _maker(cls: Callable[[Any, Any, Any], Any]) -> Maker:
+def _maker(cls: Callable[[Any, Any, Any], object]) -> Maker:
     """Return a maker that holds the class itself, since freezegun replaces some of these classes in modules."""
 
-    def make(items: Sequence[Any]) -> Any:
+    def make(items: Sequence[Any]) -> object:
         first, second, third = items  # neither more nor fewer: date() takes bytes, unchecked
         return cls(first, second, third)
 

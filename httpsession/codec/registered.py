@@ -12,7 +12,7 @@ from types import MemberDescriptorType
 from typing import Any, Protocol
 
 from ..errors import ConfigError
-from .nodes import ENUM, OBJECT, Packing, RefusedError, make_dict
+from .nodes import ENUM, OBJECT, Node, Packing, RefusedError, make_dict
 
 
 class Registered(Protocol):
@@ -21,10 +21,10 @@ class Registered(Protocol):
     kind: int
     cls: type
 
-    def pack(self, packing: Packing, value: Any) -> Any:
+    def pack(self, packing: Packing, value: Any) -> Node:
         """Return the node of an object of the class."""
 
-    def make(self, items: Sequence[Any]) -> Any:
+    def make(self, items: Sequence[Any]) -> object:
         """Return the object of a node's items, which follow the registered name."""
 
 
@@ -51,7 +51,7 @@ class RegisteredEnum:
         self.cls: type[Enum] = cls
         self._name = name
 
-    def pack(self, _: Packing, value: Enum) -> Any:
+    def pack(self, _: Packing, value: Enum) -> Node:
         """Return the node of a member."""
         if value.name not in self.cls.__members__:
             raise RefusedError("of which it is no single member")
@@ -75,7 +75,7 @@ class RegisteredDataclass:
         self._known = self._fields.keys() | {key for key, own in members if type(own) is cached_property}
         self._slots = {key for key, own in members if type(own) is MemberDescriptorType} - self._known
 
-    def pack(self, packing: Packing, value: object) -> Any:
+    def pack(self, packing: Packing, value: object) -> Node:
         """Return the node of an object; an object with attributes that are no fields is refused."""
         unknown = vars(value).keys() - self._known if hasattr(value, "__dict__") else set()
         unknown.update(slot for slot in self._slots if hasattr(value, slot))
