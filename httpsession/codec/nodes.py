@@ -130,7 +130,7 @@ def _why_unknown(cls: type) -> str:
 def _check_crowd(values: Collection[object]) -> None:
     """Refuse keys or members whose hashes were made to collide: a dict or set of them takes quadratic time."""
     if len(values) > _CROWD and len(values) - len(set(map(hash, values))) > _CROWD:
-        raise RefusedError(f"of whose keys or members more than {_CROWD} share their hashes with others")
+        raise RefusedError(f"with more than {_CROWD} keys or members that share their hashes with others")
 
 
 def _pack_int(_: Packing, value: int) -> int | Node:
@@ -158,7 +158,7 @@ def make_dict(items: Sequence[Any]) -> dict[Any, Any]:
     pairs = iter(items)
     made = dict(zip(pairs, pairs))  # noqa: B905 - a key without a value is found by the length
     if 2 * len(made) != length:
-        raise ValueError("a key without a value, or one that is there twice")
+        raise ValueError("a key without a value, or a key that occurs twice")
     return made
 
 
@@ -179,7 +179,7 @@ def _set_maker(cls: Callable[[Iterable[Any]], Collection[Any]]) -> Maker:
         _check_crowd(items)
         made = cls(items)
         if len(made) != len(items):
-            raise ValueError("a member that is there twice")
+            raise ValueError("a member that occurs twice")
         return made
 
     return make

@@ -54,7 +54,7 @@ class RegisteredEnum:
     def pack(self, _: Packing, value: Enum) -> Node:
         """Return the node of a member."""
         if value.name not in self.cls.__members__:
-            raise RefusedError("of which it is no single member")
+            raise RefusedError("but no single member of it")
         return ENUM, (self._name, value.name)
 
     def make(self, items: Sequence[Any]) -> Enum:

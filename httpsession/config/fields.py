@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import ast
+from collections.abc import Iterator
+from contextlib import suppress
 from inspect import cleandoc, getsource
 from itertools import pairwise
 from textwrap import indent
@@ -30,25 +32,19 @@ def is_whole(value: object) -> bool:
 def with_field_docs(cls: type[T]) -> type[T]:
     """Append the docstrings of the fields to that of the class.
 
-    Editors show the string below a field. Python drops it, so that ``help()`` would not: it is read from the source.
+    Editors show the string below a field, but Python drops it. For ``help()`` it is read from the source. Without
+    sources, or without docstrings under ``python -OO``, the class stays as it is.
     """
     if cls.__doc__:
-        try:
-            (definition,) = ast.parse(getsource(cls)).body
-        except (OSError, TypeError):  # installed without sources
-            return cls
-        docs = "\n".join(
-            f"    {name}: {indent(doc, ' ' * 8).lstrip()}" for name, doc in _field_docs(definition).items()
-        )
-        cls.__doc__ = f"{cleandoc(cls.__doc__)}\n\nAttributes:\n{docs}"
+        with suppress(OSError, TypeError):
+            cls.__doc__ = "\n".join([cleandoc(cls.__doc__), "", "Attributes:", *_field_docs(getsource(cls))])
     return cls
 
 
-def _field_docs(definition: ast.stmt) -> dict[str, str]:
-    """Return the strings that stand below the fields of a class."""
-    docs = {}
+def _field_docs(source: str) -> Iterator[str]:
+    """Go through the fields of a class, each with the string below it."""
+    (definition,) = ast.parse(source).body
     for field, below in pairwise(ast.iter_child_nodes(definition)):
         match field, below:
             case ast.AnnAssign(target=ast.Name(id=name)), ast.Expr(value=ast.Constant(value=str(doc))):
-                docs[name] = cleandoc(doc)
-    return docs
+                yield f"    {name}: {indent(cleandoc(doc), ' ' * 8).lstrip()}"

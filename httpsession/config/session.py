@@ -105,7 +105,7 @@ class SessionConfig:
 
     def _modes(self) -> frozenset[SessionTrackingMode]:
         """Return the tracking modes, which may be given by name."""
-        allowed = "COOKIE, URL or both (SSL is none that WSGI offers)"
+        allowed = "COOKIE, URL or both (SSL does not exist in WSGI)"
         given = self.tracking_modes
         require(isinstance(given, Iterable) and not isinstance(given, str), self, "tracking_modes", allowed)
         names = {mode.name if isinstance(mode, SessionTrackingMode) else str(mode).upper() for mode in given}

@@ -78,7 +78,7 @@ def _minutes(text: str) -> int:
 def _mode(text: str) -> str:
     """Read a tracking mode, in capitals as the schema has it."""
     if text not in ("COOKIE", "URL"):
-        raise ValueError("COOKIE or URL (SSL is none that WSGI offers)")
+        raise ValueError("COOKIE or URL (SSL does not exist in WSGI)")
     return text
 
 
