@@ -64,9 +64,8 @@ LAYERS = (
     ("httpsession.config", "httpsession.events", "httpsession.fork", "httpsession.ids"),
     ("httpsession.config.session",),
     ("httpsession.config.webxml",),
-    ("httpsession.config.texts",),
-    ("httpsession.config.cookie",),
-    ("httpsession.config.fields",),
+    ("httpsession.config.cookie", "httpsession.config.texts"),
+    ("httpsession.config.cookie_attributes", "httpsession.config.fields"),
     ("httpsession.errors",),
 )
 FILES = sorted(ROOT.rglob("*.py"))

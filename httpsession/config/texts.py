@@ -14,7 +14,7 @@ from fractions import Fraction
 from typing import Any, Final
 
 from ..errors import ConfigError
-from .cookie import ATTRIBUTES, setting_of
+from .cookie_attributes import ATTRIBUTES, setting_of
 
 #: Settings by name, those of the cookie as in ``cookie.max_age``, and their defaults.
 Defaults = Mapping[str, object]

@@ -12,7 +12,7 @@ from typing import Final
 from xml.parsers import expat
 
 from ..errors import ConfigError
-from .cookie import FLAGS, setting_of
+from .cookie_attributes import FLAGS, setting_of
 from .texts import Defaults, Reader, Source, same_site, whole
 
 _NAMESPACES: Final = (

@@ -6,7 +6,8 @@ from collections.abc import Callable, Mapping
 from dataclasses import replace
 from typing import Any
 
-from ..config import cookie as native
+from .. import config as native
+from ..config.cookie_attributes import FLAGS, CookieAttributes, setting_of
 from .errors import Translated
 
 #: Java's texts for a boolean, and the values of a flag that they mean.
@@ -106,7 +107,7 @@ class SessionCookieConfig(Translated):
         self._check()
         native.SessionCookieConfig(name=name, secure=True, path="/")  # the characters of names are the same
         key = name.lower()
-        if value is not None and native.setting_of(name) in native.FLAGS:
+        if value is not None and setting_of(name) in FLAGS:
             value = _BOOLEANS.get(value.lower(), value)
         if value is not None:
             native.SessionCookieConfig(secure=True, attributes={name: value})
@@ -114,7 +115,7 @@ class SessionCookieConfig(Translated):
 
     def getAttributes(self) -> Mapping[str, str]:
         """Return all attributes that were set, read-only; the case of names is ignored."""
-        return native.CookieAttributes({name: value for name, value in self._given.values() if value is not None})
+        return CookieAttributes({name: value for name, value in self._given.values() if value is not None})
 
     def _configured(self) -> native.SessionCookieConfig:
         """Return the native settings.
@@ -125,7 +126,7 @@ class SessionCookieConfig(Translated):
         settings: dict[str, Any] = {} if self._name is None else {"name": self._name}
         further = {name: value for name, value in self._cookie.attributes.items() if name.lower() not in self._given}
         for name, value in self._given.values():
-            setting = native.setting_of(name)
+            setting = setting_of(name)
             if setting is not None:
                 cookie = _BARE if value is None else native.SessionCookieConfig(secure=True, attributes={name: value})
                 settings[setting] = getattr(cookie, setting)
