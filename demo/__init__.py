@@ -1,1 +1,1 @@
-"""The demo: the steps by which people learn sessions, each a small application. Start it with ``demo/run``."""
+"""The demo: sessions explained in steps, each a small application. Start it with ``demo/run``."""

@@ -1,4 +1,4 @@
-"""The demo: every step at its own path, with sessions of its own."""
+"""The demo: every step at its own path, with its own sessions."""
 
 from werkzeug.middleware.dispatcher import DispatcherMiddleware
 

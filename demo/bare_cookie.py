@@ -1,4 +1,4 @@
-"""A login with a bare cookie. Wrong: the cookie says who somebody is, and whoever sends it decides what it says."""
+"""A login with a bare cookie. Wrong: the cookie names the member, and the browser decides what the cookie says."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ COOKIE = "member"
 
 
 def home(request: Request) -> Response:
-    """Greet the member whom the cookie names. Nothing here can tell whether that is true."""
+    """Greet the member named by the cookie. The server cannot check whether the name is true."""
     root = request.script_root
     sent = request.cookies.get(COOKIE)
     return page(
@@ -31,7 +31,7 @@ def login(request: Request) -> Response:
 
 
 def log_in(request: Request) -> Response:
-    """Check the password once, and from then on believe the browser."""
+    """Check the password once, then trust the cookie."""
     member = members.authenticate(request.form.get("name", ""), request.form.get("password", ""))
     if member is None:
         return failed_login_page(request, f"{request.script_root}/login")
@@ -39,12 +39,12 @@ def log_in(request: Request) -> Response:
 
 
 def forge(request: Request) -> Response:
-    """Give the visitor any cookie, as the tools of a browser could: no password is asked for."""
+    """Set any cookie, as the developer tools of a browser can, without a password."""
     return give_cookie(request, request.form.get("name", ""))
 
 
 def log_out(request: Request) -> Response:
-    """Ask the browser to forget the cookie. A copy of it works for ever."""
+    """Expire the cookie in the browser. A copy of it works for ever."""
     response = redirect(f"{request.script_root}/", 303)
     response.delete_cookie(COOKIE, path=request.script_root)
     return response
@@ -68,18 +68,18 @@ SENT = Markup("""\
 """)
 
 FORGERY = Markup("""\
-<p>A cookie is the visitor&rsquo;s to change, in the tools of any browser. Try it, without a password:</p>
+<p>Visitors can change their cookies in the developer tools of any browser. Try it, without a password:</p>
 <form class="card row" method="post" action="{}">
 <label>Send the cookie <code>member=</code> <input name="name" value="otto" autocapitalize="none"></label>
 <button>Forge it</button>
 </form>
 <ul>
-<li>Whoever guesses a name is that member. Names are easy to guess.</li>
-<li>Whoever sees the cookie once has it for ever: logging out ends nothing on the server.</li>
-<li>What is in the cookie is told to everybody who sees it.</li>
+<li>An attacker who guesses a name is logged in as that member, and names are easy to guess.</li>
+<li>A stolen cookie works for ever: logging out ends nothing on the server.</li>
+<li>Every reader of the cookie can read the data in it.</li>
 </ul>
-<p>So the cookie must hold something that nobody can guess and that means nothing by itself, and the server must
-know what belongs to it.</p>
+<p>So the cookie must hold a random id that cannot be guessed and means nothing by itself. The server must keep the data
+that belongs to the id.</p>
 """)
 
 application = Application(

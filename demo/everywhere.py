@@ -1,4 +1,4 @@
-"""All sessions of a member: where somebody is logged in, and how to log out everywhere else."""
+"""All sessions of a member: where the member is logged in, and how to log out everywhere else."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ manager = SessionManager(store_for("everywhere"))
 
 
 def home(request: Request) -> Response:
-    """Greet the member, and list the sessions in which the same member is logged in."""
+    """Greet the member, and list all sessions of this member."""
     session = request.get_session(create=False)
     principal = None if session is None else session.principal
     hello = greeting(members.find(principal), login=link(request, "/login"), logout=link(request, "/logout"))
@@ -34,7 +34,7 @@ def login(request: Request) -> Response:
 
 
 def log_in(request: Request) -> Response:
-    """Note in the session whose it is: that is what it is found by."""
+    """Bind the member to the session, so that ``sessions_of`` finds it."""
     member = members.authenticate(request.form.get("name", ""), request.form.get("password", ""))
     if member is None:
         return failed_login_page(request, link(request, "/login"))
@@ -49,7 +49,7 @@ def log_out(request: Request) -> Response:
 
 
 def log_out_elsewhere(request: Request) -> Response:
-    """Invalidate all sessions of the member but this one, whichever process they came to."""
+    """Invalidate all other sessions of the member, in every process."""
     session = request.get_session(create=False)
     if session is not None and session.principal is not None:
         manager.invalidate_all(session.principal, except_=session)
@@ -57,13 +57,13 @@ def log_out_elsewhere(request: Request) -> Response:
 
 
 def sessions(request: Request, session: HttpSession, principal: str) -> Markup:
-    """Return the table of the sessions of a member, of which *session* is the visitor's own."""
+    """Return the table of a member's sessions; *session* is the visitor's own."""
     rows = Markup("").join(row(one, is_own=one.handle == session.handle) for one in manager.sessions_of(principal))
     return SESSIONS.format(rows=rows, action=link(request, "/elsewhere"))
 
 
 def row(info: SessionInfo, *, is_own: bool) -> Markup:
-    """Return what the table says of a session."""
+    """Return the table row of a session."""
     times = (time.strftime("%H:%M:%S UTC", time.gmtime(one)) for one in (info.creation_time, info.last_seen))
     return ROW.format(*times, "this one" if is_own else "elsewhere")
 
@@ -85,14 +85,14 @@ LESSON = Markup("""\
 <ul>
 <li>Log in here as the same member in a second browser, or in a private window. Reload: both sessions are in the
 table.</li>
-<li>Log out everywhere else, and reload in the other browser: it is a stranger there.</li>
+<li>Log out everywhere else, and reload in the other browser: it is logged out.</li>
 </ul>
 <h2>What happens here</h2>
 <ul>
-<li><code>login(principal)</code> notes whose the session is. <code>sessions_of(principal)</code> finds all of a
-member&rsquo;s, and <code>invalidate_all(principal, except_=session)</code> ends them.</li>
-<li>The list holds no ids: who sees it can use none of the sessions. An application does this when a password was
-changed.</li>
+<li><code>login(principal)</code> binds the member to the session. <code>sessions_of(principal)</code> lists the
+member&rsquo;s sessions, and <code>invalidate_all(principal, except_=session)</code> ends all but this one.</li>
+<li>The list contains no ids: an attacker who reads it cannot use a session.</li>
+<li>Applications should log out everywhere else after a password change.</li>
 </ul>
 """)
 

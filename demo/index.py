@@ -14,13 +14,13 @@ from .web import Application, get
 _STYLESHEET = Path(__file__).with_name("style.css").read_text(encoding="utf-8")
 
 _INTRODUCTION = Markup("""\
-<p class="lead">HTTP forgets: each request arrives as if it were the first. These steps show how a server remembers who
-it is talking to, from the idea that does not work to the session that does.</p>
+<p class="lead">HTTP is stateless: each request arrives as if it were the first. These steps show how a server
+recognises a client, from an idea that does not work to a session that does.</p>
 <ol class="steps">
 {}
 </ol>
-<p>Each step is an application of its own, with cookies of its own, and shows its code at the foot of the page. Keep
-the cookies of your browser&rsquo;s developer tools open beside it.</p>
+<p>Each step is a separate application with its own cookies, and shows its code at the foot of the page. Watch the
+cookies in the developer tools of your browser.</p>
 """)
 
 _STEP = Markup('<li><a href="{path}/">{title}</a><p>{summary}</p></li>')

@@ -1,4 +1,4 @@
-"""Everything that a session knows of itself, and forms to change it."""
+"""All properties of a session, and forms to change them."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ store = store_for("info")
 
 
 def home(request: Request) -> Response:
-    """Show the session. To look is an access: whoever looks again in time keeps it alive."""
+    """Show the session. This is an access: reloading the page in time keeps the session from expiring."""
     session = request.get_session(create=False)
     if session is None:
         return page(request, NO_SESSION.format(create=link(request, "/create")))
@@ -35,14 +35,14 @@ def home(request: Request) -> Response:
 
 
 def create(request: Request) -> Response:
-    """Make a session, if there is none. It is new until the browser comes back with its id."""
+    """Create a session, if there is none. It is new until the browser comes back with its id."""
     session = request.get_session()
     session[SessionConst.WAS_NEW] = session.is_new
     return see_other(request, "/")
 
 
 def set_attribute(request: Request) -> Response:
-    """Set an attribute; one of the same name is replaced."""
+    """Set an attribute, or replace its value."""
     session = request.get_session(create=False)
     if session is not None:
         name, value = text(request, "name"), text(request, "value")
@@ -61,7 +61,7 @@ def remove_attribute(request: Request) -> Response:
 
 
 def change_timeout(request: Request) -> Response:
-    """Change the timeout of this session and no other."""
+    """Change the timeout of this session only."""
     seconds = request.form.get("seconds", type=int)
     if seconds is None or seconds > LONGEST_TIMEOUT:
         raise BadRequest(f"The timeout is a whole number of seconds, at most {LONGEST_TIMEOUT}.")
@@ -72,7 +72,7 @@ def change_timeout(request: Request) -> Response:
 
 
 def invalidate(request: Request) -> Response:
-    """End the session."""
+    """Invalidate the session."""
     session = request.get_session(create=False)
     if session is not None:
         session.invalidate()
@@ -85,7 +85,7 @@ def login(request: Request) -> Response:
 
 
 def log_in(request: Request) -> Response:
-    """Bind a member to the session: watch the id change, and the principal."""
+    """Log in: the id and the principal change."""
     member = members.authenticate(request.form.get("name", ""), request.form.get("password", ""))
     if member is None:
         return failed_login_page(request, link(request, "/login"))
@@ -94,7 +94,7 @@ def log_in(request: Request) -> Response:
 
 
 def text(request: Request, field: str) -> str:
-    """Return what was typed into *field*."""
+    """Return the text of the form's *field*."""
     typed = request.form.get(field, "")
     if len(typed) > LONGEST_TEXT:
         raise BadRequest(f"The demo takes at most {LONGEST_TEXT} characters.")
@@ -137,24 +137,24 @@ def controls(request: Request, session: HttpSession) -> Markup:
 
 
 def lesson() -> Markup:
-    """Return things to try, of which some depend on what keeps the sessions."""
+    """Return the list of things to try, which depends on the store."""
     return LESSON.format(SHARED if store.is_shared else ALONE)
 
 
 def clock(seconds: float) -> str:
-    """Return a time as people read it."""
+    """Return a time for display."""
     return time.strftime("%H:%M:%S UTC", time.gmtime(seconds))
 
 
 def shown(value: Any) -> str:
-    """Return the value of an attribute as people read it."""
+    """Return an attribute value for display."""
     return value if isinstance(value, str) else repr(value)
 
 
 NO_SESSION = Markup("""\
 <section class="card">
-<p>You have no session: none was made yet, or yours was invalidated, or it has timed out.</p>
-<form method="post" action="{create}"><button>Make a session</button></form>
+<p>You have no session: none was created yet, or yours was invalidated, or it has expired.</p>
+<form method="post" action="{create}"><button>Create a session</button></form>
 </section>
 """)
 
@@ -163,7 +163,7 @@ SESSION = Markup("""\
 <dt>id</dt><dd><code>{id}</code></dd>
 <dt>max_inactive_interval</dt><dd>{interval}</dd>
 <dt>creation_time</dt><dd>{created}</dd>
-<dt>last_accessed_time</dt><dd>{accessed} <small>when your browser was here before</small></dd>
+<dt>last_accessed_time</dt><dd>{accessed} <small>when your browser&rsquo;s previous request arrived</small></dd>
 <dt>is_new</dt><dd>{is_new}</dd>
 <dt>principal</dt><dd>{principal}</dd>
 <dt>answered by</dt><dd>process {process}</dd>
@@ -209,24 +209,25 @@ CONTROLS = Markup("""\
 LESSON = Markup("""\
 <h2>Things to try</h2>
 <ul>
-<li>Set the timeout to 5 seconds and reload at once, again and again: every request moves the end away, and the session
-stays. Then wait for 7 seconds and reload.</li>
-<li><code>is_new</code> was true in the request that made the session, which the attribute <code>was_new</code>
-remembers. Your browser has come back with the id since, so it is false.</li>
-<li>Log in: the id changes, the attributes stay. Log in as another member: the attributes are gone.</li>
+<li>Set the timeout to 5 seconds and keep reloading: every request postpones the expiry. Then wait for 7 seconds and
+reload: the session has expired.</li>
+<li><code>is_new</code> was true in the request that created the session; the attribute <code>was_new</code> records
+it. Your browser has come back with the id since, so it is false now.</li>
+<li>Log in: the id changes, and the attributes are carried over. Log in as another member: the attributes are
+dropped.</li>
 {}</ul>
 """)
 
 SHARED = Markup("""\
-<li>Reload a few times: now one process answers and now another, and both know the session. The store hears of requests
-once a second, and so a session may end a little late.</li>
+<li>Reload a few times: different processes answer, and each finds the session. Each process flushes its accesses to
+the store once a second, so a session may expire up to a second late.</li>
 <li>Stop the demo with <code>Ctrl-C</code>, start it again, and reload before the session expires: it is still
 there.</li>
 """)
 
 ALONE = Markup("""\
-<li>Stop the demo with <code>Ctrl-C</code>, start it again, and reload: the session is gone with the process that kept
-it in its memory.</li>
+<li>Stop the demo with <code>Ctrl-C</code>, start it again, and reload: the session was in the memory of the process and
+is gone.</li>
 """)
 
 application = SessionMiddleware(

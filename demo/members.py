@@ -1,4 +1,4 @@
-"""The members of the demo, and whether a name and a password belong together."""
+"""The members of the demo, and the check of their passwords."""
 
 from __future__ import annotations
 
@@ -12,17 +12,17 @@ from werkzeug.security import check_password_hash, generate_password_hash
 
 @dataclass(frozen=True)
 class Member:
-    """Somebody who can log in."""
+    """A member, who can log in."""
 
     name: str
     full_name: str
 
 
 class Throttle:
-    """Makes guessing slow: a name that failed too often is refused for a while, whatever the password.
+    """A limit on failed logins: after too many, a name is refused for a while, whatever the password.
 
-    A name that no member has is treated like any other, so that the answer does not tell which names exist. Names
-    share a fixed number of slots, so that inventing names fills no memory. Each worker process counts for itself.
+    Unknown names are counted like any other, so that the response does not reveal which names exist. Names share a
+    fixed number of slots, so that invented names fill no memory. Each worker process counts for itself.
     """
 
     def __init__(self, failures: int = 10, seconds: int = 60, slots: int = 1024) -> None:
@@ -30,13 +30,13 @@ class Throttle:
         self._slots: list[deque[float]] = [deque(maxlen=failures) for _ in range(slots)]
 
     def check(self, name: str) -> None:
-        """Raise :class:`TooManyRequests`, which is the answer 429, if *name* has to wait."""
+        """Raise :class:`TooManyRequests`, status 429, if *name* has to wait."""
         failures = self._slot(name)
         if len(failures) == failures.maxlen and failures[0] > time.time() - self._seconds:
             raise TooManyRequests("Too many failed logins. Try again in a minute.", retry_after=self._seconds)
 
     def note_failure(self, name: str) -> None:
-        """Remember that a login of *name* failed just now."""
+        """Count a failed login of *name*."""
         self._slot(name).append(time.time())
 
     def _slot(self, name: str) -> deque[float]:
@@ -47,11 +47,11 @@ MEMBERS = {
     member.name: member
     for member in (Member("mina", "Mina Park"), Member("otto", "Otto Brandt"), Member("zoe", "Zoë O'Hara & Sons"))
 }
-#: What the login page shows. Only a demo knows passwords; a real application has nothing but the hashes.
+#: Shown on the login page. Only a demo knows passwords; a real application keeps the hashes alone.
 PASSWORDS = {"mina": "green-kettle", "otto": "paper-boat", "zoe": "seven-lanterns"}
 
 _HASHES = {name: generate_password_hash(password) for name, password in PASSWORDS.items()}
-_NOBODYS_HASH = generate_password_hash("the password of nobody")
+_DUMMY_HASH = generate_password_hash("no password of any member")
 _throttle = Throttle()
 
 
@@ -61,12 +61,12 @@ def find(name: str | None) -> Member | None:
 
 
 def authenticate(name: str, password: str) -> Member | None:
-    """Return the member whose name and password these are.
+    """Return the member with this name and password, or None.
 
-    None says that one of them is wrong, not which. A name that nobody has takes as long as a wrong password, too.
+    None does not tell which of the two is wrong. An unknown name takes as long to check as a wrong password.
     """
     _throttle.check(name)
-    if check_password_hash(_HASHES.get(name, _NOBODYS_HASH), password) and name in MEMBERS:
+    if check_password_hash(_HASHES.get(name, _DUMMY_HASH), password) and name in MEMBERS:
         return MEMBERS[name]
     _throttle.note_failure(name)
     return None

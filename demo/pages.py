@@ -1,4 +1,4 @@
-"""The HTML that steps share. ``Markup.format`` escapes whatever it puts in, unless that is Markup itself."""
+"""The HTML that all steps share. ``Markup.format`` escapes its arguments, unless they are Markup."""
 
 from __future__ import annotations
 
@@ -61,7 +61,7 @@ _LOGIN = Markup("""\
 </form>
 <p>These are the members of the demo:</p>
 <table>
-<thead><tr><th>Name</th><th>Password</th><th>Who</th></tr></thead>
+<thead><tr><th>Name</th><th>Password</th><th>Member</th></tr></thead>
 <tbody>
 {members}
 </tbody>
@@ -74,7 +74,7 @@ _ERROR = Markup('<p class="error" role="alert">{}</p>')
 
 
 def page(request: Request, *content: Markup) -> Response:
-    """Return a page of the step that the request went to."""
+    """Return a page of the request's step."""
     step = step_at(request.script_root)
     if step is None:
         return Response(layout("Sessions, step by step", Markup("").join(content)), mimetype="text/html")
@@ -87,7 +87,7 @@ def page(request: Request, *content: Markup) -> Response:
 def layout(title: str, content: Markup, step: Step | None = None) -> Markup:
     """Return a whole HTML document.
 
-    Its own links lead out of the step and to the stylesheet, so they never need the id of the step's session.
+    Its own links lead out of the step and to the stylesheet, so they never carry the session id of the step.
     """
     following = None if step is None else step_after(step)
     footer = Markup("") if following is None else _NEXT.format(path=following.path, title=following.title)
@@ -95,19 +95,19 @@ def layout(title: str, content: Markup, step: Step | None = None) -> Markup:
 
 
 def greeting(member: Member | None, *, login: str, logout: str) -> Markup:
-    """Return a greeting, and the way to log out or in; *login* and *logout* are URLs."""
+    """Return a greeting with a link to log in or a form to log out; *login* and *logout* are URLs."""
     if member is None:
         return _STRANGER.format(login=login)
     return _MEMBER.format(full_name=member.full_name, logout=logout)
 
 
 def login_page(request: Request, action: str) -> Response:
-    """Return the page with the form to log in, which is sent to *action*."""
+    """Return the login page, whose form is sent to *action*."""
     return page(request, _login_form(action, error=""))
 
 
 def failed_login_page(request: Request, action: str) -> Response:
-    """Return the same after a login that failed; it says the same for a wrong name and a wrong password."""
+    """Return the login page after a failed login; its message is the same for a wrong name and a wrong password."""
     response = page(request, _login_form(action, _ERROR.format("The name or the password is wrong.")))
     response.status_code = 422
     return response

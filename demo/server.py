@@ -1,4 +1,4 @@
-"""How gunicorn serves the demo; a store that is wrong or does not answer is refused before that, in words."""
+"""The configuration of gunicorn for the demo. It checks the store first, and exits with a message if it fails."""
 
 from __future__ import annotations
 
@@ -11,9 +11,9 @@ from .store import store_for
 
 
 def look_at_store() -> tuple[bool, str]:
-    """Return whether processes can share the store, and what it says of itself; ask it something, to see it answer."""
+    """Return whether the store is shared, and its description; count its sessions, to check that it answers."""
     try:
-        store = store_for("tracking_cookie")  # the longest name, which has to fit into a prefix
+        store = store_for("tracking_cookie")  # the longest name of a step, which must fit into a prefix
         len(store)
         description = store.describe()
     except SessionError as error:
@@ -33,13 +33,13 @@ control_socket_disable = True
 
 
 def when_ready(server: Any) -> None:
-    """Say where the demo is."""
+    """Print the URL of the demo."""
     print(f"The demo is on {server.LISTENERS[0]} (Ctrl-C stops it)")
     print(f"Worker processes: {workers}. The sessions are kept by {kept_by}.", flush=True)
 
 
 def worker_exit(server: Any, worker: Any) -> None:
-    """Tell the store of the latest requests: without that it would not hear of the last second's."""
+    """Flush the accesses of the last second to the stores."""
     from .app import application
 
     for step in application.mounts.values():

@@ -1,4 +1,4 @@
-"""The names of the session attributes, in one place: a misspelt name would be a silent None."""
+"""The names of the session attributes, in one place: a misspelt name would silently give None."""
 
 
 class SessionConst:
@@ -6,7 +6,7 @@ class SessionConst:
 
     #: The name of the member who is logged in.
     LOGIN_MEMBER = "login_member"
-    #: What ``is_new`` said in the request that made the session.
+    #: The value of ``is_new`` in the request that created the session.
     WAS_NEW = "was_new"
-    #: How many pages the member has seen.
+    #: The number of pages that the member has seen.
     PAGES_SEEN = "pages_seen"

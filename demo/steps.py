@@ -1,4 +1,4 @@
-"""The steps in the order in which they are learnt."""
+"""The steps in their order."""
 
 from __future__ import annotations
 
@@ -10,9 +10,9 @@ from pathlib import Path
 
 @dataclass(frozen=True)
 class Step:
-    """One step: an application of its own."""
+    """A step: a separate application."""
 
-    #: Where it is mounted.
+    #: The path where it is mounted.
     path: str
     title: str
     summary: str
@@ -24,13 +24,13 @@ STEPS = (
     Step(
         "/cookie",
         "A bare cookie",
-        "A login that keeps the name of the member in a cookie. It works, and anybody can be anybody.",
+        "A login that keeps the name of the member in a cookie. It works, and any visitor can pose as any member.",
         "bare_cookie.py",
     ),
     Step(
         "/v1",
         "V1: a session made by hand",
-        "The cookie holds a random id, the server keeps what belongs to it. This is what a session is.",
+        "The cookie holds a random id, and the server keeps the data that belongs to it: a session.",
         "v1.py",
     ),
     Step(
@@ -42,13 +42,13 @@ STEPS = (
     Step(
         "/v3",
         "V3: @session_attribute",
-        "The same again, with a decorator that hands a view the attribute it needs.",
+        "The same again, with a decorator that passes an attribute to a view.",
         "v3.py",
     ),
     Step(
         "/info",
         "Session info",
-        "Everything that a session knows of itself. Change it, and watch it slide and expire.",
+        "All properties of a session. Change them, and watch the session slide and expire.",
         "info.py",
     ),
     Step(
@@ -60,7 +60,7 @@ STEPS = (
     Step(
         "/tracking/cookie",
         "Tracking by cookie",
-        "How the id travels: in a cookie and nowhere else, which is the default.",
+        "How the id travels: in a cookie only, which is the default.",
         "tracking.py",
     ),
     Step(
@@ -72,23 +72,23 @@ STEPS = (
     Step(
         "/tracking/both",
         "Tracking by both",
-        "In links until the browser has shown that it takes the cookie.",
+        "The id is in every link until the browser has sent the cookie.",
         "tracking.py",
     ),
 )
 
 
 def step_at(path: str) -> Step | None:
-    """Return the step that is mounted at *path*; the page with all steps is none."""
+    """Return the step that is mounted at *path*; None for the first page, which lists all steps."""
     return next((step for step in STEPS if step.path == path), None)
 
 
 def step_after(step: Step) -> Step | None:
-    """Return the step that comes next."""
+    """Return the next step."""
     return next((later for earlier, later in pairwise(STEPS) if earlier == step), None)
 
 
 @cache
 def code_of(step: Step) -> str:
-    """Return the code of a step, as its pages show it."""
+    """Return the source code of a step."""
     return Path(__file__).with_name(step.module).read_text(encoding="utf-8")

@@ -1,4 +1,4 @@
-"""Where the steps keep their sessions: all in one store, each step under a prefix of its own."""
+"""The stores of the steps: one URL for all, with a different prefix for each."""
 
 from __future__ import annotations
 
@@ -10,14 +10,14 @@ from httpsession.stores import SessionStore, open_store
 
 
 def folder() -> Path:
-    """Return the folder of what outlives the demo; nobody else can look into it."""
+    """Return the folder for files that outlive the demo; only its owner can read it."""
     path = Path(os.environ.get("DEMO_FOLDER") or Path(__file__).parents[1] / ".demo")
     path.mkdir(mode=0o700, exist_ok=True)
     return path
 
 
 def store_for(step: str) -> SessionStore:
-    """Open the store that the variable DEMO_STORE names, or else a SQLite file, for the sessions of one *step*."""
+    """Open the store named by the variable DEMO_STORE, or else a SQLite file, for the sessions of one *step*."""
     url = os.environ.get("DEMO_STORE") or f"sqlite:///{quote(str(folder() / 'sessions.db'))}"
     address, _, query = url.partition("?")
     options = parse_qsl(query, keep_blank_values=True)

@@ -1,7 +1,7 @@
-"""How the id travels. One application, mounted three times: with cookies, with URLs, with both.
+"""Tracking modes: one application, mounted three times: with cookies, with URLs, with both.
 
-Every link, form and redirect goes through ``encode_url`` or ``encode_redirect_url``; here that is in ``link`` and
-``see_other``. They add the id only where the browser needs it, so that the same code serves all three.
+Every link, form and redirect goes through ``encode_url`` or ``encode_redirect_url``; ``link`` and ``see_other`` call
+them. They add the id only if the browser needs it, so that the same code serves all three.
 """
 
 from __future__ import annotations
@@ -20,12 +20,12 @@ from .web import Application, get, link, post, see_other
 
 
 def home(request: Request) -> Response:
-    """Greet the member, and tell how the browser asked for the session."""
+    """Greet the member, and show how the browser sent the id."""
     return page(request, hello(request), HOME.format(second=link(request, "/second")), how_the_id_came(request))
 
 
 def second(request: Request) -> Response:
-    """Be another page: the member is known here, too."""
+    """Show a second page of the same session."""
     return page(request, hello(request), SECOND.format(home=link(request, "/")), how_the_id_came(request))
 
 
@@ -35,7 +35,7 @@ def login(request: Request) -> Response:
 
 
 def log_in(request: Request) -> Response:
-    """Note who it is. The redirect carries the new id, if the browser needs it there."""
+    """Log in. The redirect carries the new id, if the browser needs it there."""
     member = members.authenticate(request.form.get("name", ""), request.form.get("password", ""))
     if member is None:
         return failed_login_page(request, link(request, "/login"))
@@ -44,13 +44,13 @@ def log_in(request: Request) -> Response:
 
 
 def log_out(request: Request) -> Response:
-    """Invalidate the session. The redirect carries no id, since there is none any more."""
+    """Invalidate the session. The redirect carries no id, because the session has ended."""
     request.logout()
     return see_other(request, "/")
 
 
 def hello(request: Request) -> Markup:
-    """Return a greeting that counts: whoever loses the session begins anew."""
+    """Return a greeting with a count, which begins anew when the session is lost."""
     session = request.get_session(create=False)
     urls = {"login": link(request, "/login"), "logout": link(request, "/logout")}
     if session is None:
@@ -60,7 +60,7 @@ def hello(request: Request) -> Markup:
 
 
 def how_the_id_came(request: Request) -> Markup:
-    """Return what the request knows of the id that the browser sent."""
+    """Return a table about the id that the browser sent."""
     return REQUEST.format(
         id=request.requested_session_id,
         cookie=request.is_requested_session_id_from_cookie,
@@ -71,14 +71,14 @@ def how_the_id_came(request: Request) -> Markup:
     )
 
 
-HOME = Markup('<p>Go to <a href="{second}">the second page</a>: does it still know you?</p>\n')
+HOME = Markup('<p>Go to <a href="{second}">the second page</a>: are you still logged in?</p>\n')
 
 SECOND = Markup('<p>This is the second page. <a href="{home}">Back to the first</a>.</p>\n')
 
 COUNT = Markup("<p>Pages seen in this session: <strong>{}</strong></p>\n")
 
 REQUEST = Markup("""\
-<h2>What the request says</h2>
+<h2>What the request knows</h2>
 <dl>
 <dt>requested_session_id</dt><dd><code>{id}</code></dd>
 <dt>is_requested_session_id_from_cookie</dt><dd><code>{cookie}</code></dd>
@@ -86,8 +86,8 @@ REQUEST = Markup("""\
 <dt>is_requested_session_id_valid</dt><dd><code>{valid}</code></dd>
 <dt>encode_url("{plain}")</dt><dd><code>{encoded}</code></dd>
 </dl>
-<p class="note">An id in a URL is seen by whoever sees the URL: over the shoulder, in the history, in a link that is
-passed on. Prefer cookies where you can.</p>
+<p class="note">A URL with an id leaks easily: over the shoulder, in the history, in a link that is passed on. Prefer
+cookies.</p>
 """)
 
 pages = Application(
@@ -96,7 +96,7 @@ pages = Application(
 
 
 def tracked_by(name: str, *modes: SessionTrackingMode) -> SessionMiddleware:
-    """Return the application with sessions of its own, whose ids travel in these ways."""
+    """Return the application with its own sessions, tracked by *modes*."""
     return SessionMiddleware(
         pages, SessionManager(store_for(f"tracking_{name}"), config=SessionConfig(tracking_modes=modes))
     )

@@ -1,4 +1,4 @@
-"""A session made by hand: the browser has a random id, the server has what belongs to it."""
+"""A session made by hand: the browser has a random id, and the server has the data that belongs to it."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ from .web import Application, get, post
 
 
 class SessionManager:
-    """Keeps one value for each id that it has given out: in a file, since any worker may get the next request."""
+    """One value for each id, kept in a file, because any worker may get the next request."""
 
     COOKIE = "my_session_id"
     SECONDS = 1800
@@ -29,22 +29,22 @@ class SessionManager:
         self._run("CREATE TABLE IF NOT EXISTS sessions (id TEXT PRIMARY KEY, value TEXT, ends REAL)")
 
     def create(self, request: Request, response: Response, value: str) -> None:
-        """Keep *value* under a new id, and give the id to the browser."""
+        """Keep *value* under a new id, and send the id to the browser."""
         session_id = str(uuid.uuid4())
         self._run("INSERT INTO sessions VALUES (?, ?, ?)", session_id, value, time.time() + self.SECONDS)
         response.set_cookie(self.COOKIE, session_id, path=request.script_root, httponly=True, samesite="Lax")
 
     def find(self, request: Request) -> str | None:
-        """Return the value that belongs to the id which the browser sent."""
+        """Return the value that belongs to the id sent by the browser."""
         sent = request.cookies.get(self.COOKIE, "")
         return self._run("SELECT value FROM sessions WHERE id = ? AND ends > ?", sent, time.time())
 
     def expire(self, request: Request) -> None:
-        """Forget the session: the id, and every copy of it, is worth nothing now."""
+        """Delete the session: every copy of the id is now useless."""
         self._run("DELETE FROM sessions WHERE id = ?", request.cookies.get(self.COOKIE, ""))
 
     def _run(self, statement: str, *values: str | float) -> str | None:
-        """Return what a statement finds."""
+        """Return the value that a statement finds."""
         with closing(sqlite3.connect(self._file)) as database, database:
             found = database.execute(statement, values).fetchone()
         return None if found is None else str(found[0])
@@ -54,7 +54,7 @@ sessions = SessionManager(folder() / "v1.db")
 
 
 def home(request: Request) -> Response:
-    """Greet the member whose session this is."""
+    """Greet the member of the session."""
     root = request.script_root
     member = members.find(sessions.find(request))
     return page(request, greeting(member, login=f"{root}/login", logout=f"{root}/logout"), LESSON)
@@ -66,7 +66,7 @@ def login(request: Request) -> Response:
 
 
 def log_in(request: Request) -> Response:
-    """Check the password, and make a session."""
+    """Check the password, and create a session."""
     member = members.authenticate(request.form.get("name", ""), request.form.get("password", ""))
     if member is None:
         return failed_login_page(request, f"{request.script_root}/login")
@@ -77,7 +77,7 @@ def log_in(request: Request) -> Response:
 
 
 def log_out(request: Request) -> Response:
-    """End the session."""
+    """Delete the session."""
     sessions.expire(request)
     return redirect(f"{request.script_root}/", 303)
 
@@ -85,18 +85,18 @@ def log_out(request: Request) -> Response:
 LESSON = Markup("""\
 <h2>What is better now</h2>
 <ul>
-<li>The cookie holds a <abbr title="universally unique identifier">UUID</abbr>: random, and nobody&rsquo;s name.
-A changed one opens nothing.</li>
+<li>The cookie holds a <abbr title="universally unique identifier">UUID</abbr>: random, and not a name.
+A forged id opens nothing.</li>
 <li>Logging out ends the session on the server, for every copy of the cookie.</li>
-<li>After half an hour it is over by itself.</li>
+<li>The session expires after half an hour.</li>
 </ul>
 <h2>What is still missing</h2>
 <ul>
-<li>The half hour does not slide: it ends while you are at work.</li>
-<li>Sessions that nobody comes back for stay in the file for ever.</li>
-<li>The ids stand in the file as they are: whoever reads it is everybody.</li>
-<li>A session holds one value, and nobody hears of its end.</li>
-<li>Every application would write this again, and forget something else.</li>
+<li>The timeout does not slide: the session expires while you are using it.</li>
+<li>Expired sessions stay in the file for ever.</li>
+<li>The file contains the ids in plain text: an attacker who reads it can use every session.</li>
+<li>A session holds one value only, and no listener hears of its end.</li>
+<li>Every application would have to write this again, with its own mistakes.</li>
 </ul>
 """)
 

@@ -1,4 +1,4 @@
-"""The same login on HttpSession."""
+"""The same login with HttpSession."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from .web import Application, get, link, post, see_other
 
 
 def home(request: Request) -> Response:
-    """Greet the member of the session. Looking makes no session: a stranger gets no cookie."""
+    """Greet the member of the session. This creates no session, so a stranger gets no cookie."""
     session = request.get_session(create=False)
     name = None if session is None else session.get_attribute(SessionConst.LOGIN_MEMBER)
     hello = greeting(members.find(name), login=link(request, "/login"), logout=link(request, "/logout"))
@@ -29,7 +29,7 @@ def login(request: Request) -> Response:
 
 
 def log_in(request: Request) -> Response:
-    """Make a session, or give the one that is there a new id, and note who it is."""
+    """Begin a session of the member under a new id."""
     member = members.authenticate(request.form.get("name", ""), request.form.get("password", ""))
     if member is None:
         return failed_login_page(request, link(request, "/login"))
@@ -39,7 +39,7 @@ def log_in(request: Request) -> Response:
 
 
 def log_out(request: Request) -> Response:
-    """Invalidate the session; the response also tells the browser to forget the cookie."""
+    """Invalidate the session; the response also expires the cookie."""
     request.logout()
     return see_other(request, "/")
 
@@ -47,13 +47,13 @@ def log_out(request: Request) -> Response:
 LESSON = Markup("""\
 <h2>What happens here</h2>
 <ul>
-<li>This page asks with <code>get_session(create=False)</code>. Without a session there is nothing to greet, and no
-cookie is set.</li>
-<li>Logging in calls <code>login(principal)</code>. It makes a session or, if there is one, changes its id, so that an
-id that somebody planted in your browser before opens nothing.</li>
-<li>Who is logged in is an attribute. Its name is a constant, <code>SessionConst.LOGIN_MEMBER</code>.</li>
-<li>Logging out calls <code>logout()</code>, which invalidates the session with everything in it.</li>
-<li>The timeout slides with every request. Sessions that nobody comes back for are swept away.</li>
+<li>This page calls <code>get_session(create=False)</code>. It creates no session, so a stranger gets no cookie.</li>
+<li>Logging in calls <code>login(principal)</code>. It begins a session under a new id, so an id that an attacker
+planted in your browser opens nothing.</li>
+<li>The name of the member is an attribute. The attribute&rsquo;s name is a constant,
+<code>SessionConst.LOGIN_MEMBER</code>.</li>
+<li>Logging out calls <code>logout()</code>, which invalidates the session with all its attributes.</li>
+<li>The timeout slides with every request. A background thread removes expired sessions.</li>
 </ul>
 """)
 

@@ -1,4 +1,4 @@
-"""The same login once more: a decorator hands views what they need from the session."""
+"""The same login with a decorator that passes session attributes to views."""
 
 from __future__ import annotations
 
@@ -17,13 +17,13 @@ from .web import Application, get, link, post, see_other
 
 @session_attribute(SessionConst.LOGIN_MEMBER)
 def home(request: Request, login_member: str | None) -> Response:
-    """Greet the member. For a stranger the attribute is None, and no session is made."""
+    """Greet the member. For a stranger the attribute is None, and no session is created."""
     return page(request, hello(request, login_member), LESSON.format(account=link(request, "/account")))
 
 
 @session_attribute(SessionConst.LOGIN_MEMBER, required=True)
 def account(request: Request, login_member: str) -> Response:
-    """Show what is for members only. Without the attribute this is not called, and the answer is 400."""
+    """Show a page for members only. Without the attribute the view is not called, and the response is 400."""
     return page(request, hello(request, login_member), ACCOUNT.format(name=login_member, home=link(request, "/")))
 
 
@@ -33,7 +33,7 @@ def login(request: Request) -> Response:
 
 
 def log_in(request: Request) -> Response:
-    """Make a session, or give the one that is there a new id, and note who it is."""
+    """Begin a session of the member under a new id."""
     member = members.authenticate(request.form.get("name", ""), request.form.get("password", ""))
     if member is None:
         return failed_login_page(request, link(request, "/login"))
@@ -54,11 +54,11 @@ def hello(request: Request, name: str | None) -> Markup:
 
 LESSON = Markup("""\
 <h2>What happens here</h2>
-<p>The view of this page says what it needs from the session, and takes it as an argument:</p>
+<p>The view of this page declares the attribute that it needs, and receives its value as an argument:</p>
 <pre><code>@session_attribute(SessionConst.LOGIN_MEMBER)
 def home(request, login_member):</code></pre>
 <p>Another page <em>requires</em> the attribute: <a href="{account}">your account</a>. Open it as a stranger, too: the
-answer is 400 and says what is missing.</p>
+response is 400 and names the missing attribute.</p>
 """)
 
 ACCOUNT = Markup("""\

@@ -1,4 +1,4 @@
-"""From a request to the view that answers it, and what every response tells the browser."""
+"""Routing, forms, and the headers of every response."""
 
 from __future__ import annotations
 
@@ -22,12 +22,12 @@ if TYPE_CHECKING:
     View = Callable[..., Response]
 
 HEADERS = {
-    # Nothing but the stylesheet is loaded, nothing runs, no other site frames the page or is sent its forms.
+    # The page loads its stylesheet and nothing else, runs no script, and cannot be framed; forms go to this site only.
     "Content-Security-Policy": (
         "default-src 'none'; style-src 'self'; form-action 'self'; frame-ancestors 'none'; base-uri 'none'"
     ),
     "X-Content-Type-Options": "nosniff",
-    # The URL of a page may hold a session id: other sites, caches and search engines must not get it.
+    # The URL of a page may contain a session id: keep it from other sites, caches and search engines.
     "Referrer-Policy": "same-origin",
     "Cache-Control": "no-store",
     "X-Robots-Tag": "noindex",
@@ -37,7 +37,7 @@ ERROR = Markup('<p>{}</p>\n<p>Go back, or to <a href="/">the steps</a>.</p>')
 
 
 class Application:
-    """A WSGI application of a few routes; a path that is known, but not with this method, answers 405."""
+    """A WSGI application with a few routes; a known path with another method is answered by 405."""
 
     def __init__(self, *routes: Rule) -> None:
         self._routes = Map(routes, strict_slashes=False, merge_slashes=False)
@@ -76,15 +76,15 @@ def link(request: Request, path: str) -> str:
 
 
 def see_other(request: Request, path: str) -> Response:
-    """Return the redirect to *path* that ends a form: reloading the page does not send the form again."""
+    """Return a redirect to *path* after a form, so that reloading the page does not send the form again."""
     return redirect(request.encode_redirect_url(request.script_root + path), 303)
 
 
 def refuse_foreign_form(request: Request) -> None:
-    """Raise :class:`Forbidden`, which is the answer 403, for a form that a page of another site has sent.
+    """Raise :class:`Forbidden`, status 403, for a form from another site.
 
-    The cookies are SameSite=Lax, so that such a form comes without them; but it could still log the visitor in as
-    somebody else. Browsers say where a form comes from; a program that does not can send what it wants anyway.
+    The cookies are SameSite=Lax, so such a form arrives without them, but it could still log the visitor in as
+    another member. Browsers send the origin of a form; other programs can send any header, and are no risk here.
     """
     if request.method != "POST":
         return
