@@ -1,4 +1,4 @@
-"""What must begin anew in the child of a fork: there no thread lives on but one, and locks stay as others held them."""
+"""Fork safety: only the forking thread survives in the child, where locks may stay held for ever."""
 
 from __future__ import annotations
 
@@ -8,53 +8,53 @@ from typing import Protocol, runtime_checkable
 from weakref import WeakValueDictionary
 
 
-class Forked(Protocol):
-    """What a fork leaves in a state that its child cannot use."""
+class ResetAfterFork(Protocol):
+    """An object that a fork leaves in a state that its child cannot use."""
 
-    def start_anew(self) -> None:
-        """Be usable in the child."""
+    def reset_after_fork(self) -> None:
+        """Make this object usable in the child."""
 
 
 @runtime_checkable
-class Prepared(Forked, Protocol):
-    """What must not be in use while the process forks."""
+class PreparedForFork(ResetAfterFork, Protocol):
+    """An object that must not be in use while the process forks."""
 
-    def prepare_to_fork(self) -> None:
-        """Finish what is under way, wait for no longer than an operation may take, and begin nothing until after it."""
+    def before_fork(self) -> None:
+        """Wait for the operations that have begun, and hold back new ones until after the fork."""
 
-    def resume(self) -> None:
-        """Go on in the parent, whether there was a child or not."""
+    def after_fork_in_parent(self) -> None:
+        """Resume operations in the parent, also if the fork failed."""
 
 
-#: In the order in which they were registered.
-_registered: WeakValueDictionary[int, Forked] = WeakValueDictionary()
+#: In the order of registration.
+_registered: WeakValueDictionary[int, ResetAfterFork] = WeakValueDictionary()
 _numbers = count()
 
 
-def register(forked: Forked) -> None:
-    """Have an object start anew in the child of every fork, after those that were registered before it.
+def register(owner: ResetAfterFork) -> None:
+    """Register an object to be reset in the child of every fork, in the order of registration.
 
-    One that is :class:`Prepared` is told before the fork, too, and in the parent after it.
+    If it is :class:`PreparedForFork`, it is also called before the fork, and after it in the parent.
     """
-    _registered[next(_numbers)] = forked
+    _registered[next(_numbers)] = owner
 
 
-def _start_anew() -> None:
-    for forked in list(_registered.values()):
-        forked.start_anew()
+def _reset_in_child() -> None:
+    for owner in list(_registered.values()):
+        owner.reset_after_fork()
 
 
-def _prepare() -> None:
-    for forked in reversed(list(_registered.values())):
-        if isinstance(forked, Prepared):
-            forked.prepare_to_fork()
+def _before() -> None:
+    for owner in reversed(list(_registered.values())):
+        if isinstance(owner, PreparedForFork):
+            owner.before_fork()
 
 
-def _resume() -> None:
-    for forked in list(_registered.values()):
-        if isinstance(forked, Prepared):
-            forked.resume()
+def _after_in_parent() -> None:
+    for owner in list(_registered.values()):
+        if isinstance(owner, PreparedForFork):
+            owner.after_fork_in_parent()
 
 
 if hasattr(os, "register_at_fork"):
-    os.register_at_fork(before=_prepare, after_in_parent=_resume, after_in_child=_start_anew)
+    os.register_at_fork(before=_before, after_in_parent=_after_in_parent, after_in_child=_reset_in_child)

@@ -86,7 +86,7 @@ class SessionManager:
         #: How the requests of a session see it, and when what they change takes effect.
         self.sessions = self._open_sessions()
         self._counts = dict.fromkeys(("created", "expired", "invalidated", "evicted", "rejected"), 0)
-        self.start_anew()
+        self.reset_after_fork()
         fork.register(self)
         self._sweeper = Sweeper(self, self.config.sweep_interval)
 
@@ -105,7 +105,7 @@ class SessionManager:
     ) -> None:
         self.close()
 
-    def start_anew(self) -> None:
+    def reset_after_fork(self) -> None:
         """Be free for all, at the beginning and in the child of a fork."""
         self._making_room = threading.Lock()
         self._counting = threading.Lock()

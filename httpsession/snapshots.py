@@ -46,10 +46,10 @@ class SnapshotSessions:
         self._tells_activation = tells_activation
         self._count = 0
         self._counted_at = -_COUNT_AGE
-        self.start_anew()
+        self.reset_after_fork()
         fork.register(self)
 
-    def start_anew(self) -> None:
+    def reset_after_fork(self) -> None:
         """Be free for all, at the beginning and in the child of a fork."""
         self._updating = threading.Lock()
 

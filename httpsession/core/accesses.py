@@ -48,10 +48,10 @@ class Accesses:
         self.ended: deque[Note] = deque()
         #: What remains to be done for responses that nobody closed.
         self.dropped: deque[Callable[[], None]] = deque()
-        self.start_anew()
+        self.reset_after_fork()
         fork.register(self)
 
-    def start_anew(self) -> None:
+    def reset_after_fork(self) -> None:
         """Be free for all, at the beginning and in the child of a fork: what is under way there is the parent's."""
         self.under_way.clear()
         self.ended.clear()

@@ -52,7 +52,7 @@ class Sweeper:
         if self._thread is not None and self._thread is not threading.current_thread():
             self._thread.join()
 
-    def start_anew(self) -> None:
+    def reset_after_fork(self) -> None:
         """Start the thread in the child of a fork if it ran in the parent; it does not live on there."""
         was_stopped, was_started = self._stopped.is_set(), self._thread is not None
         self._stopped = threading.Event()

@@ -129,7 +129,7 @@ def test_what_is_under_way_at_a_fork():
     accesses = Accesses()
     accesses.under_way[UnderWay(10.0, ONE)] = None
     accesses.ended.append(([TWO], 10.0, 11.0))
-    accesses.start_anew()
+    accesses.reset_after_fork()
 
     assert accesses.in_use() == {}
 

@@ -24,7 +24,7 @@ INTERNAL = {
     httpsession.SessionManager: (
         *("accesses", "codec", "is_shared", "listeners", "sessions"),
         *("find", "create", "take_back"),
-        *("end", "start", "start_anew", "tell_store"),
+        *("end", "start", "reset_after_fork", "tell_store"),
     ),
 }
 

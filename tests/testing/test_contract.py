@@ -120,8 +120,8 @@ class FollowsAfterAFreshStart:
 class RemovesForAll(MemoryStore):
     """Gives a removed session to everybody who removes it."""
 
-    def start_anew(self):
-        super().start_anew()
+    def reset_after_fork(self):
+        super().reset_after_fork()
         self.gone = {}
 
     def remove(self, key):

@@ -39,10 +39,10 @@ class MemoryStore:
 
     def __init__(self) -> None:
         self.in_use: Callable[[], Mapping[bytes, float]] = dict
-        self.start_anew()
+        self.reset_after_fork()
         fork.register(self)
 
-    def start_anew(self) -> None:
+    def reset_after_fork(self) -> None:
         """Be empty, and free for all, at the beginning and in the child of a fork."""
         self._lock = threading.Lock()
         self._sessions: dict[bytes, Entry] = {}

@@ -36,9 +36,9 @@ class ClusterLink(Link):
     for the nodes as long as that takes.
     """
 
-    def start_anew(self) -> None:
+    def reset_after_fork(self) -> None:
         """Have no connections, and know no node."""
-        super().start_anew()
+        super().reset_after_fork()
         #: Where each shard is, as far as that is known.
         self._places: list[Place] | None = None
         self._known = list(self.address.places)

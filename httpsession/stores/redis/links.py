@@ -91,10 +91,10 @@ class Link:
 
     def __init__(self, address: Address) -> None:
         self.address = address
-        self.start_anew()
+        self.reset_after_fork()
         fork.register(self)
 
-    def start_anew(self) -> None:
+    def reset_after_fork(self) -> None:
         """Have no connections. Those of other threads are closed when they are not in use any more; in the child of a
         fork, without a word to the server, whose connections they are not."""
         self._lines = _Lines()

@@ -35,9 +35,9 @@ class SentinelLink(Link):
         # However many Sentinels do not answer, asking them takes no longer than connecting to a server.
         self._login: Login = replace(login, timeout=login.timeout / len(self._sentinels))
 
-    def start_anew(self) -> None:
+    def reset_after_fork(self) -> None:
         """Have no connections, and know no primary."""
-        super().start_anew()
+        super().reset_after_fork()
         self._place: Place | None = None
         self._asked_at = -inf
 

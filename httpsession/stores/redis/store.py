@@ -216,7 +216,7 @@ class RedisStore:
 
     def close(self) -> None:
         """Let go of the connections."""
-        self._link.start_anew()
+        self._link.reset_after_fork()
 
     def _run(self, script: Script, key: bytes, *words: Word) -> Any:
         # None of these is sent again: even what sets the same values twice undoes what others have done in between.

@@ -96,7 +96,7 @@ class Database:
             self._turn.close()
             self._turn.resume()
 
-    def prepare_to_fork(self) -> None:
+    def before_fork(self) -> None:
         """Close all connections, each as soon as it is idle, and let nobody open one or write until after the fork."""
         deadline = time.monotonic() + self._timeout
         if self._turn.pause(deadline):
@@ -106,19 +106,19 @@ class Database:
             time.sleep(PAUSE)
             self._closing.close()
 
-    def resume(self) -> None:
+    def after_fork_in_parent(self) -> None:
         """Let others go on, in the parent."""
         self._closing = Pool()
         if self._forking == threading.get_ident():
             self._forking = None
             self._turn.resume()
 
-    def start_anew(self) -> None:
+    def reset_after_fork(self) -> None:
         """Have no connection and no turn, in the child."""
         _inherited.extend((self._closing, self._pool))
         self._closing, self._pool = Pool(), Pool()
         self._forking = None
-        self._turn.start_anew()
+        self._turn.reset_after_fork()
 
     def _run(self, action: Action[T], what: str, deadline: float | None, removes: bool = False) -> T:
         while True:

@@ -83,12 +83,12 @@ class Turn:
         self._database = database
         self._path = f"{database}-lock"
         self._descriptor: int | None = None
-        self.start_anew()
+        self.reset_after_fork()
 
     def __del__(self) -> None:
         self.close()
 
-    def start_anew(self) -> None:
+    def reset_after_fork(self) -> None:
         """Be nobody's, at the beginning and in the child of a fork. There the parent's file must not be used: whoever
         has it has the same lock."""
         self._line = _Line()
