@@ -6,7 +6,7 @@ import os
 from pathlib import Path
 from urllib.parse import parse_qsl, quote, urlencode
 
-from httpsession.stores import SessionStore, open_store
+from httpsession.stores import AnyStore, open_store
 
 
 def folder() -> Path:
@@ -16,7 +16,7 @@ def folder() -> Path:
     return path
 
 
-def store_for(step: str) -> SessionStore:
+def store_for(step: str) -> AnyStore:
     """Open the store named by the variable DEMO_STORE, or else a SQLite file, for the sessions of one *step*."""
     url = os.environ.get("DEMO_STORE") or f"sqlite:///{quote(str(folder() / 'sessions.db'))}"
     address, _, query = url.partition("?")

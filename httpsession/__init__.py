@@ -13,9 +13,7 @@ A middleware gives any WSGI application what a servlet container gives a servlet
     application = SessionMiddleware(app)
 """
 
-from .accessor import Accessor
 from .config import SessionConfig, SessionCookieConfig, SessionTrackingMode
-from .environ import get_session, request_session
 from .errors import (
     CodecError,
     ConfigError,
@@ -35,11 +33,11 @@ from .events import (
     HttpSessionIdListener,
     HttpSessionListener,
 )
-from .manager import SessionManager, SessionStats
+from .manager import SessionManager
 from .middleware import SessionMiddleware
-from .record import SessionInfo
-from .request import RequestSession
-from .session import HttpSession
+from .record import SessionInfo, SessionStats
+from .request import RequestSession, get_session, request_session
+from .session import Accessor, HttpSession
 from .session_attribute import session_attribute
 
 __all__ = [

@@ -1,98 +1,98 @@
-"""Session events, the five kinds of listeners, and who is told in which order (Servlet 6.1, 11 and the API)."""
+"""Session events, the five kinds of listeners, and the order of notification (Servlet 6.1, 11 and the API)."""
 
 from __future__ import annotations
 
-import logging
-from collections.abc import Callable, Iterable
-from typing import TYPE_CHECKING, Any
+from collections.abc import Iterable
+from typing import Any
 
-if TYPE_CHECKING:
-    from .session import HttpSession
+from .core.session import Session
+from .session import HttpSession
 
 
 class HttpSessionEvent:
-    """Something happened to a session."""
+    """An event in the life of a session. A listener finds the session in :attr:`session`."""
 
     __slots__ = ("session",)
 
     def __init__(self, session: HttpSession) -> None:
         if session is None:
             raise ValueError("an event needs the session it is about")
-        self.session = session
+        self.session: HttpSession = session
 
 
 class HttpSessionBindingEvent(HttpSessionEvent):
-    """Something happened to an attribute of a session.
+    """An event in the life of an attribute.
 
-    *value* is the object bound or unbound; when an attribute is replaced it is the old one, always.
+    *value* is the object that was bound or unbound; in ``attribute_replaced`` it is the old one.
     """
 
     __slots__ = ("name", "value")
 
     def __init__(self, session: HttpSession, name: str, value: Any = None) -> None:
         super().__init__(session)
-        self.name = name
-        self.value = value
+        self.name: str = name
+        self.value: Any = value
 
 
 class HttpSessionListener:
-    """Hears of sessions that begin, in the order of registration, and that end, in the reverse order."""
+    """A listener to the creation of sessions, in the order of registration, and to their end, in the reverse order."""
 
     def session_created(self, event: HttpSessionEvent) -> None:
-        """Hear of a new session; its attributes may be set."""
+        """React to a new session. Its attributes may be set."""
 
     def session_destroyed(self, event: HttpSessionEvent) -> None:
-        """Hear that a session is about to be over, by an invalidation or a timeout; its attributes may be read."""
+        """React to a session that was removed from the store. Its attributes may be read; they are unbound next."""
 
 
 class HttpSessionIdListener:
-    """Hears of changed ids, in the order of registration."""
+    """A listener to changes of ids, in the order of registration."""
 
     def session_id_changed(self, event: HttpSessionEvent, old_id: str) -> None:
-        """Hear that the session of *event*, which has its new id already, was *old_id* before."""
+        """React to a change of the id from *old_id*. The session of *event* has its new id already."""
 
 
 class HttpSessionAttributeListener:
-    """Hears of the attributes of all sessions, in the order of registration."""
+    """A listener to the attributes of all sessions, in the order of registration."""
 
     def attribute_added(self, event: HttpSessionBindingEvent) -> None:
-        """Hear of an attribute that was not there before."""
+        """React to an attribute that was not there before."""
 
     def attribute_removed(self, event: HttpSessionBindingEvent) -> None:
-        """Hear of an attribute that is gone, removed or with its session."""
+        """React to an attribute that was removed, or that ended with its session."""
 
     def attribute_replaced(self, event: HttpSessionBindingEvent) -> None:
-        """Hear of an attribute that was set again; the event carries the old value."""
+        """React to an attribute that was set again. The event carries the old value."""
 
 
 class HttpSessionBindingListener:
-    """An attribute value that hears when it becomes or ceases to be one."""
+    """An attribute value that is notified when it is bound to a session and unbound from it."""
 
     def value_bound(self, event: HttpSessionBindingEvent) -> None:
-        """Hear that this object is about to be bound; the session does not show it yet (Servlet 6.1, 7.4)."""
+        """React to being bound, before the session shows this object (Servlet 6.1, 7.4)."""
 
     def value_unbound(self, event: HttpSessionBindingEvent) -> None:
-        """Hear that this object was removed, replaced, or that its session is over; the session no longer shows it."""
+        """React to being removed or replaced, or to the end of the session, which no longer shows this object."""
 
 
 class HttpSessionActivationListener:
-    """An attribute value that hears when its session moves through a store that serialises."""
+    """An attribute value that is notified before a shared store serialises it, and after it was deserialised."""
 
     def session_will_passivate(self, event: HttpSessionEvent) -> None:
-        """Hear that the session is about to be serialised."""
+        """React to the coming serialisation."""
 
     def session_did_activate(self, event: HttpSessionEvent) -> None:
-        """Hear that the session was made anew; called on the copy."""
+        """React to the deserialisation; called on the copy."""
 
-
-_log = logging.getLogger("httpsession")
 
 #: What may be registered with a manager. The binding and activation kinds are implemented by attribute values.
 Listener = HttpSessionListener | HttpSessionIdListener | HttpSessionAttributeListener
 
 
 class Listeners:
-    """The registered listeners, sorted by kind once. An exception of one goes to the caller; the rest are not told."""
+    """The audience of all sessions of a manager: the registered listeners, sorted by kind once.
+
+    An exception of a listener goes to the caller, and the listeners after it are not notified.
+    """
 
     __slots__ = ("_attribute", "_id", "_session")
 
@@ -111,51 +111,58 @@ class Listeners:
                     f"{listener!r} is no session listener: it must be an HttpSessionListener, "
                     "an HttpSessionIdListener or an HttpSessionAttributeListener"
                 )
-        self._session = tuple(one for one in given if isinstance(one, HttpSessionListener))
-        self._id = tuple(one for one in given if isinstance(one, HttpSessionIdListener))
-        self._attribute = tuple(one for one in given if isinstance(one, HttpSessionAttributeListener))
+        self._session = tuple(listener for listener in given if isinstance(listener, HttpSessionListener))
+        self._id = tuple(listener for listener in given if isinstance(listener, HttpSessionIdListener))
+        self._attribute = tuple(listener for listener in given if isinstance(listener, HttpSessionAttributeListener))
 
-    def session_created(self, session: HttpSession) -> None:
-        """Tell of a new session, in the order of registration."""
+    bindable = HttpSessionBindingListener
+
+    def session_created(self, session: Session) -> None:
+        """Notify of a new session, in the order of registration."""
         for listener in self._session:
-            listener.session_created(HttpSessionEvent(session))
+            listener.session_created(HttpSessionEvent(HttpSession(session)))
 
-    def session_destroyed(self, session: HttpSession) -> None:
-        """Tell of a session's end, in the reverse order of registration."""
+    def session_destroyed(self, session: Session) -> None:
+        """Notify of the end of a session, in the reverse order of registration."""
         for listener in reversed(self._session):
-            listener.session_destroyed(HttpSessionEvent(session))
+            listener.session_destroyed(HttpSessionEvent(HttpSession(session)))
 
-    def session_id_changed(self, session: HttpSession, old_id: str) -> None:
-        """Tell of a new id."""
+    def session_id_changed(self, session: Session, old_id: str) -> None:
+        """Notify of a change of the id."""
         for listener in self._id:
-            listener.session_id_changed(HttpSessionEvent(session), old_id)
+            listener.session_id_changed(HttpSessionEvent(HttpSession(session)), old_id)
 
-    def attribute_added(self, session: HttpSession, name: str, value: Any) -> None:
-        """Tell of an attribute that was not there before."""
+    def attribute_added(self, session: Session, name: str, value: Any) -> None:
+        """Notify of an attribute that was not there before."""
         for listener in self._attribute:
-            listener.attribute_added(HttpSessionBindingEvent(session, name, value))
+            listener.attribute_added(HttpSessionBindingEvent(HttpSession(session), name, value))
 
-    def attribute_removed(self, session: HttpSession, name: str, value: Any) -> None:
-        """Tell of an attribute that is gone; *value* is what it was."""
+    def attribute_removed(self, session: Session, name: str, value: Any) -> None:
+        """Notify of an attribute that is gone, and had this *value*."""
         for listener in self._attribute:
-            listener.attribute_removed(HttpSessionBindingEvent(session, name, value))
+            listener.attribute_removed(HttpSessionBindingEvent(HttpSession(session), name, value))
 
-    def attribute_replaced(self, session: HttpSession, name: str, old: Any) -> None:
-        """Tell of an attribute that was set again; *old* is what it was."""
+    def attribute_replaced(self, session: Session, name: str, old: Any) -> None:
+        """Notify of an attribute that was set again, and had the value *old* before."""
         for listener in self._attribute:
-            listener.attribute_replaced(HttpSessionBindingEvent(session, name, old))
+            listener.attribute_replaced(HttpSessionBindingEvent(HttpSession(session), name, old))
 
+    def value_bound(self, session: Session, name: str, value: Any) -> None:
+        """Notify a value that it is about to be bound."""
+        value.value_bound(HttpSessionBindingEvent(HttpSession(session), name, value))
 
-def call_all(calls: Iterable[Callable[[], object]]) -> None:
-    """Call them all, whatever they raise; the first exception goes to the caller, further ones to the log."""
-    first: BaseException | None = None
-    for call in calls:
-        try:
-            call()
-        except BaseException as error:
-            if first is None:
-                first = error
-            else:
-                _log.error("A further listener failed.", exc_info=error)
-    if first is not None:
-        raise first
+    def value_unbound(self, session: Session, name: str, value: Any) -> None:
+        """Notify a value that it is not bound any more."""
+        value.value_unbound(HttpSessionBindingEvent(HttpSession(session), name, value))
+
+    def will_passivate(self, session: Session, value: Any) -> None:
+        """Notify a value, if it listens, that it is about to be serialised."""
+        if isinstance(value, HttpSessionActivationListener):
+            value.session_will_passivate(HttpSessionEvent(HttpSession(session)))
+
+    def did_activate(self, session: Session, value: Any) -> bool:
+        """Notify a value, if it listens, that it was deserialised; return whether it listens."""
+        if not isinstance(value, HttpSessionActivationListener):
+            return False
+        value.session_did_activate(HttpSessionEvent(HttpSession(session)))
+        return True

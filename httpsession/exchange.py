@@ -1,78 +1,78 @@
-"""A request and its response as far as sessions go: which ids came, which session is in use, what goes out."""
+"""Exchange: one request, with the ids that it sent, the session that it has, and the id that it issued."""
 
 from __future__ import annotations
 
-import logging
 import time
 from collections.abc import Iterable, Sequence
-from dataclasses import replace
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any, Literal
 
 from werkzeug.wsgi import get_host
 
-from .errors import ResponseCommittedError, SessionError, StoreError
+from .core.collection import Sessions
+from .core.session import Session
+from .errors import IllegalStateError, ResponseCommittedError, StoreError
 from .ids import key_of
-from .manager import SessionManager
-from .record import Rotation
 from .session import HttpSession
 from .tracking import Tracking
+from .tracking.url import RequestUrl
 
 if TYPE_CHECKING:
     from _typeshed.wsgi import WSGIEnvironment
-
-_log = logging.getLogger("httpsession")
 
 #: How many ids of one request are looked up.
 MAX_LOOKUPS = 4
 
 
 class Exchange:
-    """What :class:`RequestSession` does for the middleware, beside what it does for the application.
+    """The session half of one request, from its arrival to the end of its response.
 
-    It does not hold the environ, which would make every request a reference cycle, and looks for no session before it
-    is asked.
+    It does not hold the environ, which would make every request a reference cycle. It looks up no session before the
+    application asks for it.
     """
 
-    #: When the request arrived; zero while it has nothing to do with any session.
-    arrived = 0.0
-    #: Whether the response has gone, and the request is over.
-    is_over = False
-    #: Whether the headers of the response have gone out.
-    is_committed = False
+    #: When the request arrived; zero while it has no session and carries no id.
+    arrived: float = 0.0
+    #: Whether the headers of the response have gone out: the response sets this.
+    is_committed: bool = False
+    #: Whether the request has ended: its response was sent and closed.
+    is_over: bool = False
+    #: Whether the ids that the client sent have been looked up.
+    has_looked: bool = False
+    #: The session that the request uses, and the face of it that the application holds.
+    session: Session | None = None
+    _http_session: HttpSession
+    #: The session that the client asked for, and the id that it sent. If the session has another id now, this request
+    #: has issued it.
+    _joined: Session | None = None
+    joined_id: str = ""
     #: The well-formed ids that the client sent, those in cookies first.
     _ids: Sequence[str] = ()
-    _cookies = ""
+    _cookies: str = ""
     _url_values: Sequence[str] = ()
-    _host = ""
-    #: When the request with the same id arrived that was under way then.
-    _arrived_before = 0.0
-    #: The same for the application around this one, if that has sessions, too.
-    outer: Exchange | None = None
-    #: Whether the session that the client asked for has been looked for.
-    has_looked = False
-    #: The session that the client asked for, and the id by which it did.
-    _joined: HttpSession | None = None
-    _joined_id = ""
-    #: The session that the request uses.
-    _session: HttpSession | None = None
-    #: Whether this request made it, the id that this request gave it, and what that replaced.
-    _has_created = False
-    _issued_id: str | None = None
-    _rotation: Rotation | None = None
-    #: Whether what it has changed was committed, and what the store raised.
-    _has_committed = False
-    _failure: StoreError | None = None
+    _host: str = ""
+    #: The RequestSession of this exchange, once the application has asked for it.
+    face: object = None
+    #: When the request before this one arrived with the same id, if the store may not know of it yet.
+    _arrived_before: float = 0.0
 
-    def __init__(self, manager: SessionManager, tracking: Tracking, environ: WSGIEnvironment) -> None:
-        """Made by :class:`SessionMiddleware`: take from *environ* what will be needed, before anybody changes it."""
-        self._manager = manager
-        self._tracking = tracking
+    def __init__(
+        self, sessions: Sessions[Session, Any], tracking: Tracking, environ: WSGIEnvironment, outer: Exchange | None
+    ) -> None:
+        """Read from *environ* what will be needed, before the application changes it.
+
+        *outer* is the exchange of an enclosing application that has sessions of its own.
+        """
+        self.sessions: Sessions[Session, Any] = sessions
+        self.tracking: Tracking = tracking
+        self._outer: Exchange | None = outer
+        #: The failures of the store during the request. Its session shares this list.
+        self.failures: list[StoreError] = []
         if tracking.url.enabled:
             self._url_values = tracking.url.read(environ)
             self._host = get_host(environ)
-        self._scheme = environ["wsgi.url_scheme"]
-        self._script_name = environ["SCRIPT_NAME"] if "SCRIPT_NAME" in environ else ""  # noqa: SIM401 (no call)
-        self._path_info = environ["PATH_INFO"] if "PATH_INFO" in environ else ""  # noqa: SIM401 (no call)
+        self.scheme: str = environ["wsgi.url_scheme"]
+        self.script_name: str = environ["SCRIPT_NAME"] if "SCRIPT_NAME" in environ else ""  # noqa: SIM401 (no call)
+        self._path_info: str = environ["PATH_INFO"] if "PATH_INFO" in environ else ""  # noqa: SIM401 (no call)
         if "HTTP_COOKIE" in environ and tracking.cookie.enabled:
             self._cookies = environ["HTTP_COOKIE"]
             if tracking.cookie.name in self._cookies:
@@ -83,8 +83,9 @@ class Exchange:
         if self._ids:
             self._ids = self._ids[:MAX_LOOKUPS]
             self.arrived = time.time()
-            manager.accesses.under_way[self] = None
-            first, latest = self._ids[0], manager.accesses.latest
+            accesses = sessions.context.accesses
+            accesses.in_flight[self] = None
+            first, latest = self._ids[0], accesses.latest
             if first in latest:
                 self._arrived_before = latest[first]
             latest[first] = self.arrived
@@ -92,171 +93,160 @@ class Exchange:
     def store_keys(self) -> Iterable[bytes]:
         """Return the keys of the sessions that the request may be using: see :class:`.Access`."""
         if self.has_looked:
-            return () if self._session is None else (self._session.record.key,)
+            return () if self.session is None else (self.session.key,)
         return map(key_of, self._ids)
 
-    @property
-    def has_failed(self) -> bool:
-        """Whether the store failed when it was asked something for this request."""
-        session = self._session
-        return self._failure is not None or (session is not None and session.failure is not None)
-
-    def commit(self, headers: list[tuple[str, str]]) -> list[tuple[str, str]]:
-        """Have the store told what the request has changed, as far as it was not told at once, and return the headers
-        that are to go out now: those given, and the session cookie if it is due.
-
-        An id that another request has changed meanwhile is not sent.
-
-        Raises:
-            CodecError: an attribute cannot be stored any more.
-            StoreError: the store failed.
-        """
-        session = self._session
+    def get_session(self, create: bool = True) -> HttpSession | None:
+        """Return the session of this request; if there is none, create one or return None."""
+        session = self._find() if self.has_looked else self._look_up()
         if session is None:
-            return headers
-        is_due = self._issued_id is not None or session.invalidated_here
-        if is_due or self._manager.is_shared:
-            self._commit(session)
-        if not is_due:
-            return headers
-        if self._rotation is not None and session.record.id == self._issued_id:
-            session.drop_journal()
-        cookie = self._cookie_due(session)
-        return headers if cookie is None else self._tracking.cookie.add(headers, cookie)
-
-    def commit_late(self) -> None:
-        """Have the store told what was changed after the headers had gone; that it cannot be told is logged."""
-        if self._session is not None and self._manager.is_shared and not self.has_failed:
-            try:
-                self._commit(self._session)
-            except Exception as error:
-                is_listener = not isinstance(error, SessionError)
-                _log.error("What a request changed late was not saved: %s", error, exc_info=is_listener)
-
-    def _commit(self, session: HttpSession) -> None:
-        self._has_committed = True
-        if self._failure is not None:
-            raise self._failure
-        try:
-            self._manager.sessions.commit(session, self._issued_id)
-        except StoreError as error:
-            self._failure = error
-            raise
-
-    def _cookie_due(self, session: HttpSession) -> str | None:
-        cookie = self._tracking.cookie
-        if not cookie.enabled:
-            return None
-        if session.is_valid:
-            if session.record.id != self._issued_id:
+            if not create:
                 return None
-            return cookie.cookie(session.record.id, self._script_name, self._scheme == "https")
-        joined = self._joined
-        if joined is None or not joined.invalidated_here or self._requested()[1] != "cookie":
-            return None
-        if not self._manager.config.expire_cookie:
-            return None
-        return cookie.expired_cookie(self._script_name, self._scheme == "https")
+            self._create()
+        return self._http_session
 
-    def abandon(self) -> None:
-        """Take back what cannot take effect, since the request failed and the client will not hear of its id; the rest
-        stands."""
-        session = self._session
-        if session is None or not session.is_valid:
-            return
-        try:
-            if self._has_created:
-                self._manager.end(session)
-            elif self._rotation is not None:
-                rotation, self._rotation = self._rotation, None
-                self._manager.take_back(session, rotation)
-        except Exception:
-            _log.exception("Something failed when a failed request was taken back.")
-        if not self._has_committed and not self.has_failed:
-            self.commit_late()
+    def change_session_id(self) -> str:
+        """Give the session of this request a new id and return it."""
+        session = self._find()
+        if session is None:
+            raise IllegalStateError("the request has no session whose id could be changed")
+        self._check_not_committed("the id of the session can be changed")
+        # If another request has changed the id first, its change stands, and this client does not learn that id.
+        session.change_id()
+        return session.id
 
-    def end(self) -> None:
-        """Note that the response has gone: the idle time of the session begins."""
-        accesses = self._manager.accesses
-        if self._session is not None:
-            self._manager.sessions.release(self._session, self.arrived)
-        elif not self.has_looked:
-            accesses.ended.append((self._ids, self.arrived, time.time()))
-        try:
-            del accesses.under_way[self]
-            if not self._manager.is_shared and accesses.latest[self._ids[0]] == self.arrived:
-                del accesses.latest[self._ids[0]]
-        except LookupError:  # the request had no id, or the process has forked meanwhile
-            pass
-        self.arrived = 0.0
+    def login(self, principal: str) -> HttpSession:
+        """Log a user in to the session of this request, which is created if there is none."""
+        if not isinstance(principal, str) or not principal:
+            raise ValueError(f"a principal is a string and not empty, not {principal!r}")
+        self._check_not_committed("a user can log in")
+        session = self._find_or_create()
+        if session.record.principal != principal:
+            session.login(principal)
+        elif not session.is_own:
+            session.change_id()
+        return self._http_session
 
-    def _rotate(self, session: HttpSession, from_id: str) -> bool:
-        """Change the id, and return True, unless another request has changed *from_id* already."""
-        rotation = self._manager.sessions.rotate(session, from_id, self._manager.config.id_bytes)
-        if rotation is None:
-            return False
-        if not self._has_created:
-            session.keep_journal()
-            before = rotation if self._rotation is None else self._rotation
-            self._rotation = replace(before, new_id=rotation.new_id)
-        self._issued_id = rotation.new_id
-        self._manager.listeners.session_id_changed(session, rotation.old_id)
-        return True
+    def logout(self) -> None:
+        """Invalidate the session of this request, if there is one."""
+        session = self._find()
+        if session is not None:
+            session.end()
 
-    def _look_up(self) -> HttpSession | None:
-        """Find the session that the client asked for: the first that is alive."""
-        try:
-            for session_id in self._ids:
-                session = self._manager.find(session_id, self.arrived or time.time())
-                if session is not None:
-                    self._joined = self._session = session
-                    self._joined_id = session_id
-                    if self._arrived_before > session.record.creation_time:
-                        session.previous_access = max(session.previous_access or 0.0, self._arrived_before)
-                    return session
-            return None
-        except StoreError as error:
-            self._failure = error
-            raise
-        finally:
-            self.has_looked = True  # only now: until then the ids stand for the sessions that are in use
-
-    def _requested(self) -> tuple[str | None, str | None]:
-        """Return the id that the client sent and where it was."""
-        in_cookies = self._tracking.cookie.sent(self._cookies)
+    def requested(self) -> tuple[str | None, Literal["cookie", "url"] | None]:
+        """Return the id that the client sent, and where it was; None and None if it sent none."""
+        cookie = self.tracking.cookie
+        in_cookies = cookie.sent(self._cookies)
         if len(in_cookies) + len(self._url_values) > 1 and not self.has_looked:
             self._look_up()
-        if requested := self._joined_id:
-            return requested, "cookie" if requested in self._tracking.cookie.find_ids(self._cookies) else "url"
+        if requested := self.joined_id:
+            return requested, "cookie" if requested in cookie.find_ids(self._cookies) else "url"
         if in_cookies:
             return in_cookies[0], "cookie"
         if self._url_values:
             return self._url_values[0], "url"
         return None, None
 
-    def _create(self) -> HttpSession:
-        if self._tracking.cookie.enabled or self.is_over:
-            self._check_not_committed("a session can be made")
+    def is_requested_id_valid(self) -> bool:
+        """Return whether the id that the client sent belongs to a session that has not ended, and is still its id."""
+        self._find()
+        joined = self._joined
+        return joined is not None and joined.is_valid and joined.is_known_by(self.joined_id)
+
+    def has_ended_requested(self) -> bool:
+        """Return whether this request has ended the session whose id the client sent in a cookie."""
+        return self._joined is not None and self._joined.ended_here and self.requested()[1] == "cookie"
+
+    def id_for_urls(self) -> str | None:
+        """Return the id that links must carry; None if the client does not need it there."""
+        if not self.tracking.url.enabled:
+            return None
+        session = self._find()
+        if session is None or self.requested()[1] == "cookie":
+            return None
+        return session.id if session.is_known_by(session.id) else None
+
+    def url(self) -> RequestUrl:
+        """Return the URL of the request."""
+        return RequestUrl(self.scheme, self._host, self.script_name, self._path_info)
+
+    def keep_face(self, face: object) -> None:
+        """Keep the face that the application holds, until the request ends: it refers to this exchange."""
+        if not self.is_over:
+            self.face = face
+
+    def end(self) -> None:
+        """End the request. Its session begins to idle."""
+        self.is_over = True
+        self.face = None
+        if not self.arrived:
+            return
+        accesses = self.sessions.context.accesses
+        if self.session is not None:
+            self.session.release(self.arrived)
+        elif not self.has_looked:
+            accesses.ended.append((self._ids, self.arrived, time.time()))
         try:
-            session = self._manager.create()
+            del accesses.in_flight[self]
+            if not accesses.keeps_latest and accesses.latest[self._ids[0]] == self.arrived:
+                del accesses.latest[self._ids[0]]
+        except LookupError:  # the request had no id, or the process has forked meanwhile
+            pass
+        self.arrived = 0.0
+
+    def _find(self) -> Session | None:
+        """Return the session of this request, unless there is none or it has ended."""
+        if not self.has_looked:
+            return self._look_up()
+        session = self.session
+        if session is None and self.failures:
+            raise self.failures[0]
+        return None if session is None or session.attributes.closed else session
+
+    def _look_up(self) -> Session | None:
+        """Join the first live session among the ids that the client sent, and return it."""
+        try:
+            for session_id in self._ids:
+                session = self.sessions.find(session_id, self.arrived or time.time(), self.failures)
+                if session is not None:
+                    self._joined = self.session = session
+                    self.joined_id = session_id
+                    self._http_session = HttpSession(session)
+                    if self._arrived_before:
+                        session.note_earlier(self._arrived_before)
+                    return session
+            return None
         except StoreError as error:
-            self._failure = error
+            self.failures.append(error)
             raise
-        self._session = session
-        self._has_created = True
-        self._issued_id = session.id
-        self._rotation = None
+        finally:
+            self.has_looked = True  # only now: until then the ids stand for the sessions that are in use
+
+    def _find_or_create(self) -> Session:
+        session = self._find()
+        return self._create() if session is None else session
+
+    def _create(self) -> Session:
+        if self.tracking.cookie.enabled or self.is_over:
+            self._check_not_committed("a session can be created")
+        try:
+            session = self.sessions.create(self.failures)
+        except StoreError as error:
+            self.failures.append(error)
+            raise
+        self.session = session
+        self._http_session = HttpSession(session)
         if not self.arrived:
             self.arrived = session.record.creation_time
-            self._manager.accesses.under_way[self] = None
+            self.sessions.context.accesses.in_flight[self] = None
         try:
-            self._manager.listeners.session_created(session)
+            session.audience.session_created(session)
         except BaseException:
             if session.is_valid:
-                self._manager.end(session)
+                session.end()
             raise
         return session
 
     def _check_not_committed(self, what: str) -> None:
-        if self.is_committed or self.is_over or (self.outer is not None and self.outer.is_committed):
+        if self.is_committed or self.is_over or (self._outer is not None and self._outer.is_committed):
             raise ResponseCommittedError(f"the headers of the response have gone out; {what} only before")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Callable
 from hashlib import sha256
 from typing import Final
 
@@ -29,3 +30,14 @@ def draw(size: int) -> tuple[str, bytes]:
     """Draw an id and return it with its key."""
     session_id = new_id(size)
     return session_id, key_of(session_id)
+
+
+def draw_until(size: int, accepts: Callable[[bytes], bool]) -> tuple[str, bytes]:
+    """Draw ids until *accepts* is true of a key; return this key with its id.
+
+    A store with shards can move a session only to some keys (:meth:`.SessionStore.can_move`).
+    """
+    while True:
+        session_id, key = draw(size)
+        if accepts(key):
+            return session_id, key

@@ -1,49 +1,45 @@
-"""The small record of one session: its times, whose it is, and when it is over."""
+"""The small record of a session: its times, its user, and when it expires."""
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from math import inf
+from typing import Protocol, Self
 
 
 @dataclass(slots=True, eq=False)
 class SessionRecord:
-    """What is known of a session beside its attributes. Times are seconds since the epoch."""
+    """The part of a session that stores keep beside the attributes. It has no id. Times are seconds since the epoch."""
 
-    #: Empty where only a shared store is known to have the session: it never sees the id.
-    id: str = field(repr=False)
-    #: Under which a store knows the session (:func:`httpsession.ids.key_of`).
-    key: bytes
+    #: The digest of the id, by which the store finds the session (:func:`httpsession.ids.key_of`).
+    key: bytes = field(repr=False)
     creation_time: float
-    #: Seconds without a request after which the session is over; zero or less: never.
+    #: Seconds without a request after which the session expires; zero or less: never.
     max_inactive_interval: int
-    #: When the session is over whatever happens.
+    #: When the session expires even if it is in use; infinite for never.
     deadline: float
     #: When the latest request of the session arrived.
     accessed: float
-    #: When the request before that one arrived.
-    previous_access: float
     #: When the latest request of the session ended.
     used: float
-    #: The user that was bound by a login.
+    #: The user that is logged in, if any.
     principal: str | None = None
-    #: Whether the client does not know of the session yet (Servlet 6.1, 7.2).
-    is_new: bool = True
-    #: The latest id that a client came with or was sent; ids that were drawn since are known to none.
-    known_id: str = field(default="", repr=False)
-    #: The user whose login a client has been told of.
-    known_principal: str | None = None
-    #: Whether the session has been taken out of its store, by an invalidation or by its end.
-    removed: bool = False
+    #: Small values of the package itself, which applications never see.
+    notes: Mapping[str, bytes] = field(default_factory=dict, repr=False)
 
     @classmethod
-    def created(cls, session_id: str, key: bytes, now: float, interval: int, lifetime: float | None) -> SessionRecord:
-        """Return the record of a session that begins *now*."""
-        deadline = inf if lifetime is None else now + lifetime
-        return cls(session_id, key, now, interval, deadline, now, now, now, known_id=session_id)
+    def created(cls, key: bytes, now: float, interval: int, lifetime: float | None) -> Self:
+        """Return the record of a session that begins *now* and lasts *lifetime* seconds at most; None: no bound."""
+        return cls(key, now, interval, inf if lifetime is None else now + lifetime, now, now)
+
+    @property
+    def handle(self) -> str:
+        """The key in hexadecimal (:attr:`SessionInfo.handle`)."""
+        return self.key.hex()
 
     def due(self, slack: float = 0.0) -> float:
-        """Return the time at which the session is over if no further request comes; infinite for never.
+        """Return the time at which the session expires if no further request comes; infinite for never.
 
         Being idle ends a session *slack* seconds later than its interval says.
         """
@@ -52,49 +48,64 @@ class SessionRecord:
         return min(max(self.accessed, self.used) + self.max_inactive_interval + slack, self.deadline)
 
     def is_due(self, now: float, slack: float = 0.0) -> bool:
-        """Return whether the session is over *now*: idle for just its interval, and *slack* seconds, is over (S51)."""
+        """Return whether the session has expired *now*. Idle for exactly the interval and *slack* is expired (S51)."""
         interval = self.max_inactive_interval
         if interval > 0 and self.accessed + interval + slack <= now and self.used + interval + slack <= now:
             return True
         return self.deadline <= now
 
     def access(self, arrived: float) -> None:
-        """Note the arrival of a request; one that is noted late does not turn the times back."""
-        if arrived >= self.accessed:
-            self.previous_access = self.accessed
+        """Record the arrival of a request. A late report does not move the time back."""
+        if arrived > self.accessed:
             self.accessed = arrived
 
     def info(self) -> SessionInfo:
-        """Return what may be shown of the session."""
-        return SessionInfo(
-            handle=self.key.hex(),
-            principal=self.principal,
-            creation_time=self.creation_time,
-            last_seen=self.accessed,
-            max_inactive_interval=self.max_inactive_interval,
-        )
+        """Return the part of the record that lists of sessions show."""
+        return SessionInfo(self.handle, self.principal, self.creation_time, self.accessed, self.max_inactive_interval)
+
+
+@dataclass(slots=True, eq=False)
+class LiveRecord(SessionRecord):
+    """The record that all requests of a live session share, with the fields that only live sessions have."""
+
+    id: str = field(default="", repr=False)
+    #: Whether the client does not know of the session yet (Servlet 6.1, 7.2).
+    is_new: bool = True
 
 
 @dataclass(frozen=True, slots=True)
 class SessionInfo:
-    """A session as a list of sessions shows it: nothing here opens the session. Times are seconds since the epoch."""
+    """A session in a list of sessions. Nothing here opens the session. Times are seconds since the epoch."""
 
-    #: A name for the session that is not its id: what :meth:`SessionManager.invalidate` takes.
+    #: The key of the session in hexadecimal: the argument of :meth:`SessionManager.invalidate`.
     handle: str
     principal: str | None
     creation_time: float
     #: When the latest request of the session arrived.
     last_seen: float
-    #: Seconds; zero or less: the session does not time out.
+    #: Seconds without a request after which the session expires; zero or less: never.
     max_inactive_interval: int
 
 
-@dataclass(frozen=True, slots=True, repr=False)
-class Rotation:
-    """A change of the id, and what it replaced, for the case that the client never hears of it."""
+class Handled(Protocol):
+    """An object with a handle: an HttpSession or a SessionInfo."""
 
-    new_id: str
-    old_id: str
-    #: The latest id that a client knows.
-    known_id: str
-    principal: str | None
+    @property
+    def handle(self) -> str:
+        """The key of a session in hexadecimal."""
+
+
+@dataclass(frozen=True, slots=True)
+class SessionStats:
+    """Counts of sessions: those in the store now, and the others since the manager was made."""
+
+    #: Sessions in the store, including expired ones that no sweep has removed yet.
+    active: int
+    created: int
+    #: Sessions that were idle for their interval, or reached their deadline.
+    expired: int
+    invalidated: int
+    #: Sessions removed to make room for new ones.
+    evicted: int
+    #: Sessions not created because there were ``max_sessions`` already.
+    rejected: int

@@ -1,21 +1,39 @@
-"""The session half of one request."""
+"""RequestSession, the face of an exchange, and the functions that lead from a WSGI environ to its session."""
 
 from __future__ import annotations
 
-from typing import Literal, overload
+from typing import TYPE_CHECKING, Literal, overload
 
+from .core.context import ServletContext
 from .errors import IllegalStateError
 from .exchange import Exchange
-from .manager import SessionManager
 from .session import HttpSession
-from .tracking.url import RequestUrl, is_relative
+from .tracking.url import is_relative
+
+if TYPE_CHECKING:
+    from _typeshed.wsgi import WSGIEnvironment
+
+#: Where the :class:`Exchange` of a request is in its environ.
+ENVIRON_KEY = "httpsession.exchange"
 
 
-class RequestSession(Exchange):
-    """What a request knows of sessions (Servlet 6.1, the session methods of ``HttpServletRequest`` and ``-Response``).
+class RequestSession:
+    """The session half of a request: the session methods of ``HttpServletRequest`` and ``-Response`` (Servlet 6.1).
 
-    It is in the environ as one object, so that copies of the environ share it (S18).
+    Copies of the environ share it (S18).
     """
+
+    __slots__ = ("_exchange",)
+
+    def __init__(self, exchange: Exchange) -> None:
+        """Wrap an exchange. Applications call :func:`request_session` instead."""
+        self._exchange: Exchange = exchange
+
+    def __eq__(self, other: object) -> bool:
+        return isinstance(other, RequestSession) and self._exchange is other._exchange
+
+    def __hash__(self) -> int:
+        return hash(self._exchange)
 
     @overload
     def get_session(self, create: Literal[True] = True) -> HttpSession: ...
@@ -24,114 +42,99 @@ class RequestSession(Exchange):
     def get_session(self, create: bool) -> HttpSession | None: ...
 
     def get_session(self, create: bool = True) -> HttpSession | None:
-        """Return the session of this request. If there is none, make one, or return None if *create* is false.
+        """Return the session of this request. If there is none, create one, or return None if *create* is false.
 
         Raises:
-            ResponseCommittedError: a session would have to be made, but the cookie cannot be sent any more (S5).
+            ResponseCommittedError: a session would have to be created, but the headers have gone out (S5).
             TooManySessionsError: there are ``SessionConfig.max_sessions`` already.
             StoreError: the store failed, and whether there is a session is not known.
         """
-        if not self.has_looked:
-            session = self._look_up()
-        elif self._failure is not None:
-            raise self._failure
-        else:
-            session = self._session
-            if session is not None and not session.is_valid:
-                session = None
-        if session is None and create:
-            return self._create()
-        return session
+        return self._exchange.get_session(create)
 
     def change_session_id(self) -> str:
-        """Give the session of this request a new id and return it; the old one is dead at once.
+        """Give the session of this request a new id and return it; the former id opens nothing any more.
 
-        If another request was faster its change stands, and this one's client does not hear of the id.
+        Other requests in flight stay with the session. In a shared store the change takes effect at the commit. If
+        another request changes the id first, its change stands, and this request keeps the id by which it joined.
 
         Raises:
             IllegalStateError: there is no session.
-            ResponseCommittedError: the client could not be told.
+            ResponseCommittedError: the headers have gone out, so that the client would not learn the id.
+            StoreError: the store failed.
         """
-        session = self.get_session(create=False)
-        if session is None:
-            raise IllegalStateError("the request has no session whose id could be changed")
-        self._check_not_committed("the id of the session can be changed")
-        self._rotate(session, self._issued_id or self._joined_id)
-        return session.id
+        return self._exchange.change_session_id()
 
     def login(self, principal: str) -> HttpSession:
-        """Bind *principal*, the name of a user, to the session of this request, which is made if there is none.
+        """Log in *principal*, the name of a user whom the application has authenticated, and return the session.
 
-        The id is changed, unless this request gave it out, so that an id planted before the login opens nothing.
-        If another user was bound the session starts empty.
+        If another user or none was logged in, a new session begins under a new id, which only this client learns. So
+        an id that was planted before the login opens nothing.
+
+        - The attributes are carried over if no user was logged in, and dropped if another user was. In memory the
+          values carried over are the objects themselves: requests of both sessions see a change inside of one.
+        - Every other request in flight with the former id is cut off. It keeps the attributes that it has, and
+          nothing that it does reaches the new session.
+        - The login takes effect at the commit. If the application raises before, no request has been cut off.
+        - The creation time stays, and the deadline begins anew (``SessionConfig.max_lifetime``). Listeners are notified
+          of a change of the id, and of the attributes that are dropped.
+
+        If *principal* is logged in already, the id changes and nothing else does. A session that this request has
+        created keeps its id. If there is no session, it is created.
 
         Raises:
             ValueError: *principal* is no string or empty.
-            ResponseCommittedError: the client could not be told of the new id.
+            ResponseCommittedError: the headers have gone out, so that the client would not learn the id.
+            TooManySessionsError: there are ``SessionConfig.max_sessions`` already.
+            StoreError: the store failed.
         """
-        if not isinstance(principal, str) or not principal:
-            raise ValueError(f"a principal is a string and not empty, not {principal!r}")
-        self._check_not_committed("somebody can log in")
-        session = self.get_session()
-        if not self._has_created:
-            while not self._rotate(session, session.id):
-                pass  # another request was faster, and whoever knows its id must not be logged in by this
-        if session.principal not in (None, principal):
-            session.clear()
-        self._manager.sessions.bind_principal(session, principal)
-        return session
+        return self._exchange.login(principal)
 
     def logout(self) -> None:
         """Invalidate the session of this request, if there is one."""
-        session = self.get_session(create=False)
-        if session is not None:
-            session.invalidate()
+        self._exchange.logout()
 
     @property
-    def servlet_context(self) -> SessionManager:
+    def is_committed(self) -> bool:
+        """Whether the headers of the response have gone out."""
+        return self._exchange.is_committed
+
+    @property
+    def servlet_context(self) -> ServletContext:
         """The manager of the application that the request went to."""
-        return self._manager
+        return self._exchange.sessions.context.application
 
     @property
     def requested_session_id(self) -> str | None:
-        """The id that the client sent, verbatim, whether there is such a session or not; None if it sent none.
+        """The id that the client sent, verbatim, whether or not there is such a session; None if it sent none.
 
-        If it sent several it is the first of a valid session, the first of all if there is none.
+        If it sent several, it is the first that belongs to a live session, or else the first of all.
         """
-        return self._requested()[0]
+        return self._exchange.requested()[0]
 
     @property
     def is_requested_session_id_valid(self) -> bool:
-        """Whether the id that the client sent is that of a session that is alive, and still its id."""
-        if not self.has_looked:
-            self._look_up()
-        elif self._failure is not None:
-            raise self._failure
-        joined = self._joined
-        return joined is not None and joined.is_valid and joined.id == self._joined_id
+        """Whether the id that the client sent belongs to a session that has not ended, and is still its id."""
+        return self._exchange.is_requested_id_valid()
 
     @property
     def is_requested_session_id_from_cookie(self) -> bool:
         """Whether the client sent the id in a cookie."""
-        return self._requested()[1] == "cookie"
+        return self._exchange.requested()[1] == "cookie"
 
     @property
     def is_requested_session_id_from_url(self) -> bool:
         """Whether the client sent the id in the URL."""
-        return self._requested()[1] == "url"
+        return self._exchange.requested()[1] == "url"
 
     def encode_url(self, url: str) -> str:
         """Return *url* with the session id in it, for a link or a form, if the client needs it there.
 
-        That is so when there is a session, ids travel in URLs, the client did not send its id in a cookie, and the URL
-        leads to this application; otherwise *url* comes back unchanged (Servlet 6.1, ``HttpServletResponse``).
+        It does if there is a session, URLs are a tracking mode, the client did not send its id in a cookie, and *url*
+        leads to this application. Otherwise *url* is returned unchanged (Servlet 6.1, ``HttpServletResponse``).
         """
-        session = self._session_for_urls()
-        session_id = None if session is None else session.id
-        # An id that another request has drawn since is none of this client's business.
-        if session_id is None or session_id not in (self._issued_id, self._joined_id) or not url:
-            return url
-        return self._tracking.url.add(url, session_id, self._url())
+        exchange = self._exchange
+        session_id = exchange.id_for_urls()
+        return exchange.tracking.url.add(url, session_id, exchange.url()) if session_id and url else url
 
     def encode_redirect_url(self, url: str) -> str:
         """Return *url* with the session id in it, for a redirect, if the client needs it there.
@@ -140,15 +143,56 @@ class RequestSession(Exchange):
             ValueError: *url* is relative and leads above the root.
         """
         if url and is_relative(url):
-            self._url().absolute_path(url)
+            self._exchange.url().absolute_path(url)
         return self.encode_url(url)
 
-    def _session_for_urls(self) -> HttpSession | None:
-        """Return the session if its id has to be in URLs."""
-        if not self._tracking.url.enabled:
-            return None
-        session = self.get_session(create=False)
-        return None if session is None or self.is_requested_session_id_from_cookie else session
 
-    def _url(self) -> RequestUrl:
-        return RequestUrl(self._scheme, self._host, self._script_name, self._path_info)
+def _no_middleware() -> IllegalStateError:
+    return IllegalStateError(
+        "the request has not come through httpsession.SessionMiddleware: wrap the application in it"
+    )
+
+
+def request_session(environ: WSGIEnvironment) -> RequestSession:
+    """Return the :class:`RequestSession` of the request, given its WSGI environ or a copy of it.
+
+    Raises:
+        IllegalStateError: no :class:`SessionMiddleware` is around the application.
+    """
+    try:
+        exchange: Exchange = environ[ENVIRON_KEY]
+    except KeyError:
+        raise _no_middleware() from None
+    face = exchange.face
+    if not isinstance(face, RequestSession):
+        face = RequestSession(exchange)
+        exchange.keep_face(face)
+    return face
+
+
+@overload
+def get_session(environ: WSGIEnvironment, create: Literal[True] = True) -> HttpSession: ...
+
+
+@overload
+def get_session(environ: WSGIEnvironment, create: bool) -> HttpSession | None: ...
+
+
+def get_session(environ: WSGIEnvironment, create: bool = True) -> HttpSession | None:
+    """Return the session of the request (Servlet 6.1, ``HttpServletRequest.getSession``).
+
+    Args:
+        environ: the WSGI environ, or a copy of it.
+        create: whether to create a session if there is none; otherwise the answer is None.
+
+    Raises:
+        IllegalStateError: no :class:`SessionMiddleware` is around the application.
+        ResponseCommittedError: a session would have to be created, but the headers have gone out.
+        TooManySessionsError: there are ``SessionConfig.max_sessions`` already.
+        StoreError: the store failed, and whether there is a session is not known.
+    """
+    try:
+        exchange: Exchange = environ[ENVIRON_KEY]
+    except KeyError:
+        raise _no_middleware() from None
+    return exchange.get_session(create)

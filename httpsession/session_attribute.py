@@ -12,7 +12,7 @@ from typing import Any, NoReturn, TypeVar, cast
 
 from werkzeug.exceptions import BadRequest
 
-from .environ import ENVIRON_KEY, get_session
+from .request import ENVIRON_KEY, get_session
 
 _Response = TypeVar("_Response")
 
@@ -65,7 +65,7 @@ def _request_in(arguments: Iterable[object], view: Callable[..., object]) -> tup
 
 
 def _current_requests() -> Iterator[object]:
-    """Go through the requests that frameworks keep for the current thread, since their views need not take them."""
+    """Yield the requests that frameworks keep for the current thread, since their views need not take them."""
     flask, bottle = sys.modules.get("flask"), sys.modules.get("bottle")
     if flask is not None and flask.has_request_context():
         yield flask.request

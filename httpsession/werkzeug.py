@@ -6,8 +6,7 @@ from typing import Literal, overload
 
 from werkzeug.wrappers import Request as WerkzeugRequest
 
-from .environ import request_session
-from .request import RequestSession
+from .request import RequestSession, request_session
 from .session import HttpSession
 
 

@@ -15,14 +15,14 @@ from tests.support.workers import HEARD, Worker
 
 @pytest.fixture
 def clock():
-    """A clock that stands still until it is told to go on."""
+    """A clock that stands still until a test moves it."""
     with frozen_clock() as clock:
         yield clock
 
 
 @pytest.fixture
 def recorder():
-    """A listener that keeps what it hears."""
+    """A listener that keeps its notifications."""
     return Recorder()
 
 
@@ -52,7 +52,9 @@ def cluster(tmp_path_factory):
 
 @pytest.fixture(params=["sqlite", "redis"])
 def url(request, tmp_path):
-    """The URL of an empty store that processes share."""
+    """The URL of an empty store, of one that processes share unless a test asks for ``memory``."""
+    if request.param == "memory":
+        return "memory://"
     if request.param == "sqlite":
         return f"sqlite:///{tmp_path}/sessions.db"
     server = request.getfixturevalue("redis_server")
@@ -75,9 +77,10 @@ def start_worker(url):
 
 
 @pytest.fixture
-def workers(start_worker):
-    """Two workers."""
-    return start_worker(), start_worker()
+def workers(start_worker, url):
+    """Two workers; on a store in memory they are the same one."""
+    worker = start_worker()
+    return worker, worker if url == "memory://" else start_worker()
 
 
 @pytest.fixture

@@ -38,7 +38,7 @@ def test_removing_what_is_absent():
 
 
 def test_none_is_a_value():
-    """None can be bound, and is told from absence."""
+    """None can be bound, and differs from absence."""
     attributes = Attributes()
     attributes.swap("name", ABSENT, None)
 

@@ -16,6 +16,7 @@ from httpsession import (
     SessionManager,
 )
 from httpsession.events import Listeners
+from tests.support.core import create_session
 from tests.support.site import Site
 
 
@@ -23,11 +24,11 @@ from tests.support.site import Site
 def session():
     """A session to have events about."""
     with SessionManager(config=SessionConfig(sweep_interval=None)) as manager:
-        yield manager.create()
+        yield create_session(manager)
 
 
 class Everything(HttpSessionListener, HttpSessionIdListener, HttpSessionAttributeListener):
-    """Hears everything that can be registered for."""
+    """A listener of all kinds that can be registered."""
 
     def __init__(self, name, log):
         self.name = name
@@ -109,13 +110,13 @@ class TestListeners:
         """The session is in each event, the old id beside it, name and value in those about attributes."""
         log = []
         listeners = Listeners([Everything("one", log)])
-        listeners.session_id_changed(session, "OLD")
-        listeners.attribute_added(session, "a", 1)
-        listeners.attribute_replaced(session, "b", 2)
-        listeners.attribute_removed(session, "c", 3)
+        listeners.session_id_changed(session._session, "OLD")
+        listeners.attribute_added(session._session, "a", 1)
+        listeners.attribute_replaced(session._session, "b", 2)
+        listeners.attribute_removed(session._session, "c", 3)
         (_, _, changed, old_id), *attributes = log
         assert (changed.session, old_id) == (session, "OLD")
-        assert all(event.session is session for _, _, event in attributes)
+        assert all(event.session == session for _, _, event in attributes)
         assert [(kind, event.name, event.value) for kind, _, event in attributes] == [
             ("added", "a", 1),
             ("replaced", "b", 2),
@@ -123,7 +124,7 @@ class TestListeners:
         ]
 
     def test_kinds_are_sorted(self, session):
-        """A listener hears only of what its kind is for, whatever else its methods are called."""
+        """A listener gets only the events of its kind, whatever other methods it has."""
         log = []
 
         class Ids(HttpSessionIdListener):
@@ -141,7 +142,7 @@ class TestListeners:
         assert log == ["id"]
 
     def test_the_same_listener_twice(self, session):
-        """A listener that is registered twice is told twice, as in a container."""
+        """A listener that is registered twice is notified twice, as in a container."""
         log = []
         listener = Everything("one", log)
         Listeners([listener, listener]).session_created(session)
@@ -178,7 +179,7 @@ class TestListeners:
 
     @pytest.mark.parametrize("kind", ["created", "destroyed", "id", "added", "removed", "replaced"])
     def test_an_exception_stops_the_event(self, session, kind):
-        """An exception of a listener reaches the caller, and the remaining listeners are not told (S109)."""
+        """An exception of a listener reaches the caller, and the remaining listeners are not notified (S109)."""
         log = []
 
         class Failing(Everything):
@@ -206,7 +207,7 @@ class TestListeners:
 
 
 class TestDefaults:
-    """A listener implements what it wants to hear of, and no more (S108)."""
+    """A listener implements the events that it wants, and no more (S108)."""
 
     def test_registered_kinds(self):
         """Listeners without methods of their own work (TCK HttpSessionListener40Tests and its like)."""
@@ -227,7 +228,7 @@ class TestDefaults:
     def test_values(self):
         """Values of the binding and activation kinds without methods of their own work (TCK ...40Tests)."""
         with SessionManager(config=SessionConfig(sweep_interval=None)) as manager:
-            session = manager.create()
+            session = create_session(manager)
             for value in (HttpSessionBindingListener(), HttpSessionActivationListener()):
                 session.set_attribute("a", value)
                 assert session.get_attribute("a") is value

@@ -1,9 +1,12 @@
-"""The shape of the package: who may import whom, how long things are, what has to be documented."""
+"""The shape of the package: the direction of imports, the length of files and functions, the documented names."""
 
 from __future__ import annotations
 
 import ast
 import inspect
+import re
+from graphlib import TopologicalSorter
+from itertools import chain
 from pathlib import Path
 
 import pytest
@@ -11,63 +14,22 @@ import pytest
 import httpsession
 
 ROOT = Path(httpsession.__file__).parent
-#: From top to bottom. A module imports from the layers below its own, and not from its own.
-LAYERS = (
-    ("httpsession.__main__",),
-    ("httpsession.cli",),
-    (
-        *("httpsession.cli.check", "httpsession.cli.copy", "httpsession.cli.end", "httpsession.cli.list"),
-        *("httpsession.cli.show", "httpsession.cli.stats", "httpsession.cli.sweep"),
-    ),
-    ("httpsession.cli.store_option",),
-    ("httpsession.cli.handles", "httpsession.cli.state", "httpsession.cli.text"),
-    ("httpsession", "httpsession.paste", "httpsession.servlet", "httpsession.testing", "httpsession.werkzeug"),
-    (
-        *("httpsession.testing.creating", "httpsession.testing.loading", "httpsession.testing.saving"),
-        *("httpsession.testing.renaming", "httpsession.testing.ending", "httpsession.testing.touching"),
-        *("httpsession.testing.listing", "httpsession.testing.races", "httpsession.testing.forking"),
-    ),
-    ("httpsession.testing.base",),
-    ("httpsession.servlet.events", "httpsession.servlet.request"),
-    ("httpsession.servlet.session",),
-    ("httpsession.servlet.context",),
-    ("httpsession.servlet.cookie",),
-    ("httpsession.servlet.errors",),
-    ("httpsession.session_attribute",),
-    ("httpsession.middleware",),
-    ("httpsession.environ",),
-    ("httpsession.request",),
-    ("httpsession.exchange",),
-    ("httpsession.manager", "httpsession.tracking"),
-    ("httpsession.live", "httpsession.snapshots"),
-    ("httpsession.copies",),
-    ("httpsession.tracking.cookie",),
-    ("httpsession.stores", "httpsession.tracking.url", "httpsession.core.sweeper", "httpsession.session"),
-    ("httpsession.accessor", "httpsession.core", "httpsession.core.accesses"),
-    ("httpsession.stores.redis",),
-    ("httpsession.stores.redis.cluster", "httpsession.stores.redis.sentinel", "httpsession.stores.redis.store"),
-    ("httpsession.stores.redis.links",),
-    ("httpsession.stores.redis.address", "httpsession.stores.redis.layout", "httpsession.stores.redis.scripts"),
-    ("httpsession.stores.redis.names", "httpsession.stores.redis.acl"),
-    ("httpsession.stores.memory", "httpsession.stores.sqlite"),
-    ("httpsession.stores.memory.store",),
-    ("httpsession.stores.sqlite.store",),
-    ("httpsession.stores.sqlite.database", "httpsession.stores.sqlite.rows"),
-    ("httpsession.stores.sqlite.pool", "httpsession.stores.sqlite.schema", "httpsession.stores.sqlite.write_lock"),
-    ("httpsession.stores.sqlite.files", "httpsession.stores.sqlite.statements"),
-    ("httpsession.stores.memory.expiry", "httpsession.stores.base", "httpsession.stores.url"),
-    ("httpsession.attributes", "httpsession.record"),
-    ("httpsession.codec",),
-    ("httpsession.codec.codec",),
-    ("httpsession.codec.refusals", "httpsession.codec.registered"),
-    ("httpsession.codec.nodes",),
-    ("httpsession.config", "httpsession.events", "httpsession.fork", "httpsession.ids"),
-    ("httpsession.config.session",),
-    ("httpsession.config.webxml",),
-    ("httpsession.config.cookie", "httpsession.config.texts"),
-    ("httpsession.config.cookie_attributes", "httpsession.config.fields"),
-    ("httpsession.errors",),
-)
+#: The ten layers, from top to bottom. A module or folder imports from the layers below its own, and from its own.
+LAYERS = {
+    "edges": ("__init__", "__main__", "cli", "paste", "servlet", "session_attribute", "testing", "werkzeug"),
+    "middleware": ("middleware",),
+    "request": ("manager", "request", "response"),
+    "exchange": ("events", "exchange"),
+    "face": ("session",),
+    "core": ("core",),
+    "stores": ("stores", "tracking"),
+    "values": ("attributes", "codec", "config"),
+    "record": ("record",),
+    "ground": ("errors", "fork", "ids"),
+}
+#: How many modules may stand on top of each other.
+MAX_FLOORS = 14
+PAGE = (ROOT.parent / "docs/explanation/architecture.md").read_text()
 FILES = sorted(ROOT.rglob("*.py"))
 MAX_LINES = 350
 MAX_FUNCTION_LINES = 50
@@ -82,25 +44,12 @@ def module_of(path):
 MODULES = {module_of(path): path for path in FILES}
 
 
-def is_for_type_checkers(node):
-    """Tell whether a statement is ``if TYPE_CHECKING:``."""
-    return isinstance(node, ast.If) and isinstance(node.test, ast.Name) and node.test.id == "TYPE_CHECKING"
-
-
-def statements(tree):
-    """Go through a tree, without what only type checkers see."""
-    for node in ast.iter_child_nodes(tree):
-        if not is_for_type_checkers(node):
-            yield node
-            yield from statements(node)
-
-
 def imports(module):
-    """Return the modules of the package that a module imports at run time."""
+    """Return the modules of the package that a module imports, also inside functions and for type checkers alone."""
     path = MODULES[module]
     package = module if path.name == "__init__.py" else module.rpartition(".")[0]
     found = set()
-    for node in statements(ast.parse(path.read_text())):
+    for node in ast.walk(ast.parse(path.read_text())):
         names = []
         if isinstance(node, ast.Import):
             names = [alias.name for alias in node.names]
@@ -112,35 +61,94 @@ def imports(module):
             # "from .stores import base" may mean a module or a name.
             names = [f"{base}.{alias.name}" if f"{base}.{alias.name}" in MODULES else base for alias in node.names]
         found.update(name for name in names if name.partition(".")[0] == "httpsession")
-    return found
+    return found - {module}
+
+
+GRAPH = {module: imports(module) for module in MODULES}
+
+
+def part_of(module):
+    """Return the entry of the layers that a module belongs to: its name, or its folder's, below the package."""
+    return module.split(".")[1] if "." in module else "__init__"
+
+
+def layer_of(module):
+    """Return the number of the layer of a module, counted from the top."""
+    return next(number for number, parts in enumerate(LAYERS.values()) if part_of(module) in parts)
 
 
 def test_every_module_has_its_layer():
-    """A new module is put into a layer, and a removed one taken out."""
-    assert sorted(MODULES) == sorted(module for layer in LAYERS for module in layer)
+    """The layers name each module and folder of the package once, and nothing else."""
+    assert sorted({part_of(module) for module in MODULES}) == sorted(chain.from_iterable(LAYERS.values()))
 
 
 @pytest.mark.parametrize("module", MODULES)
 def test_imports_run_downwards(module):
-    """A module imports from lower layers only: so there is no cycle, and the core knows nothing of the edges."""
-    layer_of = {module: at for at, layer in enumerate(LAYERS) for module in layer}
-    upwards = {other for other in imports(module) if layer_of[other] <= layer_of[module]}
+    """A module imports from its own layer and lower ones, type imports included; nothing below imports the edges."""
+    assert {other for other in GRAPH[module] if layer_of(other) < layer_of(module)} == set()
 
-    assert upwards == set()
+
+def floors():
+    """Return on which floor each module stands: one above the highest that it imports. A cycle raises an error."""
+    order = TopologicalSorter(GRAPH).static_order()
+    floor = {}
+    for module in order:
+        floor[module] = 1 + max((floor[other] for other in GRAPH[module]), default=0)
+    return floor
+
+
+def test_no_cycle():
+    """No imports go round in a circle, not even those for type checkers."""
+    assert floors().keys() == MODULES.keys()
+
+
+def test_floors():
+    """The longest chain of imports has at most so many modules."""
+    assert max(floors().values()) <= MAX_FLOORS
 
 
 def test_imports_are_seen():
-    """The reading of imports finds what is there, and leaves out what only type checkers see."""
-    assert "httpsession.errors" in imports("httpsession.attributes")
-    assert "httpsession.stores.base" in imports("httpsession.stores.memory.store")
-    assert "httpsession.attributes" in imports("httpsession.stores.base")
-    assert "httpsession.session" not in imports("httpsession.events")
-    assert "httpsession.manager" not in imports("httpsession.session")
+    """The reader of imports finds all of them, also in functions and for type checkers."""
+    assert "httpsession.errors" in GRAPH["httpsession.attributes"]
+    assert "httpsession.stores.base" in GRAPH["httpsession.stores.memory.store"]
+    assert "httpsession.stores.sqlite.store" in GRAPH["httpsession.stores"]
+    assert "httpsession.session" in GRAPH["httpsession.events"]
+    assert "httpsession.manager" not in GRAPH["httpsession.session"]
+
+
+def fence(first):
+    """Return the lines of the fenced block of the architecture page whose first line matches."""
+    blocks = re.findall(r"^```text\n(.*?)^```", PAGE, re.MULTILINE | re.DOTALL)
+    (found,) = [block.splitlines() for block in blocks if re.match(first, block)]
+    return found
+
+
+def test_layers_on_the_page():
+    """The page on the architecture shows these layers."""
+    shown = {}
+    for line in fence(r" *1 "):
+        _, name, parts = line.split(maxsplit=2)
+        shown[name] = tuple(parts.split(", "))
+
+    assert shown == LAYERS
+
+
+def test_tree_on_the_page():
+    """The page on the architecture shows all folders and modules, and no others."""
+    shown, path = set(), []
+    for line in fence("httpsession/")[1:]:
+        depth = (len(line) - len(line.lstrip())) // 2
+        path[depth - 1 :] = [line.split()[0].rstrip("/")]
+        if line.split()[0].endswith(".py"):
+            shown.add("/".join(path))
+    found = {str(path.relative_to(ROOT)) for path in FILES}
+
+    assert shown == {path for path in found if path == "__init__.py" or not path.endswith("__init__.py")}
 
 
 @pytest.mark.parametrize("path", FILES, ids=lambda path: str(path.relative_to(ROOT)))
 def test_nothing_is_too_long(path):
-    """No file is over 350 lines, no function over 50."""
+    """No file has more than 350 lines, no function more than 50."""
     text = path.read_text()
     functions = [node for node in ast.walk(ast.parse(text)) if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef)]
     too_long = [node.name for node in functions if node.end_lineno - node.lineno + 1 > MAX_FUNCTION_LINES]

@@ -12,7 +12,8 @@ from itertools import pairwise
 import pytest
 
 from httpsession import SessionConfig, SessionManager
-from httpsession.ids import key_of, new_id
+from httpsession.ids import draw_until, key_of, new_id
+from tests.support.core import create_session
 from tests.support.site import Site
 
 
@@ -102,6 +103,21 @@ def test_the_key_is_a_digest():
         assert session_id not in key.hex().upper()
 
 
+def test_drawing_until_a_key_is_accepted():
+    """Ids are drawn until a key is accepted, no further, and the last key is that of the last id."""
+    offered = []
+
+    def accepts(key):
+        offered.append(key)
+        return len(offered) == 3
+
+    session_id, key = draw_until(20, accepts)
+
+    assert (len(session_id), key) == (40, key_of(session_id))
+    assert key == offered[-1]
+    assert len(set(offered)) == 3
+
+
 def test_handles_are_not_ids():
     """A handle from the list of sessions opens none: neither it nor its digits are an id (R81)."""
     with Site() as site:
@@ -115,5 +131,5 @@ def test_handles_are_not_ids():
 def test_repr_of_a_session_hides_the_id():
     """Logging a session does not log what opens it (R88)."""
     with SessionManager(config=SessionConfig(sweep_interval=None)) as manager:
-        session = manager.create()
+        session = create_session(manager)
         assert session.id not in f"{session!r} {session} {manager!r} {manager.stats()!r}"

@@ -1,4 +1,4 @@
-"""The manager: how sessions begin, last and end, and who is told."""
+"""The manager: the beginning and the end of sessions, and the notifications."""
 
 from __future__ import annotations
 
@@ -17,6 +17,7 @@ from httpsession import (
 )
 from httpsession.stores import MemoryStore
 from tests.support.clock import START
+from tests.support.core import create_session, find_session
 from tests.support.listeners import Bound, Recorder
 from tests.support.site import Site
 
@@ -32,11 +33,11 @@ class TestConstruction:
     def test_stores(self):
         """A store, its URL, or nothing for memory."""
         store = MemoryStore()
-        session = SessionManager(store).create()
+        session = create_session(SessionManager(store))
 
         assert len(store) == 1
-        assert SessionManager(store).find(session.id, 0.0) == session
-        assert SessionManager("memory://").create().is_valid
+        assert find_session(SessionManager(store), session.id, 0.0) == session
+        assert create_session(SessionManager("memory://")).is_valid
         with pytest.raises(ConfigError, match="nowhere://"):
             SessionManager("nowhere://")
 
@@ -63,7 +64,7 @@ class TestConstruction:
 
     def test_defaults_of_a_session(self):
         """A session takes its interval and its id's size from the configuration (S30)."""
-        session = SessionManager(config=SessionConfig(max_inactive_interval=7, id_bytes=24)).create()
+        session = create_session(SessionManager(config=SessionConfig(max_inactive_interval=7, id_bytes=24)))
 
         assert session.max_inactive_interval == 7
         assert len(session.id) == 48
@@ -74,11 +75,11 @@ class TestSweep:
     """sweep: everything that is due, and only that."""
 
     def test_until_nothing_is_due(self, site, clock, recorder):
-        """However many are due, one sweep ends them all, and tells how many."""
+        """However many are due, one sweep ends them all, and returns their number."""
         for _ in range(2500):
-            site.manager.create()
+            create_session(site.manager)
         clock.set(30)
-        stays = site.manager.create()
+        stays = create_session(site.manager)
         clock.set(60)
 
         assert site.manager.sweep() == 2500
@@ -88,16 +89,16 @@ class TestSweep:
         assert site.manager.stats().active == 1
 
     def test_by_a_time(self, site, clock):
-        """The time can be given: then what is over by then ends."""
-        session = site.manager.create()
+        """With a given time, the sessions that are due by then end."""
+        session = create_session(site.manager)
 
         assert site.manager.sweep(START + 59.9) == 0
         assert site.manager.sweep(START + 60) == 1
         assert not session.is_valid
 
     def test_order_of_events(self, site, clock, recorder):
-        """A timeout tells the same as an invalidation (S63)."""
-        session = site.manager.create()
+        """Listeners get the same events for a timeout as for an invalidation (S63)."""
+        session = create_session(site.manager)
         value = Bound("value", recorder.log)
         session["name"] = value
         recorder.log.clear()
@@ -120,7 +121,7 @@ class TestSweep:
 
         manager = SessionManager(config=SessionConfig(max_inactive_interval=60), listeners=[recorder, Angry()])
         for _ in range(3):
-            manager.create()["name"] = value
+            create_session(manager)["name"] = value
         clock.set(60)
         with caplog.at_level(logging.ERROR, "httpsession"):
             assert manager.sweep() == 3
@@ -141,14 +142,14 @@ class TestListenersThatRaise:
 
     def session(self, recorder):
         """Return a session with one attribute, before whose last listener one fails."""
-        session = SessionManager(listeners=[self.Angry(), recorder]).create()
+        session = create_session(SessionManager(listeners=[self.Angry(), recorder]))
         with pytest.raises(LookupError):
             session["name"] = 1
         recorder.log.clear()
         return session
 
     def test_attribute_listener(self, recorder):
-        """The change has been made; the later listener does not hear."""
+        """The change has been made; the later listener is not notified."""
         session = self.session(recorder)
         for change, result in (
             (lambda: session.set_attribute("name", 2), {"name": 2}),
@@ -161,7 +162,7 @@ class TestListenersThatRaise:
         assert recorder.log == []
 
     def test_session_created(self):
-        """A session whose beginning a listener objects to is ended, and its end is told."""
+        """If a listener raises at the creation, the session is ended, and the listeners are notified."""
         recorder = Recorder()
 
         class Angry(HttpSessionListener):
@@ -175,7 +176,7 @@ class TestListenersThatRaise:
         assert site.manager.stats().active == 0
 
     def test_invalidation_completes(self):
-        """All attributes are unbound, the session is over, and the first failure goes to the application."""
+        """All attributes are unbound, the session has ended, and the first failure goes to the application."""
         recorder, values = Recorder(), [Bound("one"), Bound("two")]
 
         class Angry(HttpSessionListener, HttpSessionAttributeListener):
@@ -199,7 +200,7 @@ class TestListenersThatRaise:
         assert site.manager.stats().active == 0
 
     def test_lookup_of_a_session_that_is_over(self, clock):
-        """The request that finds out hears of it, and goes on without the session."""
+        """The request that finds the session expired gets the exception, and then has no session."""
 
         class Angry(HttpSessionListener):
             def session_destroyed(self, event):
@@ -216,7 +217,7 @@ class TestListenersThatRaise:
         assert site.manager.stats().active == 0
 
     def test_listener_that_invalidates(self):
-        """A listener that invalidates what is being invalidated changes nothing (S60)."""
+        """A listener that invalidates a session which is being invalidated changes nothing (S60)."""
 
         class Eager(Recorder):
             def session_destroyed(self, event):
@@ -224,7 +225,7 @@ class TestListenersThatRaise:
                 event.session.invalidate()
 
         recorder = Eager()
-        session = SessionManager(listeners=[recorder]).create()
+        session = create_session(SessionManager(listeners=[recorder]))
         session.invalidate()
 
         assert len(recorder.of("destroyed")) == 1
@@ -258,8 +259,8 @@ class TestSessionsOf:
         assert not any(session_id in repr(infos) for session_id in logins[0])
         assert site.manager.sessions_of("nobody") == ()
 
-    def test_who_is_over_is_not_shown(self, site, clock, logins):
-        """Sessions that are over but not swept yet are over."""
+    def test_due_sessions_are_not_listed(self, site, clock, logins):
+        """Sessions that are due and not swept yet are not listed."""
         clock.set(61)
 
         assert [info.creation_time - START for info in site.manager.sessions_of("anna")] == [3]
@@ -276,7 +277,7 @@ class TestSessionsOf:
             assert not site.manager.invalidate(text)
 
     def test_invalidate_what_is_over(self, site, clock, logins):
-        """The handle of a session that is over names none any more."""
+        """The handle of an ended session names no session."""
         handle = site.manager.sessions_of("anna")[0].handle
         clock.set(1000)
 
@@ -313,7 +314,7 @@ class TestSessionsOf:
         assert [site.has(session_id) for session_id in logins[0]] == [False, True, False]
 
     def test_invalidate_all_counts_what_was_alive(self, site, clock, logins):
-        """A session that is over is none that could be ended."""
+        """A session that is due cannot be invalidated."""
         clock.set(61)
 
         assert site.manager.invalidate_all("anna") == 1
@@ -415,7 +416,8 @@ class TestChangeSessionId:
         one, other = site.request(old_id), site.request(old_id)
         one.session.get_session()
         other.session.get_session()
-        one.session.login("anna")["one"] = 1
+        one.session.change_session_id()
+        one.session.get_session()["one"] = 1
         other.session.change_session_id()
         other.session.get_session()["other"] = 2
         one.finish()
@@ -461,14 +463,14 @@ class TestChangeSessionId:
     def test_request_under_way_goes_on(self, site):
         """A request that had the session before another changed the id keeps it: reads, writes and invalidates it."""
         old_id = site.new_session()
-        slow, login = site.request(old_id), site.request(old_id)
+        slow, fast = site.request(old_id), site.request(old_id)
         session = slow.session.get_session()
-        login.session.login("anna")
-        new_id = login.finish().new_id
+        fast.session.change_session_id()
+        new_id = fast.finish().new_id
         session["name"] = 1
         session.max_inactive_interval = 7
 
-        assert session.id == new_id
+        assert session.id == old_id, "the new id belongs to the other request"
         assert not slow.session.is_requested_session_id_valid
         assert site.request(new_id).session.get_session()["name"] == 1
         session.invalidate()
@@ -476,7 +478,7 @@ class TestChangeSessionId:
         assert not site.has(new_id)
 
     def test_listener_that_raises(self, site):
-        """The id has been changed when the listeners hear; what they raise goes to the application."""
+        """The id has been changed when the listeners are notified; what they raise goes to the application."""
 
         class Angry(Recorder):
             def session_id_changed(self, event, old_id):
@@ -500,13 +502,13 @@ class TestStats:
         """Each session is counted once for its beginning and once for its end."""
         site = Site(max_inactive_interval=60, max_sessions=3)
         manager = site.manager
-        manager.create().invalidate()
+        create_session(manager).invalidate()
         site.new_session()
         clock.set(60)
-        manager.create()
+        create_session(manager)
         manager.sweep()
         for _ in range(3):
-            manager.create()
+            create_session(manager)
 
         stats = manager.stats()
         assert (stats.active, stats.created, stats.invalidated, stats.expired) == (3, 6, 1, 1)
@@ -520,7 +522,7 @@ class TestClose:
         """All sessions are lost with the process, and so they end, with everything that belongs to that."""
         value = Bound()
         with SessionManager(listeners=[recorder]) as manager:
-            sessions = [manager.create() for _ in range(3)]
+            sessions = [create_session(manager) for _ in range(3)]
             sessions[0]["name"] = value
             recorder.log.clear()
 
@@ -539,7 +541,7 @@ class TestClose:
                 raise LookupError("a listener fails")
 
         manager = SessionManager(listeners=[Angry()])
-        sessions = [manager.create() for _ in range(2)]
+        sessions = [create_session(manager) for _ in range(2)]
         manager.close()
 
         assert not any(session.is_valid for session in sessions)
@@ -548,7 +550,7 @@ class TestClose:
     def test_leaves_by_an_exception(self):
         """The with statement closes and does not swallow."""
         manager = SessionManager()
-        session = manager.create()
+        session = create_session(manager)
         with pytest.raises(LookupError), manager:
             raise LookupError
         assert not session.is_valid

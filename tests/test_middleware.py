@@ -21,6 +21,7 @@ from httpsession import (
     request_session,
 )
 from httpsession.stores import MemoryStore
+from tests.support.core import accesses_of
 from tests.support.listeners import Recorder
 from tests.support.request import TEXT, Request, fetch
 from tests.support.site import Site
@@ -46,7 +47,7 @@ class ClosedBody(Body):
 
 
 def count(environ):
-    """Count the requests of a session, and tell their number as a body."""
+    """Count the requests of a session, and return their number as a body."""
     session = get_session(environ)
     session["count"] = session.get("count", 0) + 1
     return str(session["count"]).encode()
@@ -201,7 +202,7 @@ class TestWhenHeadersGoOut:
     """The headers are held back until the first chunk that is not empty, the first write, or the end."""
 
     def test_held_back_until_first_chunk(self):
-        """The server does not hear of the headers before the first chunk that is not empty."""
+        """The server does not get the headers before the first chunk that is not empty."""
         request = Request(SessionMiddleware(empty_chunks_first))
 
         assert request.status is None
@@ -245,7 +246,7 @@ class TestWhenHeadersGoOut:
         assert fetch(SessionMiddleware(app)).set_cookies == []
 
     def test_list_passes_through_unwrapped(self):
-        """A list or tuple reaches the server as the very object, so that it can tell the length."""
+        """A list or tuple reaches the server as the very object, so that it can send the length."""
         for body in ([b"a"], (b"a",), []):
 
             def app(environ, start_response, body=body):
@@ -311,7 +312,7 @@ class TestCommitted:
     """Calls that need a cookie raise once the headers have gone out (Servlet 6.1, 9.3)."""
 
     def test_session_cannot_be_made_after_first_chunk(self):
-        """A session that the client could not hear of is refused, and none is left behind."""
+        """A session whose id the client could not learn is refused, and none is left behind."""
         recorder = Recorder()
         manager = SessionManager(listeners=[recorder])
         request = Site(manager).request().read()
@@ -418,7 +419,7 @@ class TestClose:
         middleware = SessionMiddleware(app)
         with pytest.raises(OSError, match="the file has gone"):
             fetch(middleware)
-        assert middleware.manager.accesses.in_use() == {}
+        assert accesses_of(middleware.manager).in_use() == {}
 
     def test_file_is_closed_when_the_headers_cannot_go_out(self):
         """A file that never reaches the server, since its start_response() failed, is closed by the middleware."""
@@ -441,7 +442,7 @@ class TestClose:
 
 
 class TestMisuse:
-    """Applications that break the rules hear of it as a strict server would tell them."""
+    """Applications that break the rules get the errors of a strict server."""
 
     @pytest.mark.parametrize("body", [[b"a"], [], iter([b"a"]), iter([])], ids=["list", "empty", "iterator", "none"])
     def test_start_response_never_called(self, body):
@@ -508,7 +509,7 @@ class TestMisuse:
 
     @pytest.mark.parametrize("ask", [get_session, request_session])
     def test_without_the_middleware(self, ask):
-        """Without the middleware the error says what is missing."""
+        """Without the middleware the error names it."""
         with pytest.raises(IllegalStateError, match="SessionMiddleware"):
             ask({})
 

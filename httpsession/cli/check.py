@@ -5,6 +5,7 @@ from __future__ import annotations
 import time
 from collections.abc import Callable, Mapping
 from contextlib import suppress
+from functools import partial
 from statistics import median
 from typing import Final, TypeVar
 
@@ -12,10 +13,10 @@ import click
 
 from ..codec import Codec
 from ..errors import StoreError
-from ..ids import draw
+from ..ids import draw, draw_until
 from ..record import SessionRecord
-from ..stores import SessionStore
-from ..stores.base import Changes
+from ..stores import SharedStore
+from ..stores.base import Changes, StoredSession
 from .store_option import opened, store_option
 from .text import VALUE, counted, escaped
 
@@ -52,7 +53,7 @@ class Trial:
         StoreError: the store fails, or an operation has a wrong result.
     """
 
-    def __init__(self, store: SessionStore) -> None:
+    def __init__(self, store: SharedStore) -> None:
         self._store = store
         self._seconds: dict[str, list[float]] = {}
 
@@ -65,22 +66,22 @@ class Trial:
     def _round(self) -> None:
         """Try all operations once, and remove the sessions of the trial in any case."""
         _, key = draw(_ID_BYTES)
-        new_id, new_key = self._draw_fitting(key)
+        _, new_key = draw_until(_ID_BYTES, partial(self._store.can_move, key))
         try:
-            self._try(key, new_id, new_key)
+            self._try(key, new_key)
         finally:
             for left in (key, new_key):
                 with suppress(StoreError):
                     self._store.remove(left)
 
-    def _try(self, key: bytes, new_id: str, new_key: bytes) -> None:
+    def _try(self, key: bytes, new_key: bytes) -> None:
         store, now = self._store, time.time()
-        record = SessionRecord.created("", key, now, _INTERVAL, None)
-        _expect(self._timed("create", lambda: store.create(record, _BEFORE)), "does not create a session")
+        session = StoredSession(SessionRecord.created(key, now, _INTERVAL, None), _BEFORE)
+        _expect(self._timed("create", lambda: store.create(session)), "does not create a session")
         self._expect_loaded("load", key, now, _BEFORE)
         is_saved = self._timed("save", lambda: store.save(key, Changes(put=_AFTER), now))
         _expect(is_saved, "does not save an attribute")
-        rename = Changes(new_id=(new_id, new_key))
+        rename = Changes(new_key=new_key)
         _expect(self._timed("rename", lambda: store.save(key, rename, now)), "does not change the id of a session")
         _expect(store.load(key, now) is None, "gives a session for its old id")
         self._expect_loaded("load", new_key, now, _AFTER)
@@ -90,16 +91,9 @@ class Trial:
 
     def _expect_loaded(self, verb: str, key: bytes, now: float, attributes: Mapping[str, bytes]) -> None:
         loaded = self._timed(verb, lambda: self._store.load(key, now))
-        _expect(loaded is not None, "does not find a session that it has just created")
-        if loaded is not None:
-            _expect(dict(loaded[0].attributes.items()) == attributes, "gives other attributes than were saved")
-
-    def _draw_fitting(self, key: bytes) -> tuple[str, bytes]:
-        """Draw an id to which a session with this key can move."""
-        while True:
-            session_id, new_key = draw(_ID_BYTES)
-            if self._store.fits(key, new_key):
-                return session_id, new_key
+        found = None if loaded is None else loaded[0].attributes
+        _expect(found is not None, "does not find a session that it has just created")
+        _expect(found == attributes, "gives other attributes than were saved")
 
     def _timed(self, verb: str, action: Callable[[], T]) -> T:
         start = time.perf_counter()

@@ -7,8 +7,9 @@ import sys
 import threading
 import time
 from collections import Counter
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager, suppress
+from dataclasses import fields
 from enum import Enum
 from types import FrameType
 from typing import Final
@@ -18,7 +19,8 @@ import click
 from ..errors import ConfigError, StoreError
 from ..ids import draw
 from ..record import SessionRecord
-from ..stores import SessionStore, Stored
+from ..stores import SharedStore
+from ..stores.base import StoredSession
 from .state import is_due
 from .store_option import opened
 from .text import VALUE, escaped
@@ -100,7 +102,7 @@ class Copying:
         ConfigError: both are the same store.
     """
 
-    def __init__(self, source: SessionStore, target: SessionStore, moves: bool, tell: Callable[[str], object]) -> None:
+    def __init__(self, source: SharedStore, target: SharedStore, moves: bool, tell: Callable[[str], object]) -> None:
         self._source = source
         self._target = target
         self._moves = moves
@@ -122,12 +124,12 @@ class Copying:
             self.outcomes[outcome] += 1
             yield
 
-    def _try(self, stored: Stored) -> Outcome:
+    def _try(self, stored: StoredSession) -> Outcome:
         """Copy or move a session; a failure is reported, and stops the run only if several follow each other."""
         try:
             outcome = self._transfer(stored)
         except (StoreError, ValueError) as error:
-            self._tell(f"Session {stored.record.key.hex()} failed: {escaped(str(error), 2 * VALUE)}")
+            self._tell(f"Session {stored.record.handle} failed: {escaped(str(error), 2 * VALUE)}")
             self._failures += 1
             if self._failures == _FAILURES:
                 self.outcomes[Outcome.FAILED] += 1
@@ -136,7 +138,7 @@ class Copying:
         self._failures = 0
         return outcome
 
-    def _transfer(self, stored: Stored) -> Outcome:
+    def _transfer(self, stored: StoredSession) -> Outcome:
         """Copy a session, and if sessions are moved, remove it from the source.
 
         It is removed only if the target has it unchanged. If it changes in the source meanwhile it is copied again.
@@ -159,7 +161,7 @@ class Copying:
             stored = found
         return Outcome.LEFT
 
-    def _copy(self, stored: Stored) -> Outcome:
+    def _copy(self, stored: StoredSession) -> Outcome:
         """Copy a session, in place of an older one under the same key.
 
         Raises:
@@ -168,19 +170,18 @@ class Copying:
         record = stored.record
         if is_due(record, time.time()):
             return Outcome.DUE
-        attributes = dict(stored.attributes.items())
-        if self._target.create(record, attributes):
+        if self._target.create(stored):
             return Outcome.COPIED
         there = self._target.peek(record.key)
         if there is not None:
             if _last_use(there.record) >= _last_use(record):
                 return Outcome.THERE
             self._target.remove(record.key)
-        if not self._target.create(record, attributes):
+        if not self._target.create(stored):
             raise StoreError("the target has another session under its key")
         return Outcome.COPIED
 
-    def _remove_unchanged(self, stored: Stored) -> Stored | None:
+    def _remove_unchanged(self, stored: StoredSession) -> StoredSession | None:
         """Remove a session from the source if it has not changed since it was copied.
 
         Returns the session as the source had it; None if it has been removed meanwhile.
@@ -192,7 +193,7 @@ class Copying:
         found = self._source.remove(key)
         if found is not None and not _is_same(found, stored):
             # It has changed between the two calls: put it back at once.
-            self._source.create(found.record, dict(found.attributes.items()))
+            self._source.create(found)
         return found
 
 
@@ -212,25 +213,25 @@ def stoppable() -> Iterator[threading.Event]:
             signal.signal(number, handler)
 
 
-def _are_one(source: SessionStore, target: SessionStore) -> bool:
+def _are_one(source: SharedStore, target: SharedStore) -> bool:
     """Return whether a session created in the target is in the source: two URLs may name one store."""
     _, key = draw(_ID_BYTES)
     try:
-        target.create(SessionRecord.created("", key, time.time(), _INTERVAL, None), {})
+        target.create(StoredSession(SessionRecord.created(key, time.time(), _INTERVAL, None), {}))
         return source.peek(key) is not None
     finally:
         with suppress(StoreError):
             target.remove(key)
 
 
-def _is_same(found: Stored | None, stored: Stored) -> bool:
+def _is_same(found: StoredSession | None, stored: StoredSession) -> bool:
     return found is not None and _content(found) == _content(stored)
 
 
-def _content(stored: Stored) -> tuple[object, ...]:
+def _content(stored: StoredSession) -> tuple[list[object], Mapping[str, bytes]]:
+    """Return the whole content of a session: every field of its record, and its attributes."""
     record = stored.record
-    times = record.creation_time, record.accessed, record.used, record.deadline
-    return record.key, times, record.max_inactive_interval, record.principal, dict(stored.attributes.items())
+    return [getattr(record, field.name) for field in fields(record)], stored.attributes
 
 
 def _last_use(record: SessionRecord) -> tuple[float, float]:

@@ -7,7 +7,7 @@ from collections.abc import Iterable
 import click
 
 from ..record import SessionRecord
-from ..stores import SessionStore
+from ..stores import SharedStore
 from .handles import digits_of, find, trouble
 from .store_option import opened, store_option
 from .text import counted, escaped
@@ -33,15 +33,15 @@ def end(url: str, handles: tuple[str, ...], principal: str | None, yes: bool) ->
             _end_all(store, principal, yes)
 
 
-def _end_all(store: SessionStore, principal: str, is_confirmed: bool) -> None:
+def _end_all(store: SharedStore, principal: str, is_confirmed: bool) -> None:
     """End the sessions of a user, after a question unless that is confirmed already."""
-    records = store.of(principal)
+    records = store.records_of(principal)
     if records and not is_confirmed:
         click.confirm(f"End {counted(len(records), 'session')} of {escaped(principal)}?", abort=True, err=True)
     click.echo(f"{_remove(store, records)} ended")
 
 
-def _end_by_handles(store: SessionStore, handles: tuple[str, ...]) -> None:
+def _end_by_handles(store: SharedStore, handles: tuple[str, ...]) -> None:
     """End the sessions with these handles, then report the handles that name no session or several."""
     found = find(store, handles)
     wrong = [text for handle, sessions in found.items() if (text := trouble(handle, sessions)) is not None]
@@ -53,6 +53,6 @@ def _end_by_handles(store: SessionStore, handles: tuple[str, ...]) -> None:
         raise click.ClickException("\n".join(wrong))
 
 
-def _remove(store: SessionStore, records: Iterable[SessionRecord]) -> int:
+def _remove(store: SharedStore, records: Iterable[SessionRecord]) -> int:
     """Remove sessions and return how many were still there."""
     return sum(store.remove(record.key) is not None for record in records)

@@ -10,7 +10,8 @@ from collections.abc import Collection, Mapping
 
 import click
 
-from ..stores import SessionStore, Stored
+from ..stores import SharedStore
+from ..stores.base import StoredSession
 
 #: Digits of a whole handle, of a handle in a list, and the fewest that name a session.
 WHOLE, SHORT, LEAST = 64, 16, 8
@@ -30,19 +31,19 @@ def digits_of(text: str) -> str:
     return digits
 
 
-def find(store: SessionStore, handles: Collection[str]) -> Mapping[str, list[Stored]]:
+def find(store: SharedStore, handles: Collection[str]) -> Mapping[str, list[StoredSession]]:
     """Return for each handle the sessions that it may name.
 
     If a handle is not whole, this goes through all sessions, once.
     """
-    found: dict[str, list[Stored]] = {handle: [] for handle in handles}
+    found: dict[str, list[StoredSession]] = {handle: [] for handle in handles}
     parts = [handle for handle in found if len(handle) < WHOLE]
     for handle in found.keys() - set(parts):
         stored = store.peek(bytes.fromhex(handle))
         if stored is not None:
             found[handle].append(stored)
     for stored in store if parts else ():
-        whole = stored.record.key.hex()
+        whole = stored.record.handle
         for part in parts:
             # A store may give a session twice that changes meanwhile.
             if whole.startswith(part) and all(stored.record.key != other.record.key for other in found[part]):
@@ -50,7 +51,7 @@ def find(store: SessionStore, handles: Collection[str]) -> Mapping[str, list[Sto
     return found
 
 
-def trouble(handle: str, sessions: Collection[Stored]) -> str | None:
+def trouble(handle: str, sessions: Collection[StoredSession]) -> str | None:
     """Return what is wrong with a handle that may name these sessions; None if it names exactly one."""
     if not sessions:
         return f"There is no session {handle}."

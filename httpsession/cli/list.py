@@ -8,7 +8,8 @@ from itertools import islice
 
 import click
 
-from ..stores import SessionStore, Stored
+from ..stores import SharedStore
+from ..stores.base import StoredSession
 from .handles import SHORT
 from .state import idle_time, interval_of, size_of, state_of
 from .store_option import opened, store_option, utc_option
@@ -35,19 +36,19 @@ def list_sessions(url: str, principal: str | None, limit: int | None, utc: bool)
             click.echo(_line(stored, time.time(), utc))
 
 
-def _sessions_of(store: SessionStore, principal: str) -> Iterator[Stored]:
-    """Go through the sessions of a user that are still there when their turn comes."""
-    for record in store.of(principal):
+def _sessions_of(store: SharedStore, principal: str) -> Iterator[StoredSession]:
+    """Yield the sessions of a user that have not ended meanwhile."""
+    for record in store.records_of(principal):
         stored = store.peek(record.key)
         if stored is not None:
             yield stored
 
 
-def _line(stored: Stored, now: float, utc: bool) -> str:
+def _line(stored: StoredSession, now: float, utc: bool) -> str:
     """Return the line of a session, below the heads of the columns."""
     record = stored.record
     return (
-        f"{record.key.hex()[:SHORT]}  {moment(record.creation_time, utc):<25}  {moment(record.accessed, utc):<25}  "
+        f"{record.handle[:SHORT]}  {moment(record.creation_time, utc):<25}  {moment(record.accessed, utc):<25}  "
         f"{duration(idle_time(record, now)):>7}  {duration(interval_of(record)):>8}  {state_of(record, now):<5}  "
-        f"{len(stored.attributes.items()):>10}  {size_of(stored):>9}  {escaped(record.principal or '')}"
+        f"{len(stored.attributes):>10}  {size_of(stored):>9}  {escaped(record.principal or '')}"
     ).rstrip()

@@ -7,7 +7,7 @@ from collections.abc import Iterator
 
 import click
 
-from ..stores import Stored
+from ..stores.base import StoredSession
 from .handles import digits_of, find, trouble
 from .state import idle_time, interval_of, size_of, state_of
 from .store_option import opened, store_option, utc_option
@@ -33,11 +33,11 @@ def show(url: str, handle: str, values: bool, utc: bool) -> None:
             click.echo(line.rstrip())
 
 
-def _lines(stored: Stored, now: float, with_values: bool, utc: bool) -> Iterator[str]:
-    """Go through the lines about a session: its record, then each attribute."""
+def _lines(stored: StoredSession, now: float, with_values: bool, utc: bool) -> Iterator[str]:
+    """Yield the lines about a session: its record, then each attribute."""
     record = stored.record
     shown = {
-        "handle": record.key.hex(),
+        "handle": record.handle,
         "principal": escaped(record.principal or ""),
         "created": moment(record.creation_time, utc),
         "last seen": moment(record.accessed, utc),
@@ -47,7 +47,7 @@ def _lines(stored: Stored, now: float, with_values: bool, utc: bool) -> Iterator
         "deadline": moment(record.deadline, utc),
         "expires at": moment(record.due(), utc),
         "state": state_of(record, now),
-        "attributes": f"{len(stored.attributes.items())}, {size_of(stored)} bytes",
+        "attributes": f"{len(stored.attributes)}, {size_of(stored)} bytes",
     }
     for label, text in shown.items():
         yield f"{label:<12}{text}"

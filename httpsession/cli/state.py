@@ -5,13 +5,12 @@ from __future__ import annotations
 from math import inf
 
 from ..record import SessionRecord
-from ..stores import Stored
-from ..stores.base import SLACK
+from ..stores.base import SLACK, StoredSession
 
 
-def size_of(stored: Stored) -> int:
+def size_of(stored: StoredSession) -> int:
     """Return how many bytes the attributes of a session have."""
-    return sum(len(data) for _, data in stored.attributes.items())
+    return sum(map(len, stored.attributes.values()))
 
 
 def idle_time(record: SessionRecord, now: float) -> float:

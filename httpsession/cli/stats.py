@@ -9,11 +9,11 @@ from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from math import inf
 from statistics import mean, median
-from typing import Any, Final
+from typing import Final
 
 import click
 
-from ..stores import Stored
+from ..stores.base import StoredSession
 from .state import idle_time, is_due, is_new, size_of
 from .store_option import opened, store_option
 from .text import VALUE, duration, escaped
@@ -60,14 +60,14 @@ class Figures:
     idle: list[int] = field(default_factory=_classes)
 
     @classmethod
-    def of(cls, sessions: Iterable[Stored], now: float) -> Figures:
+    def of(cls, sessions: Iterable[StoredSession], now: float) -> Figures:
         """Return the figures about these sessions."""
         figures = cls()
         for stored in sessions:
             figures._add(stored, now)
         return figures
 
-    def _add(self, stored: Stored, now: float) -> None:
+    def _add(self, stored: StoredSession, now: float) -> None:
         record = stored.record
         if is_due(record, now):
             self.due += 1
@@ -79,31 +79,40 @@ class Figures:
         self.ages[bisect_right(_BOUNDS, now - record.creation_time)] += 1
         self.idle[bisect_right(_BOUNDS, idle_time(record, now))] += 1
 
-    def data(self) -> dict[str, Any]:
+    def data(self) -> dict[str, object]:
         """Return all figures for JSON, with ages in seconds."""
-        sizes = self.sizes or [0]
         return {
-            "alive": self.alive,
-            "due": self.due,
-            "with_principal": self.with_principal,
-            "never_came_back": self.never_came_back,
-            "bytes": {"total": sum(sizes), "mean": mean(sizes), "median": median(sizes), "max": max(sizes)},
+            **self._numbers(),
+            "bytes": self._bytes(),
             "age": _distribution(self.ages),
             "idle": _distribution(self.idle),
         }
 
     def lines(self) -> Iterator[str]:
-        """Go through the lines of a table with all figures."""
-        data = self.data()
-        for name in ("alive", "due", "with_principal", "never_came_back"):
-            yield f"{name.replace('_', ' '):<18}{data[name]:>12}"
+        """Yield the lines of a table with all figures."""
+        for name, number in self._numbers().items():
+            yield f"{name.replace('_', ' '):<18}{number:>12}"
         yield f"\n{'BYTES':<18}{'':>12}"
-        for name, size in data["bytes"].items():
+        for name, size in self._bytes().items():
             yield f"{name:<18}{size:>12.0f}"
         yield f"\n{'SESSIONS':<18}{'BY AGE':>12}{'BY IDLE TIME':>15}"
         for bound, age, idle in zip((*_BOUNDS, inf), self.ages, self.idle, strict=True):
             label = f"below {duration(bound)}" if bound < inf else "above"
             yield f"{label:<18}{age:>12}{idle:>15}"
+
+    def _numbers(self) -> dict[str, int]:
+        """Return the numbers of sessions by what they count."""
+        return {
+            "alive": self.alive,
+            "due": self.due,
+            "with_principal": self.with_principal,
+            "never_came_back": self.never_came_back,
+        }
+
+    def _bytes(self) -> dict[str, float]:
+        """Return figures about the sizes of the sessions, in bytes."""
+        sizes = self.sizes or [0]
+        return {"total": sum(sizes), "mean": mean(sizes), "median": median(sizes), "max": max(sizes)}
 
 
 def _distribution(counts: Sequence[int]) -> list[dict[str, int | None]]:

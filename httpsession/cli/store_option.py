@@ -5,17 +5,17 @@ from __future__ import annotations
 import os
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from typing import Any, Final, TypeVar
+from typing import Final, TypeVar
 
 import click
 
 from ..config.texts import STORE_VARIABLE
 from ..errors import ConfigError, StoreError
-from ..stores import SessionStore, open_store
+from ..stores import SharedStore, open_store
 from .text import VALUE, escaped
 
 #: The function of a command.
-F = TypeVar("F", bound=Callable[..., Any])
+F = TypeVar("F", bound=Callable[..., None])
 
 #: The prefix of the name of an environment variable that has the URL.
 _VARIABLE: Final = "env:"
@@ -41,7 +41,7 @@ def utc_option(function: F) -> F:
 
 
 @contextmanager
-def opened(url: str) -> Iterator[SessionStore]:
+def opened(url: str) -> Iterator[SharedStore]:
     """Open the shared store that a URL names, and close it in the end.
 
     Raises:
@@ -57,7 +57,7 @@ def opened(url: str) -> Iterator[SessionStore]:
         raise click.ClickException(escaped(str(error), 2 * VALUE)) from error
 
 
-def _open(url: str) -> SessionStore:
+def _open(url: str) -> SharedStore:
     """Open the shared store that a URL names, or the URL in the variable of ``env:NAME``."""
     if url.startswith(_VARIABLE):
         name = url.removeprefix(_VARIABLE)

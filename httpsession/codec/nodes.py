@@ -40,7 +40,7 @@ _CROWD: Final = 256
 #: Exact whatever context an application has set, which may write lower case or turn numbers into NaN.
 _EXACT: Final = Context(prec=MAX_PREC, Emin=MIN_EMIN, Emax=MAX_EMAX, capitals=1, clamp=0, traps=[InvalidOperation])
 _MICROSECOND: Final = timedelta(microseconds=1)
-write: Final = Encoder().encode
+write: Final[Callable[[object], bytes]] = Encoder().encode
 _zones = cache(available_timezones)
 
 
@@ -106,7 +106,7 @@ def name_of(cls: type) -> str:
 
 
 def children(value: Any) -> Iterator[tuple[str, object]]:
-    """Go through the values inside of *value*, each with the step of the path that leads there."""
+    """Yield the values inside of *value*, each with the step of the path that leads there."""
     cls = type(value)
     if cls is list or cls is tuple:
         yield from ((f"[{at}]", item) for at, item in enumerate(value))

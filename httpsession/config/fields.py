@@ -42,7 +42,7 @@ def with_field_docs(cls: type[T]) -> type[T]:
 
 
 def _field_docs(source: str) -> Iterator[str]:
-    """Go through the fields of a class, each with the string below it."""
+    """Yield the fields of a class, each with the string below it."""
     (definition,) = ast.parse(source).body
     for field, below in pairwise(ast.iter_child_nodes(definition)):
         match field, below:

@@ -1,1 +1,1 @@
-"""The core: sessions as the package works on them, behind the faces that applications hold."""
+"""The core: sessions of two kinds, live and shared, behind the faces that applications hold."""

@@ -1,4 +1,4 @@
-"""The background thread of a manager: it tells the store of accesses, and looks for sessions that are over."""
+"""The background thread of an application: it flushes accesses to the store, and sweeps expired sessions."""
 
 from __future__ import annotations
 
@@ -13,29 +13,29 @@ from ..errors import StoreError
 
 _log = logging.getLogger("httpsession")
 
-#: Seconds: so late, at most, a store is told of an access.
-TELL_INTERVAL = 1.0
+#: Seconds between two flushes, and so the greatest delay with which an access reaches the store.
+FLUSH_INTERVAL = 1.0
 
 
 class Swept(Protocol):
-    """What a sweeper works for."""
+    """The sessions that a sweeper flushes and sweeps."""
 
-    def tell_store(self) -> None:
-        """Tell the store what has been accessed."""
+    def flush(self) -> None:
+        """Flush the noted accesses to the store."""
 
     def sweep(self) -> int:
-        """End the sessions that are over."""
+        """Remove the sessions that have expired, and return their number."""
 
 
 class Sweeper:
-    """Works for a manager until the manager is closed or nobody holds it any more. A fork's child makes its own."""
+    """A thread that flushes and sweeps until the sessions are closed or garbage. The child of a fork starts its own."""
 
-    def __init__(self, manager: Swept, sweep_interval: float | None) -> None:
-        self._manager = weakref.ref(manager)
-        self._sweep_interval = sweep_interval
-        self._tick = TELL_INTERVAL if sweep_interval is None else min(TELL_INTERVAL, sweep_interval)
-        self._stopped = threading.Event()
-        self._starting = threading.Lock()
+    def __init__(self, sessions: Swept, sweep_interval: float | None) -> None:
+        self._sessions: weakref.ref[Swept] = weakref.ref(sessions)
+        self._sweep_interval: float | None = sweep_interval
+        self._tick: float = FLUSH_INTERVAL if sweep_interval is None else min(FLUSH_INTERVAL, sweep_interval)
+        self._stopped: threading.Event = threading.Event()
+        self._starting: threading.Lock = threading.Lock()
         self._thread: threading.Thread | None = None
         fork.register(self)
 
@@ -47,13 +47,13 @@ class Sweeper:
                 self._thread.start()
 
     def stop(self) -> None:
-        """Stop the thread and wait until it is done with what it is doing."""
+        """Stop the thread and wait for a flush or sweep that has begun."""
         self._stopped.set()
         if self._thread is not None and self._thread is not threading.current_thread():
             self._thread.join()
 
     def reset_after_fork(self) -> None:
-        """Start the thread in the child of a fork if it ran in the parent; it does not live on there."""
+        """Start the thread in the child of a fork if it ran in the parent."""
         was_stopped, was_started = self._stopped.is_set(), self._thread is not None
         self._stopped = threading.Event()
         self._starting = threading.Lock()
@@ -67,26 +67,26 @@ class Sweeper:
         ticks_to_sweep = self._ticks_to_sweep()
         is_down = False
         while not self._stopped.wait(self._tick):
-            manager = self._manager()
-            if manager is None:
+            sessions = self._sessions()
+            if sessions is None:
                 return
             ticks_to_sweep -= 1
             try:
-                manager.tell_store()
+                sessions.flush()
                 if ticks_to_sweep <= 0:
                     ticks_to_sweep = self._ticks_to_sweep()
-                    manager.sweep()
+                    sessions.sweep()
                 is_down = False
             except StoreError as error:
                 if not is_down:
-                    _log.error("The background thread goes on trying, but the store fails: %s", error)
+                    _log.error("The background thread retries, but the store fails: %s", error)
                 is_down = True
             except Exception:
-                _log.exception("The background sweep failed; it goes on with the next one.")
-            del manager
+                _log.exception("The background thread failed to flush or sweep, and will retry.")
+            del sessions
 
     def _ticks_to_sweep(self) -> float:
-        """Return how many ticks to wait: the interval, give or take a tenth so that workers do not sweep in step."""
+        """Return how many ticks to wait: the interval, give or take a tenth, so that workers do not sweep in step."""
         if self._sweep_interval is None:
             return float("inf")
         return self._sweep_interval / self._tick * SystemRandom().uniform(0.9, 1.1)

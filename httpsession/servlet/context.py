@@ -9,10 +9,11 @@ from typing import TYPE_CHECKING
 from weakref import WeakValueDictionary
 
 from ..config import SessionConfig, SessionTrackingMode
+from ..core.context import ServletContext as NativeServletContext
 from ..events import Listener, Listeners
 from ..manager import SessionManager
 from ..middleware import SessionMiddleware
-from ..stores import SessionStore, open_store
+from ..stores import AnyStore, open_store
 from .cookie import SessionCookieConfig
 from .errors import IllegalArgumentException, IllegalStateException, Translated, translated
 
@@ -32,7 +33,11 @@ class ServletContext(Translated):
     """
 
     def __init__(
-        self, app: WSGIApplication, store: SessionStore | str | None = None, *, config: SessionConfig | None = None
+        self,
+        app: WSGIApplication,
+        store: AnyStore | str | None = None,
+        *,
+        config: SessionConfig | None = None,
     ) -> None:
         """Wrap *app*. Its sessions are kept in *store*, a store or its URL; without it, in memory.
 
@@ -42,7 +47,7 @@ class ServletContext(Translated):
         if not callable(app):
             raise IllegalArgumentException(f"a WSGI application can be called, {app!r} cannot")
         self._app: WSGIApplication = app
-        self._store: SessionStore = open_store("memory://" if store is None else store)
+        self._store: AnyStore = open_store("memory://" if store is None else store)
         self._config: SessionConfig = SessionConfig() if config is None else config
         if not isinstance(self._config, SessionConfig):
             raise IllegalArgumentException(f"config is {config!r}, but must be a SessionConfig")
@@ -52,8 +57,10 @@ class ServletContext(Translated):
         self._middleware: SessionMiddleware | None = None
 
     @classmethod
-    def _of(cls, manager: SessionManager) -> ServletContext:
+    def _of(cls, manager: NativeServletContext) -> ServletContext:
         """Return the context of *manager*; a view, if the manager was made without a context."""
+        if not isinstance(manager, SessionManager):
+            raise TypeError(f"the context of a session is its SessionManager, not {manager!r}")
         with _INITIALISING:
             context = _CONTEXTS.get(id(manager))
             if context is None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Literal, overload
 
-from ..environ import request_session
+from ..request import request_session
 from .context import ServletContext
 from .errors import Translated
 from .session import HttpSession

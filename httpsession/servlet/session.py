@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
-from ..accessor import Accessor as NativeAccessor
+from ..session import Accessor as NativeAccessor
 from ..session import HttpSession as NativeSession
 from .context import ServletContext
 from .errors import Translated

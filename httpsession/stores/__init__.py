@@ -1,45 +1,67 @@
-"""Where sessions are kept: the contract, the stores of this package, and how a URL names one."""
+"""The stores of sessions: the contract, the stores of this package, and the URLs that name them."""
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from importlib import import_module
+from collections.abc import Callable, Mapping
 from importlib.metadata import entry_points
+from typing import Final
 
 from ..errors import ConfigError
-from .base import SessionStore, Stored
-from .memory.store import MemoryStore
+from .base import AnyStore, LiveStore, SessionStore, SharedStore, Stored
+from .memory import MemoryStore
+from .memory import open_url as _open_memory
 
-__all__ = ["MemoryStore", "SessionStore", "Stored", "open_store"]
+__all__ = ["AnyStore", "LiveStore", "MemoryStore", "SessionStore", "SharedStore", "Stored", "open_store"]
 
-#: Of the stores of this package: the scheme of the URL, and where it is opened. Others have entry points for theirs.
-_OPENERS = {
-    "memory": ".memory:open_url",
-    "sqlite": ".sqlite:open_url",
-    "redis": ".redis:open_url",
-    "rediss": ".redis:open_url",
-    "unix": ".redis:open_url",
-    "redis+sentinel": ".redis:open_url",
-    "redis+cluster": ".redis:open_url",
+_Opener = Callable[[str], AnyStore]
+
+#: The group of entry points by which other packages add schemes.
+_GROUP: Final = "httpsession.stores"
+
+
+def _open_sqlite(url: str) -> SharedStore:
+    from .sqlite.store import open_url
+
+    return open_url(url)
+
+
+def _open_redis(url: str) -> SharedStore:
+    try:
+        from .redis import open_url
+    except ModuleNotFoundError as error:
+        if error.name not in ("redis", "hiredis"):
+            raise
+        scheme = url.partition("://")[0]
+        raise ConfigError(f"a store at {scheme}:// needs redis: install httpsession[redis]") from error
+    return open_url(url)
+
+
+#: The openers of this package, by scheme. Each imports its store when it is called, so that no other is imported.
+_OPENERS: Final[Mapping[str, _Opener]] = {
+    "memory": _open_memory,
+    "sqlite": _open_sqlite,
+    "redis": _open_redis,
+    "rediss": _open_redis,
+    "unix": _open_redis,
+    "redis+sentinel": _open_redis,
+    "redis+cluster": _open_redis,
 }
-_GROUP = "httpsession.stores"
-_Opener = Callable[[str], SessionStore]
 
 
-def open_store(store: SessionStore | str) -> SessionStore:
-    """Open the store that a URL names; what is a store already is given back.
+def open_store(store: AnyStore | str) -> AnyStore:
+    """Open the store that a URL names; return a store object unchanged.
 
-    Known are ``memory://``, ``sqlite:///relative.db``, ``sqlite:////absolute.db``, ``redis://``, ``rediss://``,
-    ``unix://``, ``redis+sentinel://``, ``redis+cluster://`` and the schemes that other packages add by entry points of
-    the group ``httpsession.stores``, each a function that takes the URL and returns a store. All take ``?prefix=``,
-    which keeps two applications apart, and ``?timeout=`` in seconds.
+    The schemes are ``memory://``, ``sqlite:///relative.db``, ``sqlite:////absolute.db``, ``redis://``, ``rediss://``,
+    ``unix://``, ``redis+sentinel://``, ``redis+cluster://`` and those that other packages add by entry points of the
+    group ``httpsession.stores``. Such an entry point is a function that takes the URL and returns a store. Every scheme
+    accepts ``?prefix=``, which separates the applications in one store, and ``?timeout=`` in seconds.
 
     Raises:
-        ConfigError: no store has such a URL, or *store* is neither URL nor store.
+        ConfigError: the URL is wrong, or *store* is neither a URL nor a store.
         StoreError: the store cannot be opened.
     """
     if not isinstance(store, str):
-        if isinstance(store, SessionStore):
+        if isinstance(store, SessionStore) and not isinstance(store, type):
             return store
         raise ConfigError(f"the store is {store!r}, but must be a SessionStore or the URL of one, such as memory://")
     scheme, colon, rest = store.partition("://")
@@ -48,19 +70,12 @@ def open_store(store: SessionStore | str) -> SessionStore:
 
 def _opener(scheme: str, is_url: bool) -> _Opener:
     others = {point.name: point for point in entry_points(group=_GROUP)}
-    if is_url and scheme in others and scheme not in _OPENERS:
+    if is_url and scheme in _OPENERS:
+        return _OPENERS[scheme]
+    if is_url and scheme in others:
         opener: _Opener = others[scheme].load()
         return opener
-    if not is_url or scheme not in _OPENERS:
-        known = ", ".join(f"{one}://" for one in (*_OPENERS, *sorted(others)))
-        # Not the text itself, which may have a password in it.
-        what = f"a URL that begins with {scheme}://" if is_url else "something that is no URL"
-        raise ConfigError(f"the store is named by {what}; known are {known}")
-    module, _, name = _OPENERS[scheme].partition(":")
-    try:
-        found: _Opener = getattr(import_module(module, __name__), name)
-    except ModuleNotFoundError as error:
-        if error.name not in ("redis", "hiredis"):
-            raise
-        raise ConfigError(f"a store at {scheme}:// needs redis: install httpsession[redis]") from error
-    return found
+    known = ", ".join(f"{name}://" for name in (*_OPENERS, *sorted(others)))
+    # Name the scheme alone: the rest may hold a password.
+    found = f"a URL that begins with {scheme}://" if is_url else "something that is no URL"
+    raise ConfigError(f"the store is named by {found}; known are {known}")

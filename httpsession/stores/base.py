@@ -1,47 +1,88 @@
-"""The contract of a store: what it keeps for whom, and what is atomic."""
+"""The contract of a store: what it keeps, and what is atomic."""
 
 from __future__ import annotations
 
 from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from types import EllipsisType
-from typing import Final, Protocol, runtime_checkable
+from typing import Final, Literal, Protocol, TypeVar, runtime_checkable
 
 from ..attributes import Attributes
-from ..record import SessionRecord
+from ..record import LiveRecord, SessionRecord
 
-#: Of a request: the key of its session, when it arrived and when it ended.
+#: One request: the key of its session, when it arrived and when it ended.
 Touch = tuple[bytes, float, float]
-#: Seconds for which what is under way with an old key finds the session under its new one.
+#: Returns the keys of the sessions that requests of this process are using, and since when.
+InUse = Callable[[], Mapping[bytes, float]]
+#: Seconds for which requests in flight with a former key still reach the session under its new key.
 FOLLOW: Final = 60.0
-#: Seconds by which a shared store is told late of accesses, and by which idle sessions therefore live longer there.
+#: Seconds by which accesses reach a shared store late, and by which idle sessions therefore expire later there.
 SLACK: Final = 1.0
-#: Bytes of the longest attribute that a shared store takes, or reads: a longer one was put there by somebody else.
+#: Bytes of the longest attribute that a shared store accepts and reads.
 MAX_VALUE: Final = 1 << 21
 
 
+def nothing_in_use() -> Mapping[bytes, float]:
+    """Return no keys: no request of this process is using a session."""
+    return {}
+
+
 class Stored(Protocol):
-    """What a store keeps of a session: live attributes in the memory of one process, else their encodings by name."""
+    """The form in which every store returns a session: a record, and attributes as the store keeps them."""
 
     @property
     def record(self) -> SessionRecord:
-        """The record."""
+        """The record, which has the key and no id."""
 
     @property
     def attributes(self) -> Attributes | Mapping[str, bytes]:
-        """The attributes."""
+        """The live attributes, or their encodings by name."""
 
 
-@dataclass(slots=True)
+@dataclass(slots=True, eq=False)
 class StoredSession:
-    """A session as it comes out of a shared store: a copy. Its record has no id, which such a store never sees."""
+    """A session as a shared store returns it: a copy, with the encodings of the attributes by name."""
 
     record: SessionRecord
     attributes: Mapping[str, bytes] = field(repr=False)
 
 
+@dataclass(slots=True, eq=False)
+class LiveEntry:
+    """A session as the memory of one process keeps it: the very record and attributes that its requests use."""
+
+    record: LiveRecord
+    attributes: Attributes = field(repr=False)
+
+
+T = TypeVar("T", bound=Stored)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, repr=False)
+class Changes:
+    """The changes that :meth:`SessionStore.save` applies. The default of a field changes nothing."""
+
+    #: The attributes that get a value, and those that are removed.
+    put: Mapping[str, bytes] = field(default_factory=dict)
+    removed: Collection[str] = ()
+    #: The values that attributes must still have for anything to change; None: there must be no such attribute.
+    expected: Mapping[str, bytes | None] = field(default_factory=dict)
+    #: The notes that get a value; None removes a note.
+    notes: Mapping[str, bytes | None] = field(default_factory=dict)
+    max_inactive_interval: int | None = None
+    deadline: float | None = None
+    #: The user who is logged in from now on; None: no user; the ellipsis: no change.
+    principal: str | EllipsisType | None = ...
+    new_key: bytes | None = None
+    #: Whether the session begins anew under its new key, by a login. Such a change follows a change of the id, and
+    #: nothing follows it: requests in flight with any former key do not reach the session any more.
+    is_login: bool = False
+    #: Whether all attributes are removed but those that are put.
+    clear: bool = False
+
+
 def check_values(values: Mapping[str, bytes]) -> None:
-    """Refuse what would not be read again.
+    """Refuse values that a shared store would not load again.
 
     Raises:
         ValueError: a value is longer than :data:`MAX_VALUE`.
@@ -51,110 +92,124 @@ def check_values(values: Mapping[str, bytes]) -> None:
             raise ValueError(f"an attribute may have at most {MAX_VALUE} bytes, not {len(value)}")
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Changes:
-    """What :meth:`SessionStore.save` changes; ``...`` leaves the principal as it is."""
-
-    #: The attributes that get a value, and those that go.
-    put: Mapping[str, bytes] = field(default_factory=dict)
-    removed: Collection[str] = ()
-    #: What these attributes must still have for anything to change; None: there must be no such attribute.
-    expected: Mapping[str, bytes | None] = field(default_factory=dict)
-    max_inactive_interval: int | None = None
-    principal: str | EllipsisType | None = ...
-    #: The session's new id, which only the memory store keeps, and the key that goes with it.
-    new_id: tuple[str, bytes] | None = None
-    #: Whether the session starts afresh: all attributes but those above go, and nothing that is under way with its
-    #: old key follows it.
-    afresh: bool = False
-
-
 @runtime_checkable
-class SessionStore(Protocol):
-    """Keeps sessions by key. It knows no HTTP and no listeners; time is an argument, in seconds since the epoch.
+class SessionStore(Protocol[T]):
+    """Keeps sessions by key. It knows no HTTP and no listeners. Time is an argument, in seconds since the epoch.
 
-    Each method is atomic for one session and may be called by any number of threads, of a shared store by any number
-    of processes, before and after a fork; none makes a session that was not there, but :meth:`create`. Whoever removes
-    a session gets it, and is the only one who does: it has to tell the listeners. A removed record is marked as such.
+    *T* is the form in which the store returns sessions: :class:`LiveEntry` or :class:`StoredSession`.
 
-    A session is due when it was not used for its interval or has reached its deadline (:meth:`SessionRecord.is_due`).
-    A shared store hears of accesses late: there, being idle makes a session due :data:`SLACK` seconds later, and
-    deadlines are exact.
+    Each method is atomic for one session. Any number of threads may call it, before and after a fork; in a shared store
+    any number of processes too. Only :meth:`create` adds a session. A removed session is returned to exactly one
+    caller, which then notifies the listeners.
 
-    Three outcomes are kept apart: an answer, None and False among them; a caller's error, which is a ValueError; and a
-    system that fails or takes longer than the store's timeout, which is a :class:`StoreError`. After that nothing has
-    changed, or all of it, and the store works again as soon as the system does. What is in the store but was not
-    written by one like it is no session; it is logged, and removed when it is due.
+    A session is due when it was idle for its interval or has reached its deadline (:meth:`SessionRecord.is_due`).
+    Accesses reach a shared store late: there an idle session is due :data:`SLACK` seconds later. Deadlines are exact.
+
+    Three outcomes are kept apart. An answer may be None or False. A mistake of the caller is a ValueError. A system
+    that fails, or exceeds the store's timeout, is a :class:`StoreError`: all of the change was made or nothing, and the
+    store works again as soon as the system does.
+
+    An entry that this package did not write is no session: it is logged, and removed when it is due.
     """
 
-    #: Whether other processes see the same sessions.
-    is_shared: bool
+    @property
+    def is_shared(self) -> bool:
+        """Whether other processes see the same sessions."""
 
-    #: The sessions that requests of this process are using, and since when. The manager of the sessions puts its own
-    #: function here. In a store that is not shared a session that was still alive then does not time out (S54); a
-    #: shared one is told by :meth:`touch`.
-    in_use: Callable[[], Mapping[bytes, float]]
-
-    def create(self, record: SessionRecord, attributes: Attributes | Mapping[str, bytes]) -> bool:
-        """Keep a new session under the key of its record: its times, interval, deadline and principal, and its
-        attributes; False if that key is taken.
+    def create(self, session: T) -> bool:
+        """Add a session under the key of its record; False if the key is taken.
 
         Raises:
-            ValueError: an attribute is longer than a shared store takes (:func:`check_values`).
+            ValueError: an attribute is longer than a shared store accepts (:func:`check_values`).
         """
 
-    def load(self, key: bytes, arrived: float) -> tuple[Stored, float | None] | None:
-        """Return, for a request that *arrived* then, the session and when the request before arrived; None if there is
+    def load(self, key: bytes, arrived: float, in_use: InUse = nothing_in_use) -> tuple[T, float, bool] | None:
+        """Return the session for a request that *arrived* then, with the previous arrival, and False.
+
+        A session that was due by then is removed and returned with True instead, to exactly one caller. None: there is
         no session.
 
-        A session that was due by then is removed and given back, to exactly one caller, with None in place of the time.
-        A store that is not shared notes the access; to a shared one it is told by :meth:`touch`.
+        A store that is not shared records the access. It does not count a session as due that a request has been using
+        since before (*in_use*; S54). A shared store gets accesses, also those in flight, by :meth:`touch`.
         """
 
-    def peek(self, key: bytes) -> Stored | None:
-        """Return the session as it is, due or not, noting nothing; a key that was changed lately is followed."""
+    def peek(self, key: bytes) -> T | None:
+        """Return the session, due or not, and record no access. Follow a recent change of the key."""
 
     def save(self, key: bytes, changes: Changes, now: float) -> bool:
-        """Apply all *changes* or none; False if there is no such session, or not what *changes* expect.
+        """Apply all *changes* or none; False if there is no such session, or *expected* values differ.
 
-        With a new key the old one is dead to loads and to other changes of the id, but saves, removals and touches that
-        are under way follow it to the new one, for :data:`FOLLOW` seconds.
+        After a change of the key, loads and other changes of the key do not find the former key. For :data:`FOLLOW`
+        seconds saves, removals and touches in flight follow it to the new key. Nothing follows a login.
 
         Raises:
-            ValueError: the session cannot move to the new key (:meth:`fits`), or an attribute is too long; nothing has
-                changed.
+            ValueError: the session cannot move to the new key (:meth:`can_move`), an attribute is too long, or a login
+                has no new key; nothing has changed.
         """
 
-    def fits(self, key: bytes, new_key: bytes) -> bool:
-        """Return whether a session can move from one key to the other. Whoever changes an id draws until it does: where
-        keys are spread over many machines, a move is atomic only within one."""
+    def can_move(self, key: bytes, new_key: bytes) -> bool:
+        """Return whether a session can move from one key to the other.
 
-    def remove(self, key: bytes) -> Stored | None:
-        """Remove the session and give it back as it was, to exactly one caller."""
+        Callers draw ids until this is true: where keys are spread over shards, a move is atomic only within one.
+        """
 
-    def expire(self, now: float, limit: int) -> list[Stored]:
-        """Remove sessions that are due, at most *limit*, and give each back to exactly one caller; none is left if
-        there are fewer than *limit*."""
+    def was_left(self, key: bytes, now: float) -> bool:
+        """Return whether a login moved a session away from *key* in the last :data:`FOLLOW` seconds."""
 
-    def abandoned(self) -> Stored | None:
-        """Remove and give back a session whose client never came back and that nobody uses: the oldest, or about that
-        in a shared store."""
+    def remove(self, key: bytes) -> T | None:
+        """Remove the session and return it, to exactly one caller; None if there is none. Follow a recent change of the
+        key."""
 
-    def touch(self, accesses: Iterable[Touch]) -> None:
-        """Note requests that are under way or have ended, in the order of their arrival. Unknown keys are no matter, no
-        time is turned back, and a session that was due when a request arrived is not revived by it."""
+    def expire(self, now: float, limit: int, in_use: InUse = nothing_in_use) -> list[T]:
+        """Remove sessions that are due, at most *limit*, and return each to exactly one caller.
 
-    def of(self, principal: str) -> list[SessionRecord]:
-        """Return the records of the sessions bound to *principal*."""
+        If fewer than *limit* are returned, no other session is due. *in_use* is that of :meth:`load`.
+        """
 
-    def __iter__(self) -> Iterator[Stored]:
-        """Go through the sessions in no order; those that come or go meanwhile may be among them or not."""
+    def evict(self, in_use: InUse = nothing_in_use) -> T | None:
+        """Remove the oldest newcomer and return it; None if there is none. A shared store may choose another old one.
+
+        A newcomer is a session whose client has not come back, and that no request is using.
+        """
+
+    def touch(self, accesses: Iterable[Touch], in_use: InUse = nothing_in_use) -> None:
+        """Record requests that are in flight or have ended, in the order of their arrival.
+
+        Unknown keys are ignored, and times never move back. A session that was due when a request arrived stays due.
+        *in_use* is that of :meth:`load`.
+        """
+
+    def records_of(self, principal: str) -> list[SessionRecord]:
+        """Return the records of the sessions in which *principal* is logged in."""
+
+    def __iter__(self) -> Iterator[T]:
+        """Iterate over the sessions in no order, with or without those that are added or removed meanwhile."""
 
     def __len__(self) -> int:
         """Return how many sessions there are."""
 
     def describe(self) -> str:
-        """Return in a few words what keeps the sessions, in which version; nothing secret."""
+        """Return the system behind the store and its version in a few words, without secrets."""
 
     def close(self) -> None:
-        """Let go of files and connections; what is called afterwards opens them again."""
+        """Release files and connections for good. Later calls of a shared store raise :class:`StoreError`."""
+
+
+class LiveStore(SessionStore[LiveEntry], Protocol):
+    """A store in the memory of one process, which keeps live attributes."""
+
+    @property
+    def is_shared(self) -> Literal[False]:
+        """False."""
+
+
+class SharedStore(SessionStore[StoredSession], Protocol):
+    """A store that several processes use, and that keeps encodings."""
+
+    @property
+    def is_shared(self) -> Literal[True]:
+        """True."""
+
+
+#: A store of either kind; ``is_shared`` discriminates them.
+AnyStore = LiveStore | SharedStore

@@ -16,7 +16,7 @@ _PREFIX = re.compile(r"[A-Za-z][A-Za-z0-9_-]{0,31}")
 
 
 def flaw_of_prefix(prefix: str) -> str:
-    """Return what is wrong with the prefix of a store, to go on after naming the store; empty if nothing is."""
+    """Return the words that follow the store's name in the error about a wrong prefix; empty for a right one."""
     if _PREFIX.fullmatch(prefix):
         return ""
     return f"has the prefix {prefix!r}, but must have a letter, then up to 31 letters, digits, '_' or '-'"
@@ -24,29 +24,29 @@ def flaw_of_prefix(prefix: str) -> str:
 
 @dataclass(frozen=True, repr=False)
 class StoreUrl:
-    """A URL in its parts. What it says of itself has no password in it."""
+    """A URL in its parts. Its text shows no password."""
 
     parts: SplitResult
     options: Mapping[str, str]
-    #: What keeps two applications in one store apart.
+    #: The prefix that separates the applications in one store.
     prefix: str
     #: Seconds that an operation may wait for the system behind the store.
     timeout: float
 
     @classmethod
     def parse(cls, url: str, *, timeout: float, options: tuple[str, ...] = ()) -> Self:
-        """Take a URL apart. Every store takes ``?prefix=`` and ``?timeout=``; *options* are what this one takes, too.
+        """Split a URL. Every store accepts ``?prefix=`` and ``?timeout=``; this one accepts *options*, too.
 
         Raises:
-            ConfigError: the URL is malformed, or an option is unknown, there twice or has a wrong value.
+            ConfigError: the URL is malformed, or an option is unknown, repeated or has a wrong value.
         """
         parts = _split(url)
         known = ("prefix", "timeout", *options)
         given: dict[str, str] = {}
         for name, value in parse_qsl(parts.query, keep_blank_values=True):
             if name not in known:
-                # Behind a password it may be the rest of it.
-                is_shown = not any("password" in one for one in given)
+                # After a password, an unknown option may be its rest.
+                is_shown = not any("password" in earlier for earlier in given)
                 which = f"the unknown option {name!r}" if is_shown else "an unknown option"
                 raise _refusal(parts, f"has {which}; known are {', '.join(known)}")
             if name in given:
@@ -66,7 +66,7 @@ class StoreUrl:
         return unquote(self.parts.path)
 
     def refusal(self, why: str) -> ConfigError:
-        """Return the error that this URL is wrong; *why* goes on after naming it."""
+        """Return the error that names this URL and says *why* it is refused."""
         return _refusal(self.parts, why)
 
     def __str__(self) -> str:
@@ -77,7 +77,7 @@ class StoreUrl:
 
 
 def _split(url: str) -> SplitResult:
-    """Take the URL apart where that cannot go wrong in the middle of a password."""
+    """Split the URL, or refuse one that could be split within a password."""
     scheme = url.partition(":")[0]
     if re.search(r"[\x00-\x1f\x7f]", url):
         raise ConfigError(f"the store {scheme}://... has control characters, which have to be percent-encoded")
@@ -88,7 +88,7 @@ def _split(url: str) -> SplitResult:
     if "@" in parts.query or "@" in parts.fragment or ("@" in parts.path and parts.netloc):
         raise ConfigError(
             f"the store {scheme}://... has an '@' too far on: "
-            "what is special in a password, or in an option, has to be percent-encoded"
+            "special characters in a password, or in an option, have to be percent-encoded"
         )
     return parts
 
@@ -96,7 +96,7 @@ def _split(url: str) -> SplitResult:
 def _shown(parts: SplitResult) -> str:
     host = parts.netloc.rpartition("@")[2]
     if not _HOSTS.fullmatch(host):
-        host = "..."  # who forgets the host may have written a password in its place
+        host = "..."  # a URL without a host may have a password in its place
     return f"{parts.scheme}://{host}{parts.path}"
 
 

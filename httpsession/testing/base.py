@@ -1,4 +1,4 @@
-"""What the tests of all verbs have in common: keys, times, and threads that begin at the same moment."""
+"""The helpers of all tests: keys, times, and threads that begin at the same moment."""
 
 from __future__ import annotations
 
@@ -6,16 +6,18 @@ import sys
 import time
 from collections.abc import Callable, Iterable, Mapping
 from concurrent.futures import ThreadPoolExecutor
-from functools import cached_property
+from dataclasses import fields
+from functools import cached_property, partial
 from threading import Barrier
 from types import TracebackType
 from typing import Any, Self
 
 import pytest
 
-from ..ids import key_of, new_id
-from ..record import SessionRecord
-from ..stores.base import SLACK, Changes, SessionStore, Stored
+from ..attributes import Attributes
+from ..ids import draw_until, key_of, new_id
+from ..record import LiveRecord, SessionRecord
+from ..stores.base import SLACK, Changes, LiveEntry, SessionStore, Stored, StoredSession
 
 #: Seconds without a request after which the sessions of these tests are over, if a test says nothing else.
 INTERVAL = 60
@@ -24,28 +26,38 @@ MOMENT = 2.0**-10
 #: How many threads a race may have, and how many seconds none of them may take.
 THREADS = 32
 PATIENCE = 60.0
-#: What ``in_use`` gives when no request is under way.
-NOBODY: Mapping[bytes, float] = {}
+#: Bytes in the ids whose keys the tests use.
+_ID_BYTES = 16
+#: A store under test, whatever it gives back.
+AnyStore = SessionStore[Any]
 
 
-def draw() -> tuple[str, bytes]:
-    """Return an id and its key that nobody has had."""
-    session_id = new_id(16)
-    return session_id, key_of(session_id)
+def draw() -> bytes:
+    """Return a key that no session had before."""
+    return key_of(new_id(_ID_BYTES))
+
+
+def session_for(store: AnyStore, record: SessionRecord, attributes: Mapping[str, bytes] = {}) -> Any:
+    """Return a new session in the form that the store keeps: live, or encoded."""
+    if store.is_shared:
+        return StoredSession(record, dict(attributes))
+    values = {field.name: getattr(record, field.name) for field in fields(record)}
+    return LiveEntry(LiveRecord(**values), Attributes(attributes))
 
 
 def contents(stored: Stored) -> dict[str, bytes]:
-    """Return the attributes of a session that comes out of a store, live or not, as they are now."""
-    return dict(stored.attributes.items())
+    """Return the attributes that a stored session has now, live or not."""
+    attributes = stored.attributes
+    return attributes.snapshot() if isinstance(attributes, Attributes) else dict(attributes)
 
 
 def keys_of(sessions: Iterable[Stored]) -> list[bytes]:
-    """Return the keys of sessions, sorted, since stores give sessions in any order."""
+    """Return the keys of sessions, sorted, since stores return sessions in any order."""
     return sorted(stored.record.key for stored in sessions)
 
 
 class Race:
-    """Threads that begin at the same moment and take turns as often as Python can let them."""
+    """Threads that begin at the same moment and switch as often as Python can let them."""
 
     def __enter__(self) -> Self:
         self._interval = sys.getswitchinterval()
@@ -61,9 +73,9 @@ class Race:
         sys.setswitchinterval(self._interval)
 
     def run(self, *actions: Callable[[], Any]) -> list[Any]:
-        """Run each action in a thread of its own and return what each returns; an error of one is raised.
+        """Run each action in a thread of its own and return all results; raise the error of an action that fails.
 
-        Threads tend to go on in the order in which they were started, so each run has another one.
+        Threads tend to run in the order in which they were started, so each run starts them in another order.
         """
         barrier = Barrier(len(actions))
         first = self._runs = (self._runs + 1) % len(actions)
@@ -78,7 +90,7 @@ class Race:
 
 
 class Contract:
-    """The words in which the tests are written. A test class derives from :class:`StoreContract` instead."""
+    """The helpers that all tests use. A test class derives from :class:`StoreContract` instead."""
 
     #: How often each race is run.
     rounds = 25
@@ -87,26 +99,26 @@ class Contract:
     counts_by_arguments = False
 
     @pytest.fixture
-    def another(self, store: SessionStore) -> SessionStore:
-        """Return the store as another process sees it. Only for a shared store can that be another object."""
+    def another(self, store: AnyStore) -> AnyStore:
+        """Return the store as another process sees it. Only a shared store can return another object."""
         return store
 
     @cached_property
     def now(self) -> float:
-        """When the test began: a time of today, since a store may also have a clock of its own; in whole seconds."""
+        """When the test began, in whole seconds: a time of today, since a store may have a clock of its own."""
         return float(int(time.time()))
 
     def at(self, seconds: float) -> float:
-        """Return the time so many seconds after the beginning of the test."""
+        """Return the time so many seconds after the test began."""
         return self.now + seconds
 
-    def end_of(self, store: SessionStore, interval: int = INTERVAL) -> float:
-        """Return the seconds for which a session with this interval has to be idle to be due."""
+    def end_of(self, store: AnyStore, interval: int = INTERVAL) -> float:
+        """Return the seconds after which an idle session with this interval is due."""
         return interval + (SLACK if store.is_shared else 0.0)
 
     def add(
         self,
-        store: SessionStore,
+        store: AnyStore,
         attributes: Mapping[str, bytes] = {},
         *,
         at: float = 0.0,
@@ -114,44 +126,45 @@ class Contract:
         lifetime: float | None = None,
         principal: str | None = None,
     ) -> bytes:
-        """Keep a new session, begun *at* so many seconds after the test did, and return its key."""
-        _, key = draw()
-        record = SessionRecord.created("", key, self.at(at), interval, lifetime)
+        """Keep a new session, created *at* so many seconds after the test began, and return its key."""
+        record = SessionRecord.created(draw(), self.at(at), interval, lifetime)
         record.principal = principal
-        assert store.create(record, dict(attributes)), "create refused a key that nobody has"
-        return key
+        assert store.create(session_for(store, record, attributes)), "create refused a key that no session has"
+        return record.key
 
-    def save(self, store: SessionStore, key: bytes, **changes: Any) -> bool:
-        """Save changes at the beginning of the test."""
+    def save(self, store: AnyStore, key: bytes, **changes: Any) -> bool:
+        """Save changes at the time when the test began."""
         return store.save(key, Changes(**changes), self.now)
 
-    def draw_for(self, store: SessionStore, key: bytes) -> tuple[str, bytes]:
-        """Return a new id and its key, to which the session can move."""
-        drawn = draw()
-        while not store.fits(key, drawn[1]):
-            drawn = draw()
-        return drawn
+    def draw_for(self, store: AnyStore, key: bytes) -> bytes:
+        """Return a new key to which the session can move."""
+        _, new_key = draw_until(_ID_BYTES, partial(store.can_move, key))
+        return new_key
 
-    def rename(self, store: SessionStore, key: bytes, **changes: Any) -> bytes:
-        """Move a session to a new key, which is returned."""
+    def rename(self, store: AnyStore, key: bytes, **changes: Any) -> bytes:
+        """Move a session to a new key, and return that key."""
         new = self.draw_for(store, key)
-        assert self.save(store, key, new_id=new, **changes), "save refused to move a session to a key that fits"
-        return new[1]
+        assert self.save(store, key, new_key=new, **changes), "save refused to move a session to a key that fits"
+        return new
 
-    def is_alive(self, store: SessionStore, key: bytes, at: float = 0.0) -> bool:
+    def log_in(self, store: AnyStore, key: bytes, **changes: Any) -> bytes:
+        """Log in to a session, which begins anew under a new key, and return this key."""
+        return self.rename(store, key, is_login=True, **changes)
+
+    def is_alive(self, store: AnyStore, key: bytes, at: float = 0.0) -> bool:
         """Return whether a request that arrives then finds the session."""
         found = store.load(key, self.at(at))
-        return found is not None and found[1] is not None
+        return found is not None and not found[2]
 
-    def read(self, store: SessionStore, key: bytes) -> dict[str, bytes]:
+    def read(self, store: AnyStore, key: bytes) -> dict[str, bytes]:
         """Return the attributes of a session that must be there."""
         found = store.load(key, self.now)
         assert found is not None, "the session is not there"
-        assert found[1] is not None, "the session was taken to be over"
+        assert not found[2], "the session was taken for expired"
         return contents(found[0])
 
-    def is_gone(self, store: SessionStore, key: bytes) -> bool:
-        """Return whether nothing finds a session under this key, nor makes one."""
+    def is_gone(self, store: AnyStore, key: bytes) -> bool:
+        """Return whether no method finds a session under this key, and none makes a session."""
         answers = (
             store.peek(key),
             store.load(key, self.now),

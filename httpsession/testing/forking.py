@@ -1,4 +1,4 @@
-"""Forks: a store that was opened before works in parent and children, a shared one on the same data."""
+"""Forks: a store that was opened before works in parent and children; a shared store on the same data."""
 
 from __future__ import annotations
 
@@ -10,12 +10,11 @@ from typing import TextIO
 
 import pytest
 
-from ..stores.base import SessionStore
-from .base import Contract
+from .base import AnyStore, Contract
 
 
 class Child:
-    """A process that does one thing."""
+    """A process that runs one function."""
 
     def __init__(self, action: Callable[[], str]) -> None:
         self._answer, answer = os.pipe()
@@ -45,14 +44,19 @@ class Child:
         return told
 
 
-@pytest.mark.skipif(not hasattr(os, "fork"), reason="there are no forks here")
+needs_fork: pytest.MarkDecorator = pytest.mark.skipif(not hasattr(os, "fork"), reason="this system has no fork")
+
+
+@needs_fork
 @pytest.mark.filterwarnings("ignore:.*fork.*:DeprecationWarning")
 class Forking(Contract):
-    """What a store promises to processes."""
+    """The promises to processes that fork."""
 
-    def test_fork(self, store: SessionStore) -> None:
-        """The parent goes on with a store that it used before; the child of one that is not shared begins with none,
-        since the sessions that there were are the parent's to end."""
+    def test_fork(self, store: AnyStore) -> None:
+        """The parent goes on with its store. In a child, a store that is not shared begins empty.
+
+        The sessions that it had are the parent's to end.
+        """
         key = self.add(store, {"a": b"1"})
         for number in range(3):
             assert Child(partial(self.live_as_child, store, key, f"child {number}")).result() == "well"
@@ -62,15 +66,15 @@ class Forking(Contract):
         assert set(self.read(store, key)) == {"a", "parent 0", "parent 1", "parent 2"} | shared
         assert len(store) == (4 if store.is_shared else 1)
 
-    def live_as_child(self, store: SessionStore, key: bytes, name: str) -> str:
-        """Save to the parent's session, which is only there in a shared store, and make one."""
+    def live_as_child(self, store: AnyStore, key: bytes, name: str) -> str:
+        """Save to the parent's session, which only a shared store has, and create another."""
         assert self.save(store, key, put={name: b"1"}) == store.is_shared
         own = self.add(store, {"mine": b"1"})
         assert self.read(store, own) == {"mine": b"1"}
         return "well"
 
-    def test_race_of_processes(self, store: SessionStore) -> None:
-        """Children of a fork that save to one session lose nothing of each other, nor does a counter."""
+    def test_race_of_processes(self, store: AnyStore) -> None:
+        """Children of a fork that save to one session lose no update, and count exactly."""
         if not store.is_shared:
             pytest.skip("each process has its own sessions")
         key = self.add(store, {"n": b"0"})
@@ -82,8 +86,8 @@ class Forking(Contract):
         assert attributes.pop("n") == b"%d" % (4 * self.rounds)
         assert len(attributes) == 4 * self.rounds
 
-    def work(self, store: SessionStore, key: bytes, name: str) -> str:
-        """Save attributes of one's own, and count."""
+    def work(self, store: AnyStore, key: bytes, name: str) -> str:
+        """Save new attributes, and count."""
         for number in range(self.rounds):
             assert self.save(store, key, put={f"{name} {number}": b"1"})
             old = self.read(store, key)["n"]
@@ -91,8 +95,8 @@ class Forking(Contract):
                 old = self.read(store, key)["n"]
         return "done"
 
-    def test_race_of_sweeping_processes(self, store: SessionStore) -> None:
-        """Each session that is due is given back in one process, and together they get all."""
+    def test_race_of_sweeping_processes(self, store: AnyStore) -> None:
+        """Each session that is due is returned in one process, and together the processes get all."""
         if not store.is_shared:
             pytest.skip("each process has its own sessions")
         keys = [self.add(store) for _ in range(100)]
@@ -102,8 +106,8 @@ class Forking(Contract):
         assert sorted(swept) == sorted(key.hex() for key in keys)
         assert len(store) == 0
 
-    def sweep(self, store: SessionStore) -> str:
-        """Remove what is due, a few at a time, and return the keys."""
+    def sweep(self, store: AnyStore) -> str:
+        """Remove the sessions that are due, a few at a time, and return their keys."""
         swept: list[str] = []
         while some := store.expire(self.at(self.end_of(store)), 7):
             swept += [stored.record.key.hex() for stored in some]

@@ -4,22 +4,21 @@ from __future__ import annotations
 
 import pytest
 
-from ..stores.base import SessionStore
-from .base import INTERVAL, MOMENT, Contract, contents, draw
+from .base import INTERVAL, MOMENT, AnyStore, Contract, contents, draw
 
 
 class Loading(Contract):
-    """What load promises."""
+    """The promises of load and peek."""
 
-    def test_load_unknown(self, store: SessionStore) -> None:
-        """A key that nobody has finds nothing, and makes nothing."""
-        _, key = draw()
+    def test_load_unknown(self, store: AnyStore) -> None:
+        """A load of an unknown key finds nothing and makes nothing."""
+        key = draw()
 
         assert store.load(key, self.now) is None
         assert (len(store), list(store)) == (0, [])
 
-    def test_load_tells_when_the_request_before_arrived(self, store: SessionStore, another: SessionStore) -> None:
-        """At first that is when the session was made, later when the latest request arrived."""
+    def test_load_returns_the_arrival_before(self, store: AnyStore, another: AnyStore) -> None:
+        """The first load returns when the session was created; later loads, when the latest request arrived."""
         key = self.add(store)
         first = store.load(key, self.at(10))
         store.touch([(key, self.at(10), self.at(11))])
@@ -29,18 +28,17 @@ class Loading(Contract):
         assert second is not None
         assert (first[1], second[1]) == (self.now, self.at(10))
 
-    def test_load_that_is_late(self, store: SessionStore) -> None:
-        """A request that is heard of after later ones is not told that a request before it came after it."""
+    def test_late_load(self, store: AnyStore) -> None:
+        """A load that comes late never returns an arrival after its own."""
         key = self.add(store)
         store.touch([(key, self.at(30), self.at(30)), (key, self.at(40), self.at(40))])
         found = store.load(key, self.at(20))
 
         assert found is not None
-        assert found[1] is not None
         assert found[1] <= self.at(20)
 
-    def test_load_and_the_access(self, store: SessionStore) -> None:
-        """A store that is not shared notes the access as it loads; a shared one writes nothing until touch tells it."""
+    def test_load_and_the_access(self, store: AnyStore) -> None:
+        """A store that is not shared records the access at the load. A shared store writes nothing until touch."""
         key = self.add(store)
         assert self.is_alive(store, key, 10)
         stored = store.peek(key)
@@ -52,36 +50,35 @@ class Loading(Contract):
         assert stored is not None
         assert stored.record.accessed == self.at(10)
 
-    def test_idle_just_before_its_end(self, store: SessionStore) -> None:
-        """A session that was idle for a moment less than its interval is alive; shared, for a second more."""
+    def test_idle_just_before_its_end(self, store: AnyStore) -> None:
+        """A session that was idle for a moment less than its interval is alive; in a shared store for a second more."""
         key = self.add(store)
 
         assert self.is_alive(store, key, self.end_of(store) - MOMENT)
 
-    def test_idle_until_its_end(self, store: SessionStore) -> None:
-        """A session that was idle for just its interval is due, shared, a second later: it is given back as over."""
+    def test_idle_until_its_end(self, store: AnyStore) -> None:
+        """A session is expired when it was idle for its interval; in a shared store a second later. The load returns
+        it."""
         key = self.add(store, {"a": b"1"}, principal="anna")
         found = store.load(key, self.at(self.end_of(store)))
 
-        assert found is not None, "a session that is due is given back, so that the listeners hear of its end"
-        stored, previous = found
-        assert previous is None
-        assert stored.record.removed
+        assert found is not None, "an expired session is returned, so that the listeners learn of its end"
+        stored, _, is_expired = found
+        assert is_expired is True
         assert (stored.record.key, stored.record.principal, contents(stored)) == (key, "anna", {"a": b"1"})
 
-    def test_deadline_is_exact(self, store: SessionStore) -> None:
-        """A session ends at its deadline, shared or not, however much it was used."""
+    def test_deadline_is_exact(self, store: AnyStore) -> None:
+        """A session ends at its deadline in every store, however much it was used."""
         key = self.add(store, lifetime=30.5)
         store.touch([(key, self.at(30), self.at(30))])
         assert self.is_alive(store, key, 30.5 - MOMENT)
         found = store.load(key, self.at(30.5))
 
         assert found is not None
-        assert found[1] is None
-        assert found[0].record.removed
+        assert found[2] is True
 
     @pytest.mark.parametrize("interval", [0, -1])
-    def test_no_interval(self, store: SessionStore, interval: int) -> None:
+    def test_no_interval(self, store: AnyStore, interval: int) -> None:
         """With an interval of zero or less a session is never idle for too long; its deadline holds."""
         key = self.add(store, interval=interval)
         mortal = self.add(store, interval=interval, lifetime=1e6)
@@ -90,29 +87,29 @@ class Loading(Contract):
         assert self.is_alive(store, mortal, 1e6 - MOMENT)
         assert not self.is_alive(store, mortal, 1e6)
 
-    def test_due_is_dead_whatever_the_clock_does(self, store: SessionStore, another: SessionStore) -> None:
-        """A session that a load found to be over is gone for all, also when the clock goes back."""
+    def test_due_is_dead_whatever_the_clock_does(self, store: AnyStore, another: AnyStore) -> None:
+        """A session that a load found expired is gone for all callers, even when the clock goes back."""
         key = self.add(store, principal="anna")
         store.load(key, self.at(self.end_of(store)))
 
-        assert another.load(key, self.at(self.end_of(store))) is None, "it is given back to exactly one caller"
+        assert another.load(key, self.at(self.end_of(store))) is None, "it is returned to exactly one caller"
         assert self.is_gone(another, key)
         assert another.expire(self.at(1e9), 10) == []
-        assert (another.of("anna"), len(another)) == ([], 0)
+        assert (another.records_of("anna"), len(another)) == ([], 0)
 
-    def test_load_of_one_that_is_alive(self, store: SessionStore) -> None:
-        """Loading takes nothing away: the session can be loaded again, is not marked as removed, and is the same."""
+    def test_load_of_a_living_session(self, store: AnyStore) -> None:
+        """A load removes nothing: the session can be loaded again, and is the same."""
         key = self.add(store, {"a": b"1"}, lifetime=1000, principal="anna")
         for _ in range(3):
             found = store.load(key, self.at(1))
             assert found is not None
             record = found[0].record
-            assert (record.key, record.removed, contents(found[0])) == (key, False, {"a": b"1"})
+            assert (record.key, found[2], contents(found[0])) == (key, False, {"a": b"1"})
             assert (record.creation_time, record.principal) == (self.now, "anna")
             assert (record.max_inactive_interval, record.deadline) == (INTERVAL, self.at(1000))
 
-    def test_copies(self, store: SessionStore) -> None:
-        """What comes out of a shared store is a copy, and so is what it takes; else all share the very objects."""
+    def test_copies(self, store: AnyStore) -> None:
+        """A shared store accepts and returns copies; any other store shares the very objects."""
         given = {"a": b"1"}
         key = self.add(store, given)
         given["a"] = b"given"
@@ -125,15 +122,15 @@ class Loading(Contract):
             assert stored.record.principal == (None if store.is_shared else "anna")
             found.record.principal = None
 
-    def test_peek_unknown(self, store: SessionStore) -> None:
-        """A key that nobody has finds nothing, and makes nothing."""
-        _, key = draw()
+    def test_peek_unknown(self, store: AnyStore) -> None:
+        """A peek at an unknown key finds nothing and makes nothing."""
+        key = draw()
 
         assert store.peek(key) is None
         assert len(store) == 0
 
-    def test_peek_notes_nothing(self, store: SessionStore) -> None:
-        """Looking at a session is no access: the end does not move, nor what the next load tells."""
+    def test_peek_records_nothing(self, store: AnyStore) -> None:
+        """A peek is no access: it moves neither the end nor the arrival that the next load returns."""
         key = self.add(store, {"a": b"1"})
         for _ in range(3):
             stored = store.peek(key)
@@ -145,15 +142,14 @@ class Loading(Contract):
         assert found is not None
         assert found[1] == self.now
 
-    def test_peek_at_one_that_is_due(self, store: SessionStore) -> None:
-        """A session that is due is there until somebody claims it."""
+    def test_peek_at_an_expired_session(self, store: AnyStore) -> None:
+        """A session that is due is there until a caller claims it."""
         key = self.add(store, {"a": b"1"}, at=-1000)
         stored = store.peek(key)
         assert stored is not None
         assert contents(stored) == {"a": b"1"}
-        assert not stored.record.removed
 
         found = store.load(key, self.now)
         assert found is not None
-        assert found[1] is None
+        assert found[2] is True
         assert store.peek(key) is None

@@ -1,4 +1,4 @@
-"""save: all changes or none, and only to a session that is there."""
+"""save: all changes or none, and only to a session that exists."""
 
 from __future__ import annotations
 
@@ -7,24 +7,24 @@ from typing import Any
 
 import pytest
 
-from ..stores.base import MAX_VALUE, Changes, SessionStore
-from .base import MOMENT, Contract, contents, draw, keys_of
+from ..stores.base import MAX_VALUE, Changes
+from .base import MOMENT, AnyStore, Contract, contents, draw, keys_of
 
 
 class Saving(Contract):
-    """What save promises, but for changes of the id."""
+    """The promises of save, apart from changes of the key."""
 
-    def test_save_unknown(self, store: SessionStore) -> None:
-        """Nothing is saved for a key that nobody has, and no session is made."""
-        _, key = draw()
+    def test_save_unknown(self, store: AnyStore) -> None:
+        """A save to an unknown key changes nothing and makes no session."""
+        key = draw()
         changes = Changes(put={"a": b"1"}, max_inactive_interval=5, principal="anna")
 
         assert store.save(key, changes, self.now) is False
         assert store.save(key, Changes(put={"a": b"1"}, expected={"a": None}), self.now) is False
-        assert store.save(key, Changes(new_id=self.draw_for(store, key)), self.now) is False
-        assert (store.peek(key), len(store), store.of("anna")) == (None, 0, [])
+        assert store.save(key, Changes(new_key=self.draw_for(store, key)), self.now) is False
+        assert (store.peek(key), len(store), store.records_of("anna")) == (None, 0, [])
 
-    def test_save_attributes(self, store: SessionStore, another: SessionStore) -> None:
+    def test_save_attributes(self, store: AnyStore, another: AnyStore) -> None:
         """Attributes are added, replaced and removed, and all others stay."""
         key = self.add(store, {"stays": b"1", "replaced": b"2", "removed": b"3"})
         changes = {"put": {"replaced": b"two", "added": b"4"}, "removed": ["removed", "was never there"]}
@@ -32,15 +32,15 @@ class Saving(Contract):
 
         assert self.read(another, key) == {"stays": b"1", "replaced": b"two", "added": b"4"}
 
-    def test_save_nothing(self, store: SessionStore) -> None:
-        """No changes are saved for a session that is there, and for no other."""
+    def test_save_nothing(self, store: AnyStore) -> None:
+        """A save without changes tells whether the session exists."""
         key = self.add(store, {"a": b"1"})
 
         assert self.save(store, key) is True
-        assert self.save(store, draw()[1]) is False
+        assert self.save(store, draw()) is False
         assert self.read(store, key) == {"a": b"1"}
 
-    def test_saves_of_two_that_loaded_before(self, store: SessionStore, another: SessionStore) -> None:
+    def test_saves_of_two_requests(self, store: AnyStore, another: AnyStore) -> None:
         """Two requests that loaded the same session and change different attributes lose nothing."""
         key = self.add(store, {"a": b"0", "b": b"0", "c": b"0"})
         for one in (store, another):
@@ -50,7 +50,7 @@ class Saving(Contract):
 
         assert self.read(store, key) == self.read(another, key) == {"a": b"1", "b": b"2"}
 
-    def test_too_long_for_a_shared_store(self, store: SessionStore) -> None:
+    def test_too_long_for_a_shared_store(self, store: AnyStore) -> None:
         """A value that a shared store would not read again is refused, and nothing changes."""
         if not store.is_shared:
             pytest.skip("in memory values are no bytes")
@@ -64,8 +64,8 @@ class Saving(Contract):
         assert self.save(store, key, put={"a": bytes(MAX_VALUE)}) is True
         assert len(self.read(store, key)["a"]) == MAX_VALUE
 
-    def test_save_is_no_access(self, store: SessionStore) -> None:
-        """Saving moves neither the end of a session nor what the next load tells."""
+    def test_save_is_no_access(self, store: AnyStore) -> None:
+        """A save moves neither the end of a session nor the arrival that the next load returns."""
         key = self.add(store)
         assert store.save(key, Changes(put={"a": b"1"}), self.at(30))
         found = store.load(key, self.at(31))
@@ -74,8 +74,8 @@ class Saving(Contract):
         assert found[1] == self.now
 
     @pytest.mark.parametrize(("interval", "longest"), [(600, 600), (5, 5), (0, None), (-1, None)])
-    def test_save_interval(self, store: SessionStore, interval: int, longest: int | None) -> None:
-        """A new interval moves the end of the session at once, to later or earlier, or takes it away."""
+    def test_save_interval(self, store: AnyStore, interval: int, longest: int | None) -> None:
+        """A new interval moves the end of the session at once, later or earlier, or removes it."""
         key = self.add(store, {"a": b"1"})
         assert self.save(store, key, max_inactive_interval=interval)
         stored = store.peek(key)
@@ -87,8 +87,8 @@ class Saving(Contract):
         assert store.expire(self.at(end - MOMENT), 10) == []
         assert keys_of(store.expire(self.at(end), 10)) == ([] if longest is None else [key])
 
-    def test_save_interval_after_none(self, store: SessionStore) -> None:
-        """A session that never timed out does so again, counted from its latest use; its deadline stays."""
+    def test_save_interval_after_none(self, store: AnyStore) -> None:
+        """A session that never expired does so again, counted from its latest use; its deadline stays."""
         key = self.add(store, interval=0, lifetime=1000)
         store.touch([(key, self.at(20), self.at(25))])
         assert self.save(store, key, max_inactive_interval=30)
@@ -98,16 +98,16 @@ class Saving(Contract):
         assert store.expire(self.at(end - MOMENT), 10) == []
         assert keys_of(store.expire(self.at(end), 10)) == [key]
 
-    def test_deadline_bounds_a_new_interval(self, store: SessionStore) -> None:
-        """A longer interval does not carry a session beyond its deadline."""
+    def test_deadline_bounds_a_new_interval(self, store: AnyStore) -> None:
+        """A longer interval carries no session beyond its deadline."""
         key = self.add(store, lifetime=100)
         assert self.save(store, key, max_inactive_interval=600)
 
         assert store.expire(self.at(100 - MOMENT), 10) == []
         assert keys_of(store.expire(self.at(100), 10)) == [key]
 
-    def test_save_principal(self, store: SessionStore, another: SessionStore) -> None:
-        """A session is bound to a user, to another one, and to none; each time the lists of both are right."""
+    def test_save_principal(self, store: AnyStore, another: AnyStore) -> None:
+        """A session is bound to a user, to another user and to none; each time both lists are right."""
         key = self.add(store, {"a": b"1"})
         for principal in ("anna", "berta", "berta", None, "anna"):
             assert self.save(store, key, principal=principal)
@@ -115,10 +115,10 @@ class Saving(Contract):
             assert stored is not None
             assert (stored.record.principal, contents(stored)) == (principal, {"a": b"1"})
             for user in ("anna", "berta"):
-                assert [record.key for record in another.of(user)] == ([key] if user == principal else [])
+                assert [record.key for record in another.records_of(user)] == ([key] if user == principal else [])
 
-    def test_what_is_not_changed_stays(self, store: SessionStore) -> None:
-        """Changes of one thing leave all others as they were, the principal among them."""
+    def test_what_is_not_changed_stays(self, store: AnyStore) -> None:
+        """A change of one field leaves all other fields as they were, the principal included."""
         key = self.add(store, {"a": b"1"}, principal="anna", lifetime=1000)
         assert self.save(store, key, max_inactive_interval=5)
         assert self.save(store, key, put={"b": b"2"})
@@ -135,8 +135,8 @@ class Saving(Contract):
         [{}, {"a": b"1"}, {"a": b"1", "empty": b""}, {"b": None}, {"a": b"1", "b": None, "another": None}],
         ids=str,
     )
-    def test_expected(self, store: SessionStore, expected: Mapping[str, bytes | None]) -> None:
-        """Where all is as the changes expect, they are applied; None stands for an attribute that is not there."""
+    def test_expected(self, store: AnyStore, expected: Mapping[str, bytes | None]) -> None:
+        """If all attributes are as expected, the changes are applied; None expects no such attribute."""
         key = self.add(store, {"a": b"1", "empty": b""})
 
         assert self.save(store, key, put={"a": b"2", "b": b"3"}, expected=expected) is True
@@ -150,11 +150,11 @@ class Saving(Contract):
         ],
         ids=str,
     )
-    def test_not_as_expected(self, store: SessionStore, expected: Mapping[str, bytes | None]) -> None:
-        """Where anything is not as expected, nothing at all changes: attributes, interval, principal and key stay."""
+    def test_not_as_expected(self, store: AnyStore, expected: Mapping[str, bytes | None]) -> None:
+        """If any attribute is not as expected, nothing changes: attributes, interval, principal and key stay."""
         key = self.add(store, {"a": b"1", "empty": b""}, principal="anna")
         new = self.draw_for(store, key)
-        for more in ({}, {"new_id": new}, {"new_id": new, "afresh": True}):
+        for more in ({}, {"new_key": new}, {"new_key": new, "is_login": True, "clear": True}):
             assert not self._save_all(store, key, expected, **more)
 
             stored = store.peek(key)
@@ -162,10 +162,10 @@ class Saving(Contract):
             assert contents(stored) == {"a": b"1", "empty": b""}
             record = stored.record
             assert (record.key, record.principal, record.max_inactive_interval) == (key, "anna", 60)
-            assert (store.peek(new[1]), len(store), store.of("berta")) == (None, 1, [])
+            assert (store.peek(new), len(store), store.records_of("berta")) == (None, 1, [])
             assert self.is_alive(store, key)
 
-    def _save_all(self, store: SessionStore, key: bytes, expected: Mapping[str, bytes | None], **more: Any) -> bool:
+    def _save_all(self, store: AnyStore, key: bytes, expected: Mapping[str, bytes | None], **more: Any) -> bool:
         return self.save(
             store,
             key,
@@ -177,8 +177,8 @@ class Saving(Contract):
             **more,
         )
 
-    def test_expected_counts_by_bytes(self, store: SessionStore) -> None:
-        """A loop of reading, reckoning and expecting what was read counts on, and a stale value is refused."""
+    def test_expected_counts_by_bytes(self, store: AnyStore) -> None:
+        """A loop that reads, computes and expects the bytes it read counts on. A stale value is refused."""
         key = self.add(store)
         assert self.save(store, key, put={"n": b"1"}, expected={"n": None})
         for number in range(1, 5):

@@ -1,22 +1,22 @@
-"""touch: many requests at once, of sessions that are there."""
+"""touch: the accesses of many requests, to sessions that exist."""
 
 from __future__ import annotations
 
 from ..record import SessionRecord
-from ..stores.base import SessionStore
-from .base import INTERVAL, MOMENT, Contract, contents, draw, keys_of
+from .base import INTERVAL, MOMENT, AnyStore, Contract, contents, draw, keys_of
 
 
 class Touching(Contract):
-    """What touch promises."""
+    """The promises of touch."""
 
-    def record(self, store: SessionStore, key: bytes) -> SessionRecord:
+    def record(self, store: AnyStore, key: bytes) -> SessionRecord:
         """Return the record of a session that must be there."""
         stored = store.peek(key)
         assert stored is not None, "the session is not there"
-        return stored.record
+        record: SessionRecord = stored.record
+        return record
 
-    def test_touch_moves_the_end(self, store: SessionStore, another: SessionStore) -> None:
+    def test_touch_moves_the_end(self, store: AnyStore, another: AnyStore) -> None:
         """The idle time begins anew when a request ends, each in its own session; all else stays."""
         one, two = self.add(store, {"a": b"1"}), self.add(store, principal="anna")
         store.touch([(one, self.at(10), self.at(30)), (two, self.at(20), self.at(20.5))])
@@ -30,16 +30,16 @@ class Touching(Contract):
         [stored] = another.expire(self.at(30 + end), 10)
         assert (stored.record.key, contents(stored)) == (one, {"a": b"1"})
 
-    def test_touch_unknown(self, store: SessionStore) -> None:
-        """Keys that nobody has are passed over: none is made, and those beside them are noted."""
+    def test_touch_unknown(self, store: AnyStore) -> None:
+        """Unknown keys are ignored: no session is made, and the other accesses are recorded."""
         key = self.add(store)
-        unknown = [(draw()[1], self.at(10), self.at(10)) for _ in range(3)]
+        unknown = [(draw(), self.at(10), self.at(10)) for _ in range(3)]
         store.touch([*unknown, (key, self.at(10), self.at(11)), *unknown])
 
         assert (self.record(store, key).accessed, len(store), keys_of(store)) == (self.at(10), 1, [key])
 
-    def test_touch_nothing(self, store: SessionStore) -> None:
-        """No requests at all may be told, in any iterable."""
+    def test_touch_nothing(self, store: AnyStore) -> None:
+        """There may be no accesses at all, and they may come in any iterable."""
         key = self.add(store)
         store.touch([])
         store.touch(iter(()))
@@ -47,8 +47,8 @@ class Touching(Contract):
 
         assert self.record(store, key).used == self.at(2)
 
-    def test_touch_turns_nothing_back(self, store: SessionStore) -> None:
-        """A request that is told late, after later ones, changes neither the latest arrival nor the latest end."""
+    def test_touch_moves_no_time_back(self, store: AnyStore) -> None:
+        """An access that is recorded after later ones changes neither the latest arrival nor the latest end."""
         key = self.add(store)
         store.touch([(key, self.at(30), self.at(40))])
         store.touch([(key, self.at(10), self.at(20))])
@@ -56,8 +56,8 @@ class Touching(Contract):
 
         assert (record.accessed, record.used) == (self.at(30), self.at(40))
 
-    def test_arrival_and_end_count_apart(self, store: SessionStore) -> None:
-        """Of a long request and a short one within it the latest arrival and the latest end are kept."""
+    def test_arrival_and_end_count_apart(self, store: AnyStore) -> None:
+        """Of a long request and a short one within it, the latest arrival and the latest end are kept."""
         key = self.add(store)
         store.touch([(key, self.at(20), self.at(21))])
         store.touch([(key, self.at(10), self.at(50))])
@@ -65,7 +65,7 @@ class Touching(Contract):
 
         assert (record.accessed, record.used) == (self.at(20), self.at(50))
 
-    def test_request_that_began_in_time(self, store: SessionStore) -> None:
+    def test_request_that_began_in_time(self, store: AnyStore) -> None:
         """A request that arrived in time and ended long after has used the session for all that time."""
         key = self.add(store)
         store.touch([(key, self.at(self.end_of(store) - MOMENT), self.at(500))])
@@ -73,8 +73,8 @@ class Touching(Contract):
         assert self.is_alive(store, key, 500 + INTERVAL - MOMENT)
         assert store.expire(self.at(500 + INTERVAL - MOMENT), 10) == []
 
-    def test_touch_revives_nothing(self, store: SessionStore) -> None:
-        """A request that arrived when the session was over, by idle time or deadline, does not extend it."""
+    def test_touch_revives_nothing(self, store: AnyStore) -> None:
+        """A request that arrived when the session had expired does not extend it."""
         idle, mortal = self.add(store), self.add(store, lifetime=30)
         end = self.end_of(store)
         store.touch([(mortal, self.at(30), self.at(31)), (idle, self.at(end), self.at(end + 1))])
@@ -82,8 +82,8 @@ class Touching(Contract):
         assert (self.record(store, idle).accessed, self.record(store, mortal).accessed) == (self.now, self.now)
         assert keys_of(store.expire(self.at(end), 10)) == sorted([idle, mortal])
 
-    def test_touch_in_order(self, store: SessionStore) -> None:
-        """Each request of a batch finds the session as those before it left it: alive thanks to them, or over."""
+    def test_touch_in_order(self, store: AnyStore) -> None:
+        """Each request of a batch finds the session as the earlier ones left it: alive thanks to them, or expired."""
         kept, over = self.add(store), self.add(store)
         batch = [
             (kept, self.at(50), self.at(50)),
@@ -101,8 +101,8 @@ class Touching(Contract):
         assert found is not None
         assert found[1] == self.at(150)
 
-    def test_touch_after_remove(self, store: SessionStore, another: SessionStore) -> None:
-        """A batch that was on its way when its session was removed does not bring it back."""
+    def test_touch_after_remove(self, store: AnyStore, another: AnyStore) -> None:
+        """A batch that was on its way when its session was removed does not revive it."""
         key, other = self.add(store), self.add(store)
         store.remove(key)
         another.touch([(key, self.at(1), self.at(2)), (other, self.at(1), self.at(2))])
@@ -110,26 +110,26 @@ class Touching(Contract):
         assert self.is_gone(store, key)
         assert keys_of(store) == [other]
 
-    def test_touch_of_one_that_never_times_out(self, store: SessionStore) -> None:
-        """Requests of a session without interval are noted, too, and give it no end."""
+    def test_touch_without_an_interval(self, store: AnyStore) -> None:
+        """Accesses of a session without interval are recorded, too, and give it no end."""
         key = self.add(store, interval=0)
         store.touch([(key, self.at(10), self.at(11))])
 
         assert self.record(store, key).accessed == self.at(10)
         assert store.expire(self.at(1e9), 10) == []
 
-    def test_touch_is_bounded_by_the_deadline(self, store: SessionStore) -> None:
-        """However late a request ends it does not carry its session beyond the deadline."""
+    def test_touch_is_bounded_by_the_deadline(self, store: AnyStore) -> None:
+        """However late a request ends, it does not carry its session beyond the deadline."""
         key = self.add(store, lifetime=70)
         store.touch([(key, self.at(50), self.at(69))])
 
         assert store.expire(self.at(70 - MOMENT), 10) == []
         assert keys_of(store.expire(self.at(70), 10)) == [key]
 
-    def test_touch_thousands(self, store: SessionStore) -> None:
-        """A batch of thousands of requests, to many sessions and to few, is noted to the last one."""
+    def test_touch_thousands(self, store: AnyStore) -> None:
+        """A batch of thousands of accesses, to many sessions and to few, is recorded completely."""
         keys = [self.add(store) for _ in range(200)]
-        unknown = draw()[1]
+        unknown = draw()
         batch = []
         for number in range(5000):
             arrived = self.at(number / 128)

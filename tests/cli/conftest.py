@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+from functools import partial
 from itertools import count
 
 import pytest
@@ -10,7 +11,9 @@ from click.testing import CliRunner
 
 from httpsession.cli import group
 from httpsession.codec import Codec
+from httpsession.ids import draw_until
 from httpsession.stores import open_store
+from httpsession.stores.base import Changes, StoredSession
 from tests.support.stores import new_record
 
 INTERVAL = 1800
@@ -42,11 +45,11 @@ def opened():
     """Open stores by their URLs, and close them at the end."""
     stores = []
 
-    def open_one(url):
+    def open_it(url):
         stores.append(open_store(url))
         return stores[-1]
 
-    yield open_one
+    yield open_it
     for store in stores:
         store.close()
 
@@ -63,29 +66,43 @@ def run(monkeypatch):
     monkeypatch.delenv("HTTPSESSION_STORE", raising=False)
 
     def run_it(*arguments, **options):
-        result = CliRunner().invoke(group(), [str(one) for one in arguments], prog_name="httpsession", **options)
+        result = CliRunner().invoke(group(), list(map(str, arguments)), prog_name="httpsession", **options)
         assert result.exception is None or isinstance(result.exception, SystemExit), result.exc_info
         return result
 
     return run_it
 
 
-def record_of(*, age=0.0, idle=None, interval=INTERVAL, principal=None, key=None):
+def record_of(*, age=0.0, idle=None, interval=INTERVAL, principal=None, key=None, notes=None):
     """Return the record of a session that is so many seconds old, and was last used *idle* seconds ago."""
     now = time.time()
     record = new_record(key, now=now - age, interval=interval, principal=principal)
     if idle is not None:
         record.accessed = record.used = now - idle
+    record.notes = notes or {}
     return record
 
 
 def add(store, values=None, **about):
     """Keep a session with attributes of these values, and return its handle; *about* as for :func:`record_of`."""
+    return add_encoded(store, {name: CODEC.encode(value) for name, value in (values or {}).items()}, **about)
+
+
+def add_encoded(store, attributes, **about):
+    """Keep a session with these encoded attributes, and return its handle; *about* as for :func:`record_of`."""
     record = record_of(**about)
-    assert store.create(record, {name: CODEC.encode(value) for name, value in (values or {}).items()})
-    return record.key.hex()
+    assert store.create(StoredSession(record, attributes))
+    return record.handle
+
+
+def rotate(store, handle, **changes):
+    """Change the id of a session, as a request does, and return its new handle."""
+    key = bytes.fromhex(handle)
+    _, new_key = draw_until(16, partial(store.can_move, key))
+    assert store.save(key, Changes(new_key=new_key, **changes), time.time())
+    return new_key.hex()
 
 
 def handles(store):
     """Return the handles of the sessions in a store, sorted."""
-    return sorted(stored.record.key.hex() for stored in store)
+    return sorted(stored.record.handle for stored in store)

@@ -10,21 +10,20 @@ from enum import Enum
 import pytest
 
 from httpsession.codec import Codec
-from httpsession.ids import draw
-from httpsession.stores.base import Changes
+from httpsession.stores.base import StoredSession
 from httpsession.stores.redis import RedisStore
-from tests.cli.conftest import CODEC, add, handles, record_of
+from tests.cli.conftest import CODEC, add, add_encoded, handles, record_of, rotate
 
 
 class Colour(Enum):
-    """A type of an application."""
+    """An enum that an application registers."""
 
     RED = 1
 
 
 @dataclass
 class Cart:
-    """Another one."""
+    """A dataclass that an application registers."""
 
     items: list[str]
 
@@ -64,7 +63,7 @@ def test_list(run, sqlite_url, opened, clock):
 
 
 def test_list_of_a_user(run, url, store):
-    """``--principal`` leaves others out."""
+    """``--principal`` lists the sessions of one user only."""
     hers = {add(store, principal="ada")[:16] for _ in range(2)}
     add(store, principal="bob")
     lines = run("list", "--principal", "ada", "--store", url).stdout.splitlines()
@@ -93,7 +92,7 @@ def test_local_times(run, sqlite_url, opened, monkeypatch):
 
 
 def test_hostile_words_control_no_terminal(run, url, store):
-    """Users, names and values come out as plain text in one line, however they were meant."""
+    """Users, names and values are printed as plain text in one line, whatever control characters they have."""
     hostile = "\x1b]0;owned\x07\r\n\u202e\u2028\x9b31m"
     handle = add(store, {hostile: hostile, "list": [hostile]}, principal=hostile)
     listed = run("list", "--store", url).stdout
@@ -109,14 +108,14 @@ def test_strange_times(run, sqlite_url, opened):
     """Times that no calendar has are shown as numbers."""
     record = record_of(interval=0)
     record.creation_time = record.accessed = record.used = 1e300
-    assert opened(sqlite_url).create(record, {})
+    assert opened(sqlite_url).create(StoredSession(record, {}))
 
     assert "1e+300" in run("list", "--store", sqlite_url).stdout
-    assert "1e+300" in run("show", record.key.hex(), "--store", sqlite_url).stdout
+    assert "1e+300" in run("show", record.handle, "--store", sqlite_url).stdout
 
 
 def test_show(run, url, store):
-    """All that is known of a session, and the names of its attributes; no values unless they are asked for."""
+    """The record of a session and the names of its attributes are printed; values only with ``--values``."""
     handle = add(store, {"secret": "swordfish", "visits": 3}, idle=70, principal="ada")
     shown = run("show", handle, "--store", url).stdout
     with_values = run("show", handle, "--values", "--store", url).stdout
@@ -130,14 +129,25 @@ def test_show(run, url, store):
     assert "visits = 3" in with_values
 
 
+def test_notes_are_not_shown(run, url, store):
+    """Notes are the package's own: no command prints their names or values, or counts their bytes."""
+    handle = add(store, notes={"seal": b"swordfish"})
+    commands = ("list",), ("show", handle, "--values"), ("stats",), ("stats", "--json")
+    printed = "".join(run(*command, "--store", url).stdout for command in commands)
+
+    assert "seal" not in printed
+    assert "swordfish" not in printed
+    assert "attributes  0, 0 bytes" in printed
+    assert '"total": 0' in printed
+
+
 def test_values_that_cannot_be_shown(run, url, store):
-    """A type of the application is named, damaged bytes are said to be so, and giants are shown in short."""
+    """A registered type is named, damaged bytes are reported, and long values are shortened."""
     codec = Codec({"shop.Colour": Colour, "shop.Cart": Cart}, max_bytes=2**24)
-    record = record_of()
     values = {"colour": Colour.RED, "cart": Cart(["x"]), "long": "x" * 500_000, "number": 10**6000}
     encoded = {name: codec.encode(value) for name, value in values.items()}
-    assert store.create(record, {**encoded, "damaged": b"\xff\x00"})
-    shown = run("show", record.key.hex(), "--values", "--store", url).stdout
+    handle = add_encoded(store, {**encoded, "damaged": b"\xff\x00"})
+    shown = run("show", handle, "--values", "--store", url).stdout
 
     lines = {line.split()[1]: line for line in shown.splitlines()[-5:]}
     assert "there is no type 'shop.Colour'" in lines["colour"]
@@ -149,7 +159,7 @@ def test_values_that_cannot_be_shown(run, url, store):
 
 
 def test_the_first_digits_of_a_handle_are_enough(run, url, store):
-    """Eight digits do, in capitals as well; fewer are refused, and what begins two handles names neither."""
+    """Eight digits are enough, in capitals too; fewer are refused, and so are digits that begin two handles."""
     keys = [bytes.fromhex("c0ffee00" + end) + bytes(27) for end in ("aa", "ab")]
     for key in (*keys, bytes.fromhex("deadbeef") + bytes(28)):
         add(store, key=key)
@@ -172,17 +182,13 @@ def test_show_unknown(run, url):
 def test_show_follows_a_change_of_the_id(run, url, store):
     """A handle from before a rotation leads to the session for a while, as requests under way do."""
     handle = add(store)
-    old = bytes.fromhex(handle)
-    new_id = draw(16)
-    while not store.fits(old, new_id[1]):
-        new_id = draw(16)
-    assert store.save(old, Changes(new_id=new_id), time.time())
+    new_handle = rotate(store, handle)
 
-    assert new_id[1].hex() in run("show", handle, "--store", url).stdout
+    assert new_handle in run("show", handle, "--store", url).stdout
 
 
 def test_end(run, url, store):
-    """Sessions are removed by their handles, one that is named twice once, and others stay."""
+    """Sessions are removed by their handles, each once even if it is named twice; the rest stays."""
     first, second, third = add(store), add(store), add(store)
     result = run("end", first, second[:20], second, "--store", url)
 
@@ -221,7 +227,7 @@ def test_end_of_what(run, url):
 
 
 def test_stats(run, url, store):
-    """Sessions are counted by state, size, age and idle time; those that are due do not blur the rest."""
+    """Sessions are counted by state, size, age and idle time; due sessions are only counted."""
     for name, text in (("a", "x" * 10), ("b", "x" * 20), ("c", "x" * 600)):
         add(store, {name: text}, age=5000, idle=100, principal="ada" if name == "a" else None)
     add(store)
@@ -251,7 +257,7 @@ def test_stats_as_a_table(run, url, store):
 
 
 def test_check(run, url, store):
-    """A store that does its work is described and timed, and what was put into it for that is gone."""
+    """A working store is described and timed, and the sessions of the trial are removed."""
     mine = add(store)
     result = run("check", "--store", url)
 
@@ -265,7 +271,7 @@ def test_check(run, url, store):
 
 
 def test_check_of_a_store_that_cannot_write(run, redis_server, redis_url):
-    """A server that takes nothing more, for want of memory, fails the check in words."""
+    """If a server is out of memory, the check fails and says so."""
     redis_server.client.config_set("maxmemory", "1")
     try:
         result = run("check", "--store", redis_url)
@@ -278,11 +284,11 @@ def test_check_of_a_store_that_cannot_write(run, redis_server, redis_url):
 
 
 def test_check_of_a_store_that_forgets(run, monkeypatch, redis_url):
-    """A store that does not keep what it took fails the check."""
+    """If a store loses a session that it has created, the check fails."""
 
-    def create_and_lose(self, record, attributes):
-        is_created = create(self, record, attributes)
-        self.remove(record.key)
+    def create_and_lose(self, session):
+        is_created = create(self, session)
+        self.remove(session.record.key)
         return is_created
 
     create = RedisStore.create
@@ -308,7 +314,7 @@ def test_check_of_a_store_that_forgets(run, monkeypatch, redis_url):
 )
 @pytest.mark.parametrize("command", ["check", "list", "stats", "sweep"])
 def test_a_store_that_cannot_be_used(run, command, url, words):
-    """It is said in a sentence why, without a traceback and without a password; the exit code is 1."""
+    """The command says in one sentence why, without a traceback or a password; the exit code is 1."""
     result = run(command, "--store", url)
 
     assert result.exit_code == 1
@@ -319,8 +325,7 @@ def test_a_store_that_cannot_be_used(run, command, url, words):
 
 
 def test_the_store_may_be_named_by_the_environment(run, url, store):
-    """``HTTPSESSION_STORE`` has the URL, or ``env:`` says which variable; an option goes first; without any it is said
-    what is missing."""
+    """``HTTPSESSION_STORE``, or the variable after ``env:``, has the URL. The option wins; no URL is a mistake."""
     add(store)
 
     assert "1 session\n" in run("check", env={"HTTPSESSION_STORE": url}).stdout
@@ -332,7 +337,7 @@ def test_the_store_may_be_named_by_the_environment(run, url, store):
 
 @pytest.mark.parametrize("command", ["check", "copy", "end", "list", "show", "stats", "sweep"])
 def test_help(run, command):
-    """Each command is in the list of commands by a whole sentence, and has a help of its own."""
+    """The list of commands describes each command in a whole sentence, and each command has its own help."""
     line = next(line for line in run("--help").stdout.splitlines() if line.split()[:1] == [command])
 
     assert line.endswith(".")

@@ -10,10 +10,9 @@ import time
 import pytest
 
 from httpsession import SessionManager
-from httpsession.ids import draw
 from httpsession.stores.base import Changes
 from httpsession.stores.redis.names import Names
-from tests.cli.conftest import CODEC, add, handles
+from tests.cli.conftest import CODEC, INTERVAL, add, handles, rotate
 from tests.support.site import Site
 
 
@@ -50,6 +49,7 @@ def contents(store):
             stored.record.deadline,
             stored.record.max_inactive_interval,
             stored.record.principal,
+            dict(stored.record.notes),
             dict(stored.attributes),
         )
         for stored in store
@@ -57,14 +57,15 @@ def contents(store):
 
 
 def meddle(monkeypatch, store, verb, action):
-    """Call *action* once, just before the next call of a store's *verb*."""
-    kind = type(store)
+    """Call *action* once, just before the store's *verb* is called for the first time on a session that it has now."""
+    kind, keys = type(store), {stored.record.key for stored in store}
     original = getattr(kind, verb)
 
-    def after_action(self, *arguments):
-        monkeypatch.setattr(kind, verb, original)
-        action()
-        return original(self, *arguments)
+    def after_action(self, key):
+        if key in keys:
+            monkeypatch.setattr(kind, verb, original)
+            action()
+        return original(self, key)
 
     monkeypatch.setattr(kind, verb, after_action)
 
@@ -76,10 +77,10 @@ def put(store, handle, text):
 
 
 def test_copy(run, urls, source, target):
-    """All that is known of sessions that are alive is in both stores afterwards; those that are over are left out."""
+    """Live sessions are in both stores afterwards, whole; expired sessions are left out."""
     for number in range(120):
         add(source, {"number": number, "cart": ["x"]}, age=900, idle=number, principal="ada" if number % 2 else None)
-    add(source, interval=-1, age=10**6)
+    add(source, interval=-1, age=10**6, notes={"seal": b"\x00\xff"})
     alive = contents(source)
     over = add(source, age=9000)
     result = run("copy", *urls)
@@ -88,11 +89,11 @@ def test_copy(run, urls, source, target):
     assert contents(target) == alive
     assert over in handles(source)
     assert report_of(result) == {"copied": 121, "skipped, there already": 0, "skipped, expired": 1, "failed": 0}
-    assert len(target.of("ada")) == 60
+    assert len(target.records_of("ada")) == 60
 
 
 def test_copy_again(run, urls, source, target):
-    """A second run copies what is missing, and what was used in the source since."""
+    """A second run copies the sessions that are missing or were used in the source since."""
     kept, used = add(source, idle=60), add(source, idle=60)
     run("copy", *urls)
     new = add(source)
@@ -159,29 +160,59 @@ def test_move_what_was_copied_before(run, urls, source, target):
 
 
 @pytest.mark.parametrize("moment", ["peek", "remove"])
-def test_a_change_during_the_move_is_not_lost(run, urls, source, target, monkeypatch, moment):
-    """A save after the session was copied, even just before its removal, arrives as well."""
-    handle = add(source, {"name": "old"}, idle=60)
-    meddle(monkeypatch, source, moment, lambda: put(source, handle, "new"))
+@pytest.mark.parametrize(
+    "change",
+    [
+        pytest.param(Changes(put={"name": CODEC.encode("new")}), id="attribute"),
+        pytest.param(Changes(notes={"seal": b"new"}), id="note"),
+        pytest.param(Changes(principal="ada"), id="principal"),
+        pytest.param(Changes(max_inactive_interval=INTERVAL + 1), id="interval"),
+        pytest.param(Changes(deadline=2.0**40), id="deadline"),
+    ],
+)
+def test_a_change_during_the_move_is_not_lost(run, urls, source, target, monkeypatch, moment, change):
+    """A change that a request saves after its session was copied, even just before its removal, arrives as well."""
+    handle, changed = add(source, {"name": "old"}, idle=60, notes={"seal": b"old"}), {}
+
+    def save():
+        assert source.save(bytes.fromhex(handle), change, time.time())
+        changed.update(contents(source))
+
+    before = contents(source)
+    meddle(monkeypatch, source, moment, save)
     report = report_of(run("copy", "--move", *urls))
 
     assert (report["copied"], report["removed from the source"]) == (1, 1)
     assert handles(source) == []
-    assert dict(target.peek(bytes.fromhex(handle)).attributes) == {"name": CODEC.encode("new")}
+    assert contents(target) == changed != before
 
 
 @pytest.mark.parametrize("moment", ["peek", "remove"])
 def test_a_change_of_the_id_during_the_move(run, urls, source, target, monkeypatch, moment):
     """The session arrives under its new key, and the old one is dead."""
-    old = bytes.fromhex(add(source, {"name": "x"}))
-    new_id = draw(16)
-    while not source.fits(old, new_id[1]):
-        new_id = draw(16)
-    meddle(monkeypatch, source, moment, lambda: source.save(old, Changes(new_id=new_id), time.time()))
+    old, new = add(source, {"name": "x"}), []
+    meddle(monkeypatch, source, moment, lambda: new.append(rotate(source, old)))
     run("copy", "--move", *urls)
 
+    assert len(new) == 1
     assert handles(source) == []
-    assert handles(target) == [new_id[1].hex()]
+    assert handles(target) == new
+
+
+@pytest.mark.parametrize("moment", ["peek", "remove"])
+def test_a_login_during_the_move(run, urls, source, target, monkeypatch, moment):
+    """The session that a login begins is in one store, whole, and the former key is dead in both."""
+    handle, begun = add(source, {"name": "x"}, notes={"seal": b"old"}), {}
+
+    def log_in():
+        rotate(source, handle, is_login=True, principal="ada", notes={"seal": b"new"})
+        begun.update(contents(source))
+
+    meddle(monkeypatch, source, moment, log_in)
+    run("copy", "--move", *urls)
+
+    assert [len(source) + len(target), contents(source) | contents(target)] == [1, begun]
+    assert (source.peek(bytes.fromhex(handle)), target.peek(bytes.fromhex(handle))) == (None, None)
 
 
 @pytest.mark.parametrize("moment", ["peek", "remove"])
@@ -192,7 +223,7 @@ def test_a_logout_during_the_move_wins(run, urls, source, target, monkeypatch, m
     report = report_of(run("copy", "--move", *urls))
 
     assert (handles(source), handles(target)) == ([], [])
-    assert report["removed from the source"] == 0
+    assert (report["skipped, expired"], report["removed from the source"]) == (1, 0)
 
 
 def test_a_session_that_goes_on_changing_is_left(run, urls, source, target, monkeypatch):
@@ -225,7 +256,7 @@ def test_one_store_by_two_names(run, redis_server, redis_url, option, opened):
 
 
 def test_a_target_that_takes_nothing(run, sqlite_url, redis_server, redis_url, opened):
-    """Where one session after the other fails the rest is not tried; all are where they were."""
+    """If several sessions in a row fail, the rest is not tried; every session is where it was."""
     source = opened(sqlite_url)
     for _ in range(20):
         add(source, {"name": "x" * 1000})
@@ -276,7 +307,7 @@ def test_interrupted(run, urls, source, target, monkeypatch, number):
 
 
 def test_refusals(run, sqlite_url):
-    """A store that cannot be used is said to be so, as for any other command."""
+    """A store that cannot be used is reported, as by every command."""
     result = run("copy", sqlite_url, "memory://")
 
     assert (result.exit_code, "memory of one process" in result.stderr) == (1, True)

@@ -32,7 +32,7 @@ def program(*arguments, **environment):
 
 
 def test_the_program(url, opened):
-    """It runs as a module, with the store named by the environment."""
+    """The program runs as a module, with the store named by the environment."""
     handle = add(opened(url), principal="ada")
     result = program("-m", "httpsession", "list", HTTPSESSION_STORE=url)
 
@@ -69,7 +69,7 @@ def test_mistakes_have_no_traceback(tmp_path):
 
 
 def test_letters_that_the_terminal_does_not_have(sqlite_url, opened):
-    """They are written as escapes, and nothing fails."""
+    """Letters that the encoding of the terminal lacks are printed as escapes."""
     add(opened(sqlite_url), principal="łucja")
     result = program("-m", "httpsession", "list", "--store", sqlite_url, PYTHONIOENCODING="latin-1")
 

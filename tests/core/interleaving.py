@@ -1,4 +1,4 @@
-"""Requests that go on one call of the store at a time, and all orders in which that can be."""
+"""Requests that advance one call of the store at a time, and all orders of these calls."""
 
 from __future__ import annotations
 
@@ -55,7 +55,7 @@ class Actor:
 
 
 def stand_still():
-    """Make the actor of this thread wait for its next step; other threads have no actor, and go on."""
+    """Make the actor of this thread wait for its next step; other threads have no actor, and do not wait."""
     actor = getattr(_current, "actor", None)
     if actor is not None:
         actor.stand_still()

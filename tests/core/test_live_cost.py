@@ -5,6 +5,7 @@ from __future__ import annotations
 import pytest
 
 from httpsession import SessionConfig, SessionManager, SessionMiddleware
+from tests.support.core import create_session, flush
 from tests.support.cost import calls_of_request, reading, start_response, untouched, writing
 from tests.support.request import fetch, plain_environ
 
@@ -44,12 +45,12 @@ def test_calls_of_a_request(manager, environ, app, cookie, most):
         environ["HTTP_COOKIE"] = cookie
     site = SessionMiddleware(app, manager)
     site(environ.copy(), start_response)
-    manager.tell_store()
+    flush(manager)
 
     counts = set()
     for _ in range(3):
         counts.add(calls_of_request(site, environ) - calls_of_request(untouched, environ))
-        manager.tell_store()
+        flush(manager)
 
     assert len(counts) == 1, "the same each time"
     assert 0 < counts.pop() <= most
@@ -61,6 +62,6 @@ def test_calls_do_not_grow_with_the_sessions(manager, environ):
     site(environ.copy(), start_response)
     before = calls_of_request(site, environ)
     for _ in range(1000):
-        manager.create()
+        create_session(manager)
 
     assert calls_of_request(site, environ) == before

@@ -42,7 +42,7 @@ BIND = {
 @pytest.mark.parametrize("bind", BIND.values(), ids=BIND)
 @pytest.mark.parametrize("value", [lambda: None, object(), [object()]])
 def test_s138_what_cannot_be_stored_is_refused(bind, value):
-    """A value that cannot be stored is refused where it is set, by name, before any listener hears of it."""
+    """A value that cannot be stored is refused where it is set, by name, before any listener is notified."""
     recorder = Recorder()
     manager = SessionManager(config=SessionConfig(distributable=True), listeners=[recorder])
     session = Site(manager).request().session.get_session()

@@ -5,6 +5,7 @@ from __future__ import annotations
 import pytest
 
 from httpsession import SessionManager, SessionMiddleware, request_session
+from tests.support.core import accesses_of
 from tests.support.listeners import Bound, Recorder
 from tests.support.request import TEXT, Request, fetch
 from tests.support.site import Site
@@ -23,7 +24,7 @@ class Failing:
 
     def request(self, act, session_id=None):
         """Make a request in which *act* is called with the request's session half, and which then fails."""
-        way, under_way = self.way, dict(self.manager.accesses.under_way)
+        way, in_flight = self.way, dict(accesses_of(self.manager).in_flight)
 
         def app(environ, start_response):
             start_response("200 OK", [TEXT])
@@ -47,7 +48,7 @@ class Failing:
         else:
             with pytest.raises(LookupError, match="the request fails"):
                 fetch(middleware, session_id)
-        assert self.manager.accesses.under_way.keys() <= under_way.keys()
+        assert accesses_of(self.manager).in_flight.keys() <= in_flight.keys()
 
     def attributes(self, session_id):
         """Return the attributes of a session, as the next request sees them."""
@@ -67,7 +68,7 @@ class TestFailedRequest:
     """A request that fails before its headers went out leaves nothing that depends on a cookie that was not sent."""
 
     def test_created_session_is_gone(self, failing):
-        """Its client will never come: the session is destroyed, and the listeners are told as of any other end."""
+        """Its client will never come: the session is destroyed, and the listeners are notified as of any other end."""
         value = Bound()
         failing.request(lambda request: request.get_session().set_attribute("name", value))
 
@@ -76,7 +77,7 @@ class TestFailedRequest:
         assert failing.manager.stats().active == 0
 
     def test_changed_id_is_taken_back(self, failing):
-        """The old id works again, the new one opens nothing, the listeners hear of both changes."""
+        """The old id works again, the new one opens nothing, and the listeners are notified of both changes."""
         old_id = failing.site.new_session()
         ids = []
         failing.request(lambda request: ids.append(request.change_session_id()), old_id)
@@ -186,7 +187,7 @@ class TestFailedRequest:
 
 
 class TestTakingBackBesideOthers:
-    """A failing request takes back what is its own; what other requests of the session did meanwhile stays."""
+    """A failing request undoes its own changes; those that other requests made meanwhile stay."""
 
     @pytest.fixture
     def failing(self):
@@ -272,7 +273,7 @@ class TestTakingBackBesideOthers:
         assert failing.manager.stats().active == 0
 
     def test_later_change_of_the_id_stays(self, failing):
-        """Another request has changed the id since, and its client got it: that id goes on to work."""
+        """Another request has changed the id since, and its client got it: that id still works."""
         old_id = failing.site.new_session()
         other = failing.site.request(old_id)
         other.session.get_session()

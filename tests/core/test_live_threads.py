@@ -12,6 +12,7 @@ import pytest
 from httpsession import HttpSessionListener, InvalidSessionError, SessionConfig, SessionManager
 from httpsession.stores import MemoryStore
 from tests.support.clock import START, frozen_clock
+from tests.support.core import accesses_of, create_session, flush, store_of
 from tests.support.listeners import Bound, Recorder
 from tests.support.site import Site
 from tests.support.threads import threads, together
@@ -87,13 +88,13 @@ def test_64_threads_on_one_session_while_another_invalidates():
     assert len(recorder.of("destroyed")) == 1
     assert [value.count for value in values] == [0] * 8
     assert len(recorder.of("added")) == len(recorder.of("removed"))
-    assert site.manager.accesses.under_way == {}
+    assert accesses_of(site.manager).in_flight == {}
     assert not site.has(session_id)
 
 
 def test_updates_are_not_lost():
     """update_attribute from many threads: every one counts."""
-    session = SessionManager().create()
+    session = create_session(SessionManager())
 
     def count():
         for _ in range(100):
@@ -105,7 +106,7 @@ def test_updates_are_not_lost():
 
 def test_different_attributes_are_not_lost():
     """Requests of one session that set different attributes do not disturb each other."""
-    session = SessionManager().create()
+    session = create_session(SessionManager())
 
     def fill(number):
         for item in range(100):
@@ -119,7 +120,7 @@ def test_set_against_invalidate():
     """A value is bound before the session ends, and unbound with it, or refused; never left behind (S50)."""
     for at in range(300):
         recorder = Recorder()
-        session = SessionManager(listeners=[recorder]).create()
+        session = create_session(SessionManager(listeners=[recorder]))
         old, new = Counted(), Counted()
         session["name"] = old
 
@@ -144,7 +145,7 @@ def test_set_in_the_moment_of_invalidation():
             bound.set()
             ended.wait(20)
 
-    session = SessionManager().create()
+    session = create_session(SessionManager())
     value = Slow()
 
     def bind():
@@ -178,7 +179,7 @@ def test_new_request_does_not_see_what_is_being_invalidated():
 
 
 def test_double_invalidation():
-    """Of threads that invalidate one session, in whatever way, one does; the others return or are told (S61)."""
+    """Of several threads that invalidate one session, exactly one does; each other returns or gets an error (S61)."""
     for _ in range(100):
         recorder = Recorder()
         site = Site(SessionManager(listeners=[recorder]))
@@ -289,12 +290,12 @@ def test_body_that_is_collected_in_the_middle_of_something(no_collection):
 
     def collect():
         forget()
-        with manager._store._lock:  # the collector may run wherever something is allocated
+        with store_of(manager)._lock:  # the collector may run wherever something is allocated
             gc.collect()
 
     together(collect)
-    manager.tell_store()
-    assert manager.accesses.under_way == {}
+    flush(manager)
+    assert accesses_of(manager).in_flight == {}
     assert manager.stats().active == 0
 
 
@@ -325,7 +326,7 @@ class TestWhileTheIdChanges:
 
     @pytest.fixture
     def meeting(self, request):
-        """A site whose store meets a change of the id, and two requests of one session under way."""
+        """A site whose store meets a change of the id, and two requests of one session in flight."""
         store = Meeting(request.param)
         site = Site(SessionManager(store))
         session_id = site.new_session()
@@ -349,7 +350,8 @@ class TestWhileTheIdChanges:
     def test_ended_by_its_user(self, meeting):
         """All sessions of a user end, also the one whose id changes meanwhile."""
         site, one, _ = meeting
-        site.manager.sessions.bind_principal(one.session.get_session(), "anna")
+        one.session.login("anna")
+        one.finish()
 
         assert site.manager.invalidate_all("anna") == 1
         assert site.manager.stats().active == 0
@@ -364,11 +366,11 @@ class TestWhileTheIdChanges:
         session = site.request(other.new_id).session.get_session()
 
         assert session.max_inactive_interval == 5
-        assert site.manager.sweep(session.record.due() + 10) == 0, "in use"
+        assert site.manager.sweep(session._session.record.due() + 10) == 0, "in use"
 
     @pytest.mark.parametrize("meeting", ["save"], indirect=True)
     def test_second_change_does_nothing(self, meeting):
-        """Another change of the same id comes too late, and its client does not hear of the id that there is now."""
+        """Another change of the same id comes too late, and its client does not learn the present id."""
         site, one, other = meeting
         one.session.change_session_id()
         one.finish()
@@ -382,7 +384,7 @@ class TestWhileTheIdChanges:
         """A login takes effect, though the id changes meanwhile."""
         site, one, _ = meeting
         one.session.login("anna")
+        one.finish()
 
         assert [info.principal for info in site.manager.sessions_of("anna")] == ["anna"]
-        one.finish()
         assert site.has(one.new_id)

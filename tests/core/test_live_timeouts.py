@@ -1,4 +1,4 @@
-"""Time: when a session is over, what keeps it alive, and what it says of itself."""
+"""Time: when a session expires, what keeps it from expiring, and the times that it shows."""
 
 from __future__ import annotations
 
@@ -6,6 +6,7 @@ import pytest
 
 from httpsession import HttpSessionListener, InvalidSessionError, TooManySessionsError
 from tests.support.clock import START
+from tests.support.core import flush
 from tests.support.listeners import Bound
 from tests.support.site import Site
 
@@ -16,7 +17,7 @@ def site(clock, recorder):
 
 
 class TestTimeout:
-    """Idle for the interval is over, and what is over stays over."""
+    """Idle for the interval is expired, and an expired session stays expired."""
 
     def test_boundary(self, site, clock):
         """A session lives for just less than its interval, and not for the interval."""
@@ -58,13 +59,13 @@ class TestTimeout:
         for _ in range(3):
             clock.tick(50)
             site.visit(session_id)
-            site.manager.tell_store()
+            flush(site.manager)
         clock.tick(59)
 
         assert site.has(session_id)
 
     def test_untouched_requests_count_when_the_store_hears_of_them_late(self, site, clock):
-        """Several untouched requests count, also when the store is told of all at once."""
+        """Several untouched requests count, also when one flush has all of them."""
         session_id = site.new_session()
         for _ in range(3):
             clock.tick(50)
@@ -88,7 +89,7 @@ class TestTimeout:
         assert site.has(session_id)
 
     def test_request_that_comes_too_late_does_not_count(self, site, clock):
-        """A request with the id of a session that is over does not extend it, asking or not."""
+        """A request with the id of an expired session does not revive it, whether or not it asks for the session."""
         session_id = site.new_session()
         clock.set(60)
         site.visit(session_id)
@@ -113,7 +114,7 @@ class TestTimeout:
         assert len(recorder.of("destroyed")) == 2
 
     def test_found_to_be_over_is_told_before_the_application_goes_on(self, site, clock, recorder):
-        """A request that finds a session expired ends it: listeners have heard when get_session returns (S52)."""
+        """A request that finds a session expired ends it: listeners are notified before get_session returns (S52)."""
         value = Bound()
         request = site.request()
         request.session.get_session()["name"] = value
@@ -193,12 +194,13 @@ class TestInUse:
         assert request.session.get_session(create=False) is not None
 
     def test_by_a_request_that_came_before_the_id_changed(self, site, clock):
-        """A request under way when another changes the id goes on to use the session."""
+        """A request in flight when another changes the id can still use the session."""
         session_id = site.new_session()
         slow = site.request(session_id)
-        login = site.request(session_id)
-        session = login.session.login("anna")
-        login.finish()
+        fast = site.request(session_id)
+        session = fast.session.get_session()
+        fast.session.change_session_id()
+        fast.finish()
         clock.set(59)
         slow.finish()
         clock.set(100)
@@ -207,7 +209,7 @@ class TestInUse:
         assert session.is_valid
 
     def test_is_not_given_up_while_it_is_announced(self, clock):
-        """A session is in use from the first: while listeners hear of it, it is not evicted."""
+        """A session is in use from the first: it is not evicted while listeners are being notified of it."""
         others = []
 
         class Listener(HttpSessionListener):
@@ -238,14 +240,15 @@ class TestLifetime:
         assert not site.has(found)
         assert site.manager.sweep() == 1
 
-    def test_not_extended_by_login_or_interval(self, clock):
+    def test_not_extended_by_a_new_id_or_interval(self, clock):
         """Neither a new id nor another interval moves it."""
         site = Site(max_inactive_interval=60, max_lifetime=100)
         session_id = site.new_session()
         clock.set(50)
-        login = site.request(session_id)
-        login.session.login("anna").max_inactive_interval = 0
-        new_id = login.finish().new_id
+        change = site.request(session_id)
+        change.session.get_session().max_inactive_interval = 0
+        change.session.change_session_id()
+        new_id = change.finish().new_id
         clock.set(99)
         assert site.has(new_id)
         clock.set(100)
@@ -354,5 +357,5 @@ class TestLastAccessedTime:
         assert session.is_new
         session_id = request.finish().new_id
         site.visit(session_id)
-        site.manager.tell_store()
+        flush(site.manager)
         assert not session.is_new

@@ -7,6 +7,7 @@ import pytest
 from httpsession import CodecError, SessionMiddleware, get_session
 from httpsession.ids import key_of
 from httpsession.stores.base import Changes
+from tests.support.core import flush, store_of
 from tests.support.request import TEXT, fetch
 from tests.support.workers import Cart, Colour, Guest
 
@@ -30,7 +31,7 @@ def overlapping(workers, session_id):
 def written(workers, monkeypatch):
     """The changes that the first worker's store gets."""
     changes = []
-    store = workers[0].manager._store
+    store = store_of(workers[0].manager)
     save = store.save
     monkeypatch.setattr(store, "save", lambda key, what, now: changes.append(what) or save(key, what, now))
     return changes
@@ -129,7 +130,7 @@ class TestWrites:
         assert written == []
 
     def test_only_what_changed_is_written(self, workers, session_id, written):
-        """A save tells of the attributes that changed, and of no others."""
+        """A save has the attributes that changed, and no others."""
         request = workers[0].request(session_id)
         dict(request.session.get_session())
         request.session.get_session()["cart"].append("pen")
@@ -138,11 +139,11 @@ class TestWrites:
         (changes,) = written
         assert set(changes.put) == {"cart"}
         assert changes.removed == []
-        assert changes.max_inactive_interval is changes.new_id is None
+        assert changes.max_inactive_interval is changes.new_key is None
         assert changes.principal is ...
 
     def test_before_the_headers(self, workers, session_id):
-        """When the headers go out the store knows: who has seen them finds it, on any worker."""
+        """Changes are saved before the headers go out: the client's next request finds them, on any worker."""
         request = workers[0].request(session_id)
         request.session.get_session()["a"] = 1
         request.read()
@@ -236,7 +237,7 @@ class TestUpdateAttribute:
         assert workers[1].attributes(session_id)["count"] == 2
 
     def test_on_what_is_there_now(self, overlapping):
-        """It is applied to what others have made of the value since the request read it."""
+        """It is applied to the value that other requests have set since the request read it."""
         one, other = overlapping
         assert one.session.get_session()["count"] == 1
         other.session.get_session().update_attribute("count", lambda count: count + 10)
@@ -245,7 +246,7 @@ class TestUpdateAttribute:
         assert one.session.get_session()["count"] == 12
 
     def test_is_not_written_again(self, workers, session_id, written, overlapping):
-        """The commit does not repeat it, and so does not undo what others make of the value meanwhile."""
+        """The commit does not repeat it, and so does not undo what other requests set meanwhile."""
         one, other = overlapping
         one.session.get_session().update_attribute("count", lambda count: count + 1)
         other.session.get_session().update_attribute("count", lambda count: count + 1)
@@ -256,7 +257,7 @@ class TestUpdateAttribute:
         assert len(written) == 1
 
     def test_of_what_this_request_has_set(self, workers, session_id):
-        """It goes on from what the request has set itself."""
+        """It is applied to the value that the request has set itself."""
         request = workers[0].request(session_id)
         session = request.session.get_session()
         session["count"] = 40
@@ -300,24 +301,28 @@ class TestUpdateAttribute:
         assert workers[1].attributes(session_id) == {"user": "anna", "cart": ["book"]}
 
     def test_of_nothing(self, workers, session_id, written):
-        """Where there is nothing, and nothing comes of it, listeners hear nothing."""
+        """If there is no attribute before and after, listeners are not notified."""
         request = workers[0].request(session_id)
         assert request.session.get_session().update_attribute("nothing", lambda nothing: nothing) is None
         request.finish()
 
         assert workers[0].recorder.of("added", "removed", "replaced")[3:] == []
 
-    def test_shows_nothing_of_a_later_login(self, workers, overlapping):
-        """A request under way with the former id, which may be a planted one, sees no other attribute of the user
-        who has logged in since."""
+    def test_reaches_nothing_of_a_later_login(self, workers, overlapping):
+        """A request under way with the former id, which may be a planted one, updates its own copy: it neither sees nor
+        changes anything of the user who has logged in since."""
         spy, victim = overlapping
         session = victim.session.login("anna")
         session["secret"] = "hers"
         session["count"] = 2
         victim.finish()
+        before = workers[1].attributes(victim.new_id)
 
-        assert spy.session.get_session().update_attribute("count", lambda count: count + 1) == 3
-        assert "secret" not in spy.session.get_session()
+        assert spy.session.get_session().update_attribute("count", lambda count: count + 1) == 2
+        assert dict(spy.session.get_session()) == {"user": "anna", "cart": ["book"], "count": 2}
+        spy.finish()
+        assert workers[1].attributes(victim.new_id) == before
+        assert (before["count"], before["secret"]) == (2, "hers")
 
     def test_after_a_login(self, workers, session_id):
         """In the request of a login it takes effect with the login, and not under the former id."""
@@ -338,7 +343,7 @@ class TestUpdateAttribute:
         assert workers[0].attributes(other.new_id)["count"] == 2
 
     def test_of_an_ended_session(self, workers, overlapping, session_id):
-        """If another request has ended the session, this request goes on with its snapshot, and nothing is revived."""
+        """If another request has ended the session, this request keeps its snapshot, and nothing is revived."""
         one, other = overlapping
         other.session.logout()
         other.finish()
@@ -361,7 +366,7 @@ class TestUpdateAttribute:
         assert workers[0].attributes(request.new_id) == {"count": 1}
 
     def test_in_a_new_session(self, workers):
-        """In the request that makes the session it is part of what is made."""
+        """In the request that creates the session it is part of the creation."""
         request = workers[0].request()
         request.session.get_session().update_attribute("count", lambda count: (count or 0) + 1)
         request.finish()
@@ -380,11 +385,10 @@ class TestLogoutWins:
             lambda session: session.get_session().update(late=1),
             lambda session: session.get_session()["cart"].append("late"),
             lambda session: session.change_session_id(),
-            lambda session: session.login("eve"),
             lambda session: setattr(session.get_session(), "max_inactive_interval", 10_000),
             lambda session: session.get_session().update_attribute("count", lambda count: 7),
         ],
-        ids=["nothing", "read", "write", "nested", "change id", "login", "interval", "update"],
+        ids=["nothing", "read", "write", "nested", "change id", "interval", "update"],
     )
     @pytest.mark.parametrize("is_before", [True, False], ids=["acted before", "acted after"])
     def test_over_overlapping_requests(self, workers, overlapping, session_id, act, is_before):
@@ -399,32 +403,50 @@ class TestLogoutWins:
             act(one.session)
         one.finish()
         for worker in workers:
-            worker.manager.tell_store()
+            flush(worker.manager)
 
         assert one.status == "200 OK"
         assert one.set_cookies == []
         for worker in workers:
             assert worker.attributes(session_id) is None
             assert worker.manager.stats().active == 0
-            assert worker.manager.sessions_of("eve") == ()
 
-    @pytest.mark.parametrize("change", ["change_session_id", "login"])
-    def test_over_a_change_of_the_id_that_knows(self, workers, overlapping, change):
+    @pytest.mark.parametrize("is_before", [True, False], ids=["acted before", "acted after"])
+    def test_over_an_overlapping_login(self, workers, overlapping, session_id, is_before):
+        """A login beside the logout ends in a new session that has nothing of the one that was ended."""
+        login, logout = overlapping
+        login.session.get_session()["early"] = 1
+        login.session.get_session()["cart"].append("pen")
+        if is_before:
+            login.session.login("eve")["late"] = 1
+        logout.session.logout()
+        logout.finish()
+        if not is_before:
+            login.session.login("eve")["late"] = 1
+        login.finish()
+
+        assert workers[1].attributes(session_id) is None
+        assert workers[1].attributes(login.new_id) == {"late": 1}
+        assert [info.handle for info in workers[1].manager.sessions_of("eve")] == [key_of(login.new_id).hex()]
+        assert sum(len(worker.recorder.of("destroyed")) for worker in workers) == 1
+        assert workers[0].manager.stats().active == 1
+
+    def test_over_a_change_of_the_id_that_knows(self, workers, overlapping):
         """A request that has learnt of the end, and changes the id then, sends no cookie either: its client may have
         another session by now."""
         one, other = overlapping
         other.session.logout()
         other.finish()
         one.session.get_session().update_attribute("count", lambda count: count + 1)
-        one.session.login("anna") if change == "login" else one.session.change_session_id()
+        one.session.change_session_id()
         one.finish()
 
         assert (one.status, one.set_cookies) == ("200 OK", [])
         assert workers[0].manager.stats().active == 0
 
-    def test_told_once(self, workers, overlapping):
-        """Of two requests that end the session one tells the listeners and expires the cookie; the other finds nothing
-        to do, and touches no cookie: by then the client may have a new one."""
+    def test_listeners_are_notified_once(self, workers, overlapping):
+        """Of two requests that end the session one notifies the listeners and expires the cookie. The other touches no
+        cookie: by then the client may have a new one."""
         one, other = overlapping
         one.session.logout()
         other.session.logout()
@@ -435,7 +457,7 @@ class TestLogoutWins:
         assert [bool(request.set_cookies) for request in overlapping] == [True, False]
 
     def test_late_logout_harms_no_new_cookie(self, workers, overlapping):
-        """A slow logout of a session that is over leaves the cookie of the client's next session alone."""
+        """A slow logout of an ended session leaves the cookie of the client's next session alone."""
         slow, quick = overlapping
         quick.session.logout()
         quick.finish()
@@ -455,7 +477,7 @@ class TestLogoutWins:
         logout.session.logout()
         logout.finish()
         request.finish()
-        workers[0].manager.tell_store()
+        flush(workers[0].manager)
 
         assert workers[0].attributes(session_id) is None
 
@@ -474,7 +496,7 @@ class TestLogoutWins:
 
 
 class TestChangeOfTheId:
-    """change_session_id and login: the old id is dead at once, and what is under way follows."""
+    """change_session_id and login: the old id opens nothing, and a rotation carries requests in flight along."""
 
     @pytest.mark.parametrize("change", ["change_session_id", "login"])
     def test_old_id_is_dead(self, workers, session_id, change):
@@ -577,28 +599,28 @@ class TestChangeOfTheId:
         assert workers[0].manager.sessions_of("anna") == ()
         assert len(workers[0].manager.sessions_of("bert")) == 1
 
-    @pytest.mark.parametrize("users", [("anna", "bert"), ("bert", "anna")])
-    def test_two_users_log_in_at_once(self, workers, overlapping, users):
-        """Of two users who log in at the same time the later one has nothing of the other's."""
-        for request, user in zip(overlapping, users, strict=True):
-            request.session.login(user)[f"secret of {user}"] = user
-            request.finish()
+    @pytest.mark.parametrize("users", [("anna", "bert"), ("bert", "anna"), ("anna", "anna")])
+    @pytest.mark.parametrize("is_committed", [True, False], ids=["one after the other", "before either commit"])
+    def test_two_logins_at_once(self, workers, overlapping, session_id, users, is_committed):
+        """Two logins at the same time end in a session each, with the attributes that both had read and nothing of the
+        other login, also if they are of one user: a double click."""
+        for number, (request, user) in enumerate(zip(overlapping, users, strict=True)):
+            request.session.login(user)[f"login {number}"] = user
+            if is_committed:
+                request.finish()
+        for request in overlapping:
+            if not is_committed:
+                request.finish()
 
-        first, second = overlapping
-        assert workers[0].attributes(first.new_id) is None
-        assert workers[0].attributes(second.new_id) == {f"secret of {users[1]}": users[1]}
-        assert [len(workers[0].manager.sessions_of(user)) for user in users] == [0, 1]
-
-    def test_one_user_logs_in_twice_at_once(self, workers, overlapping):
-        """Of two logins of one user at the same time the later one goes on with what there is."""
-        for number, request in enumerate(overlapping):
-            request.session.login("anna")[f"login {number}"] = True
-            request.finish()
-
-        first, second = overlapping
-        assert workers[0].attributes(first.new_id) is None
-        assert {"user", "login 0", "login 1"} < workers[0].attributes(second.new_id).keys()
-        assert len(workers[0].manager.sessions_of("anna")) == 1
+        for number, (request, user) in enumerate(zip(overlapping, users, strict=True)):
+            read = {"user": "anna", "cart": ["book"], "count": 1}
+            assert workers[0].attributes(request.new_id) == read | {f"login {number}": user}
+        assert workers[0].attributes(session_id) is None
+        assert [len(workers[0].manager.sessions_of(user)) for user in users] == [users.count(user) for user in users]
+        created, destroyed = (
+            sum(len(worker.recorder.of(end)) for worker in workers) for end in ("created", "destroyed")
+        )
+        assert (created, destroyed, workers[0].manager.stats().active) == (2, 0, 2)
 
     def test_new_and_changed_in_one_request(self, workers):
         """A session made, given a new id and a user in one request is stored once, under the last id."""
@@ -613,7 +635,7 @@ class TestChangeOfTheId:
         assert len(workers[1].manager.sessions_of("anna")) == 1
 
     def test_listeners_hear_at_once(self, workers, session_id):
-        """The id listeners hear when the id changes, once."""
+        """The id listeners are notified when the id changes, once."""
         request = workers[0].request(session_id)
         new_id = request.session.change_session_id()
         assert workers[0].recorder.of("id changed") == [("id changed", session_id, new_id)]
@@ -667,7 +689,7 @@ class TestEvents:
     """Events of listeners and values, where requests have copies."""
 
     def test_value_in_and_out(self, workers, heard):
-        """A value hears when it is bound, written, read again and unbound."""
+        """A value is notified when it is bound, serialised, deserialised and unbound."""
         session_id = workers[0].session_with(guest=Guest("g"))
         assert heard == ["g bound", "g passivated"]
         request = workers[1].request(session_id)
@@ -681,7 +703,7 @@ class TestEvents:
         assert heard[4:] == []
 
     def test_value_is_unbound_with_its_session(self, workers, heard):
-        """A value hears of the end of its session, also if no request has read it."""
+        """A value is notified of the end of its session, also if no request has read it."""
         session_id = workers[0].session_with(guest=Guest("g"))
         del heard[:]
         logout = workers[1].request(session_id)
@@ -690,7 +712,7 @@ class TestEvents:
         assert heard == ["g activated", "g unbound"]
 
     def test_value_that_fails_when_it_is_read(self, workers, heard, monkeypatch):
-        """A value that raises when it hears that it is read does not hinder the end of its session."""
+        """A value that raises when it is notified of its deserialisation does not hinder the end of its session."""
         session_id = workers[0].session_with(guest=Guest("g"), user="anna")
 
         def fail(self, event):
@@ -705,7 +727,7 @@ class TestEvents:
         assert {event[1] for event in workers[1].recorder.of("removed")} == {"guest", "user"}
 
     def test_listener_that_ends_the_session_again(self, start_worker, session_id):
-        """A listener may ask for the end of the session whose end it hears of; nothing is told twice or not at all."""
+        """A listener may invalidate the session of whose end it is notified; each event still comes exactly once."""
         worker = start_worker()
         worker.recorder.session_destroyed = lambda event: event.session.invalidate()
         request = worker.request(session_id)
@@ -715,7 +737,7 @@ class TestEvents:
         assert {event[1] for event in worker.recorder.of("removed")} == {"user", "cart", "count"}
 
     def test_attribute_events_have_old_values(self, workers, session_id):
-        """Attribute listeners hear of replaced and removed values, which the request has not read before."""
+        """Attribute listeners get replaced and removed values, which the request has not read before."""
         request = workers[1].request(session_id)
         request.session.get_session()["count"] = 2
         del request.session.get_session()["cart"]
@@ -739,7 +761,7 @@ class TestDamage:
     def test_one_attribute(self, workers, session_id, data, caplog):
         """An attribute that cannot be read is as if it were not there, and is logged; the others are not affected, and
         it can be set again."""
-        assert workers[0].manager._store.save(key_of(session_id), Changes(put={"cart": data}), 0.0)
+        assert store_of(workers[0].manager).save(key_of(session_id), Changes(put={"cart": data}), 0.0)
         assert workers[1].attributes(session_id) == {"user": "anna", "count": 1}
         assert "'cart'" in caplog.text
         request = workers[1].request(session_id)

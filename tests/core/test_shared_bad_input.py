@@ -1,4 +1,4 @@
-"""Foreign data in a store: it is not run, not believed and not waited for, and all else goes on."""
+"""Foreign data in a store: it is not run, not trusted and not waited for, and everything else works."""
 
 from __future__ import annotations
 
@@ -16,8 +16,10 @@ import pytest
 
 from httpsession.codec import Codec
 from httpsession.ids import key_of
-from httpsession.stores.redis.layout import packed
+from httpsession.stores.base import StoredSession
+from httpsession.stores.redis.layout import fields_of
 from httpsession.stores.redis.names import Names
+from tests.support.core import flush, store_of
 from tests.support.stores import new_record
 
 MEGABYTE = 1 << 20
@@ -70,7 +72,7 @@ class RedisBurglar:
 def burglar(url, workers, request):
     """A client that writes to the store behind the package's back."""
     if url.startswith("sqlite"):
-        return SQLiteBurglar(workers[0].manager._store._database.path)
+        return SQLiteBurglar(store_of(workers[0].manager)._database.path)
     return RedisBurglar(request.getfixturevalue("redis_server").client)
 
 
@@ -173,7 +175,7 @@ class TestAttributes:
         assert workers[1].attributes(session_id)["cart"] == value
 
     def test_altered(self, workers, session_id, burglar):
-        """Of a value in which bytes were changed something else is read, or nothing; the request goes on."""
+        """Of a value in which bytes were changed something else is read, or nothing; the request does not fail."""
         data = Codec().encode({"items": [1, 2.5, "text", b"bytes", None, (1, 2)], "set": {1, 2}, "big": 2**90}, "cart")
         chance = random.Random(5)
         for _ in range(200):
@@ -184,7 +186,7 @@ class TestAttributes:
             assert workers[1].attributes(session_id)["user"] == "anna"
 
     def test_update_of_what_cannot_be_read(self, workers, session_id, burglar):
-        """update_attribute takes what cannot be read for what is not there, and replaces it."""
+        """update_attribute treats an unreadable attribute as absent, and replaces it."""
         burglar.put(session_id, "cart", b"\x80\x04K\x01.")
         request = workers[0].request(session_id)
         assert request.session.get_session().update_attribute("cart", lambda cart: [cart]) == [None]
@@ -193,7 +195,7 @@ class TestAttributes:
 
     @pytest.mark.parametrize("bomb", ["50 MB of nothing", "JSON"])
     def test_end(self, workers, session_id, burglar, bomb):
-        """A session with such an attribute ends as any other, and listeners hear of what could be read."""
+        """A session with such an attribute ends as any other, and listeners are notified of the readable attributes."""
         burglar.put(session_id, "cart", made(bomb))
         assert workers[1].manager.sweep(time.time() + 1000) == 1
         assert workers[1].recorder.of("removed") == [("removed", "user", "anna")]
@@ -212,14 +214,14 @@ def visit_everything(workers, session_id):
     request.finish()
     assert request.status == "200 OK"
     for worker in workers:
-        worker.manager.tell_store()
+        flush(worker.manager)
         worker.manager.sessions_of("anna")
         worker.manager.stats()
     return found
 
 
 def check_recovery(workers, session_id):
-    """The store goes on for others, and a sweep gets through."""
+    """The store works for other sessions, and a sweep completes."""
     other = workers[0].session_with(user="bert")
     assert workers[1].attributes(other) == {"user": "bert"}
     for worker in workers:
@@ -304,7 +306,7 @@ class TestRedisRecords:
         """A time or an interval beyond all bounds is believed or not, but nothing fails."""
         record = new_record(key_of(session_id), interval=60)
         setattr(record, field, value)
-        burglar.client.hset(burglar.name_of(session_id), "r", packed(record))
+        burglar.client.hset(burglar.name_of(session_id), items=fields_of(StoredSession(record, {})))
         visit_everything(workers, session_id)
         check_recovery(workers, session_id)
 

@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+from functools import partial
+
 import pytest
 
 from httpsession import SessionMiddleware
+from tests.support.core import flush
 from tests.support.cost import calls_of_request, reading, start_response, untouched, writing
 from tests.support.request import fetch, plain_environ
 
@@ -28,7 +31,7 @@ def manager(start_worker):
 def environ(manager):
     """A minimal environ with the cookie of a session that has the attribute."""
     session_id = fetch(SessionMiddleware(writing, manager)).new_id
-    manager.tell_store()
+    flush(manager)
     return plain_environ(f"JSESSIONID={session_id}")
 
 
@@ -91,10 +94,10 @@ class TestRoundTrips:
         )
 
     def test_of_accesses(self, manager, environ, count):
-        """Accesses are told in batches: a hundred requests, one round trip."""
+        """Accesses are flushed in batches: a hundred requests, one round trip."""
         app = SessionMiddleware(untouched, manager)
         for _ in range(100):
             app(environ.copy(), start_response)
 
-        trips, _ = count(manager.tell_store)
+        trips, _ = count(partial(flush, manager))
         assert trips == 1

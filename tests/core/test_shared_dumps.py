@@ -10,6 +10,7 @@ import pytest
 
 from httpsession import SessionMiddleware, request_session
 from httpsession.ids import key_of
+from tests.support.core import flush, store_of
 from tests.support.request import TEXT, Request, fetch
 
 
@@ -19,7 +20,7 @@ class BrokenError(Exception):
 
 def folder_of(workers):
     """Return every byte of the files beside the database, its log and its locks among them."""
-    folder = Path(workers[0].manager._store._database.path).parent
+    folder = Path(store_of(workers[0].manager)._database.path).parent
     files = sorted(path for path in folder.iterdir() if path.is_file())
     assert any(path.name.endswith("-wal") for path in files), "this looks while the database is in use"
     return b"\n".join(path.name.encode() + path.read_bytes() for path in files)
@@ -105,7 +106,7 @@ class Life:
         slow.session.get_session()["late"] = 1
         slow.finish()
         for worker in self.workers:
-            worker.manager.tell_store()
+            flush(worker.manager)
         return {used, changed, twice, logged_in, other, failed, late}
 
 

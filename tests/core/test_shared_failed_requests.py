@@ -6,6 +6,7 @@ import pytest
 
 from httpsession import CodecError, SessionMiddleware, get_session, request_session
 from httpsession.ids import key_of
+from tests.support.core import accesses_of, store_of
 from tests.support.request import TEXT, Request
 from tests.support.workers import Guest
 
@@ -37,7 +38,7 @@ def test_attributes_stand(workers, session_id):
 
 
 def test_new_session_is_not_kept(workers):
-    """A session whose cookie never goes out is not stored, and its listeners hear of its end."""
+    """A session whose cookie never goes out is not stored, and its listeners are notified of its end."""
     fail(workers[0], None, lambda session: session.get_session().update(a=1))
     assert workers[1].manager.stats().active == 0
     assert [event[0] for event in workers[0].recorder.log] == ["created", "added", "destroyed", "removed"]
@@ -45,7 +46,7 @@ def test_new_session_is_not_kept(workers):
 
 @pytest.mark.parametrize("change", ["change_session_id", "login"])
 def test_change_of_the_id_is_taken_back(workers, session_id, change):
-    """A change of the id that the client does not hear of does not take effect, nor what was set after it; what was
+    """A change of the id that the client does not learn does not take effect, nor what was set after it; what was
     set before it stands."""
 
     def act(session):
@@ -62,7 +63,7 @@ def test_change_of_the_id_is_taken_back(workers, session_id, change):
     assert workers[1].manager.sessions_of("eve") == ()
     first, second = workers[0].recorder.of("id changed")
     assert (first[1], second[2]) == (session_id, session_id)
-    (stored,) = workers[0].manager._store
+    (stored,) = store_of(workers[0].manager)
     assert (stored.record.key, stored.record.max_inactive_interval) == (key_of(session_id), 60)
 
 
@@ -135,11 +136,11 @@ def test_accessor_that_cannot_save(workers, session_id):
     request.finish()
     with pytest.raises(CodecError):
         accessor.access(lambda session: session["cart"].append(object()))
-    assert not workers[0].manager.accesses.under_way
+    assert not accesses_of(workers[0].manager).in_flight
 
 
 def test_value_that_fails_when_it_is_written(workers, session_id, heard, monkeypatch):
-    """A value that raises when it hears that it is written late is logged; the request is over all the same."""
+    """A value that raises when it is notified of a late save is logged; the request ends all the same."""
 
     def stop(self, event):
         raise RuntimeError("not now")
@@ -152,7 +153,7 @@ def test_value_that_fails_when_it_is_written(workers, session_id, heard, monkeyp
     request.finish()
 
     assert request.text == "firstsecond"
-    assert not workers[0].manager.accesses.under_way
+    assert not accesses_of(workers[0].manager).in_flight
 
 
 def test_accessor(workers, session_id):

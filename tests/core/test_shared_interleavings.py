@@ -11,7 +11,10 @@ import pytest
 from httpsession import SessionMiddleware, request_session
 from httpsession.ids import key_of
 from tests.core.interleaving import Actor, all_orders, make_stepped, stand_still
+from tests.support.core import flush, store_of
 from tests.support.request import TEXT, fetch
+
+KINDS = "created", "destroyed"
 
 
 @dataclass
@@ -21,14 +24,14 @@ class Script:
     act: object
     #: What it has set when it was answered.
     writes: dict = field(default_factory=dict)
-    #: Whether it ends the session, whether it changes the id, and whether its change has the last word.
+    #: Whether it ends the session, whether it changes the id, and whether that is a login.
     ends: bool = False
     renames: bool = False
-    has_last_word: bool = False
+    logs_in: bool = False
     #: Whether it asks for the session at all, and whether its worker's background thread comes round afterwards.
     asks: bool = True
     tells: bool = False
-    #: Whether it is no request but a sweep, at a time when everything is over.
+    #: Whether it is no request but a sweep, at a time when every session is due.
     sweeps: bool = False
 
 
@@ -44,7 +47,7 @@ SCRIPTS = {
     "counter": Script(add_one, writes={"count": 1}),
     "logout": Script(lambda session: session.logout(), ends=True),
     "rotator": Script(lambda session: session.change_session_id(), renames=True),
-    "login": Script(lambda session: session.login("anna"), renames=True, has_last_word=True),
+    "login": Script(lambda session: session.login("anna"), renames=True, logs_in=True),
     "toucher": Script(None, asks=False, tells=True),
     "sweeper": Script(None, ends=True, sweeps=True),
 }
@@ -52,13 +55,15 @@ PAIRS = [
     *("reader logout", "writer logout", "appender logout", "counter logout", "rotator logout", "login logout"),
     *("toucher logout", "sweeper logout", "logout logout", "sweeper sweeper"),
     *("reader rotator", "writer rotator", "appender rotator", "counter rotator", "toucher rotator"),
-    *("rotator rotator", "login rotator", "login login", "writer login", "counter login"),
+    *("rotator rotator", "login rotator", "login login"),
+    *("reader login", "writer login", "appender login", "counter login", "toucher login"),
     *("reader writer", "writer appender", "counter writer", "counter counter", "sweeper rotator", "sweeper writer"),
 ]
 TRIPLES = [
     *("reader writer logout", "writer rotator logout", "counter rotator logout", "toucher rotator logout"),
     *("writer counter rotator", "writer appender login", "rotator rotator logout", "sweeper rotator logout"),
-    *("writer rotator sweeper", "counter counter logout"),
+    *("writer rotator sweeper", "counter counter logout", "login rotator logout", "login login logout"),
+    *("writer login login", "counter login logout", "counter rotator login"),
 ]
 
 
@@ -68,7 +73,7 @@ class Stage:
     def __init__(self, workers):
         self.workers = workers
         for worker in workers:
-            make_stepped(worker.manager._store)
+            make_stepped(store_of(worker.manager))
 
     def begin(self, scripts):
         """Make a new session, and return the actors, each before its first call of the store."""
@@ -95,20 +100,58 @@ class Stage:
 
         response = fetch(SessionMiddleware(app, worker.manager), self.session_id)
         if script.tells:
-            worker.manager.tell_store()
+            flush(worker.manager)
         return found == [True], response
 
     def close(self, ids):
         """Run all background threads once; return the remaining sessions by id, and end them."""
         for worker in self.workers:
-            worker.manager.tell_store()
+            flush(worker.manager)
         left = {one: found for one in ids if (found := self.workers[0].attributes(one)) is not None}
-        destroyed = sum(len(worker.recorder.of("destroyed")) for worker in self.workers)
-        store = self.workers[0].manager._store
+        created, destroyed = (sum(len(worker.recorder.of(kind)) for worker in self.workers) for kind in KINDS)
+        store = store_of(self.workers[0].manager)
         count = len(store)
         for one in left:
             store.remove(key_of(one))
-        return left, destroyed, count
+        return left, created, destroyed, count
+
+
+class Course:
+    """One order of the steps, and what must have come of it."""
+
+    def __init__(self, scripts, answers, order):
+        self.scripts = scripts
+        self.found = [number for number, (was_found, _) in enumerate(answers) if was_found]
+        #: The steps of each actor: the first one looks for the session.
+        self._steps = [[step for step, one in enumerate(order) if one == number] for number in range(len(scripts))]
+        claims = sorted((n for n in self.found if scripts[n].ends or scripts[n].logs_in), key=self._effect)
+        #: The actor that ended the session, or began a new one by a login, before any other did; None if none did.
+        self.first = claims[0] if claims else None
+
+    @property
+    def is_ended(self):
+        """Whether the session was ended: an end that comes after a login reaches nothing."""
+        return self.first is not None and self.scripts[self.first].ends
+
+    def _effect(self, number):
+        """Return the step at which the changes of an actor take effect."""
+        steps = self._steps[number]
+        return steps[1] if self.scripts[number].logs_in else steps[-1]
+
+    def attributes(self, step=None):
+        """Return the attributes that the session has at a *step*, or in the end."""
+        end = float("inf") if self.first is None else self._effect(self.first)
+        until = end if step is None else min(step, end)
+        done = [self.scripts[number].writes for number in self.found if self._effect(number) < until]
+        attributes = {"cart": ["book"], "count": sum("count" in writes for writes in done)}
+        return attributes | {name: value for writes in done for name, value in writes.items() if name != "count"}
+
+    def attributes_of_login(self, number):
+        """Return the attributes of the session in which a login ends: those of the former session if it was the first,
+        those that it had read if another login was, none if the session was ended."""
+        if self.is_ended:
+            return {}
+        return self.attributes(None if number == self.first else self._steps[number][0])
 
 
 @pytest.fixture
@@ -116,10 +159,11 @@ def stage(start_worker):
     return Stage([start_worker() for _ in range(3)])
 
 
-def check_answers(scripts, answers):
-    """Each answer is the application's own, and no cookie is touched but by who has ended the session: once."""
+def check_answers(course, answers):
+    """Each answer is the application's own. An actor that has ended the session deletes the cookie, once; a login sets
+    one; no other request touches it, but for a change of the id."""
     deletions = 0
-    for script, (was_found, response) in zip(scripts, answers, strict=True):
+    for script, (was_found, response) in zip(course.scripts, answers, strict=True):
         if response is None:
             continue
         assert (response.status, response.text) == ("200 OK", "its own")
@@ -128,45 +172,44 @@ def check_answers(scripts, answers):
         deletions += len(deleted)
         if not script.renames or not was_found:
             assert len(response.set_cookies) == len(deleted)
-    has_ended = any(script.ends and was_found for script, (was_found, _) in zip(scripts, answers, strict=True))
+        if script.logs_in and was_found:
+            assert response.new_id
     # A sweep may have been faster, which answers no client.
     is_swept = any(response is None for _, response in answers)
-    assert deletions <= 1 if is_swept else deletions == has_ended
+    assert deletions <= 1 if is_swept else deletions == course.is_ended
 
 
-def check_end(stage, scripts, answers):
-    """A session that was ended is dead under all its ids, and its end was told of once; one that was not has all that
-    was acknowledged, under one id, which a client has."""
+def check_end(stage, course, answers):
+    """The session was ended, and the listeners were told once; or each login has a session of its own; or there is one
+    session with all that was acknowledged. There is no other, under no id."""
     told = {
-        number: answers[number][1].new_id
-        for number, script in enumerate(scripts)
-        if script.renames and answers[number][1].set_cookies
+        number: response.new_id
+        for number, (_, response) in enumerate(answers)
+        if course.scripts[number].renames and response.set_cookies
     }
-    left, destroyed, count = stage.close([stage.session_id, *told.values()])
-    found = [script for script, (was_found, _) in zip(scripts, answers, strict=True) if was_found]
-    if any(script.ends for script in found):
-        assert (left, destroyed, count) == ({}, 1, 0)
-        return
-    assert (len(left), destroyed, count) == (1, 0, 1)
-    ((session_id, attributes),) = left.items()
-    assert (session_id == stage.session_id) == (not told)
-    logins = [number for number, script in enumerate(scripts) if script.has_last_word and answers[number][0]]
-    assert not logins or session_id in [told[number] for number in logins]
-    expected = {"cart": ["book"], "count": sum("count" in script.writes for script in found)}
-    expected |= {name: value for script in found for name, value in script.writes.items() if name != "count"}
-    assert attributes == expected
+    logins = {number for number in course.found if course.scripts[number].logs_in}
+    if course.first is None:
+        (session_id,) = told.values() or [stage.session_id]
+        expected = {session_id: course.attributes()}
+    else:
+        expected = {told[number]: course.attributes_of_login(number) for number in logins}
+    left, created, destroyed, count = stage.close([stage.session_id, *told.values()])
+    assert left == expected
+    assert (count, destroyed) == (len(expected), course.is_ended)
+    assert created == count + destroyed
 
 
 @pytest.mark.parametrize("names", PAIRS + TRIPLES)
 def test_in_all_orders(stage, names):
-    """In whatever order they get to the store: what is dead stays dead and is told of once, what lives has all that
-    was acknowledged, each answer is the application's, and no cookie is harmed."""
+    """In whatever order requests get to the store: a dead session stays dead and is told of once, a live one has all
+    that was acknowledged, a login has its own, each answer is the application's, and no cookie is harmed."""
     scripts = [SCRIPTS[name] for name in names.split()]
     for actors, order in all_orders(lambda: stage.begin(scripts)):
         answers = [actor.answer for actor in actors]
+        course = Course(scripts, answers, order)
         try:
-            check_answers(scripts, answers)
-            check_end(stage, scripts, answers)
+            check_answers(course, answers)
+            check_end(stage, course, answers)
         except AssertionError as error:
             raise AssertionError(f"in the order {order}") from error
 

@@ -11,7 +11,10 @@ import flask
 import pytest
 
 from httpsession import SessionMiddleware, StoreError, get_session, request_session
-from httpsession.middleware import RETRY_AFTER
+from httpsession.core.sweeper import Sweeper
+from httpsession.manager import sessions_behind
+from httpsession.response import RETRY_AFTER
+from tests.support.core import flush
 from tests.support.request import TEXT, fetch
 from tests.support.waiting import SOON, wait_until
 
@@ -177,20 +180,20 @@ class TestDown:
         assert closed == [True]
 
     def test_accesses_are_told_later(self, clock, workers, session_id, down):
-        """Accesses that could not be told are told when the store is back."""
+        """Accesses that could not be flushed are flushed when the store is back."""
         clock.set(50)
         workers[0].visit(session_id)
         with down(), pytest.raises(StoreError):
-            workers[0].manager.tell_store()
-        workers[0].manager.tell_store()
+            flush(workers[0].manager)
+        flush(workers[0].manager)
         clock.set(100)
         assert workers[1].has(session_id)
 
     def test_background_thread_goes_on(self, start_worker, down, caplog):
-        """The background thread says once that the store is down, and goes on when it is back."""
+        """The background thread logs once that the store is down, and works again when it is back."""
         worker = start_worker(sweep_interval=0.05, max_inactive_interval=1)
         worker.session_with(a=1)
-        sweeper = type(worker.manager._sweeper)(worker.manager, 0.05)
+        sweeper = Sweeper(sessions_behind(worker.manager), 0.05)
         with down():
             sweeper.start()
             wait_until(lambda: "the store fails" in caplog.text, "the failure to be logged")
@@ -234,7 +237,7 @@ class TestRefusingWrites:
         assert_refused(response)
         assert workers[1].attributes(session_id) == {"user": "anna"}
         serve(workers[0], act, session_id)
-        workers[0].manager.tell_store()
+        flush(workers[0].manager)
 
     @pytest.mark.parametrize("status", ["200 OK", "500 Internal Server Error"])
     def test_login_with_an_update_that_fails(self, workers, session_id, refusing_writes, status):

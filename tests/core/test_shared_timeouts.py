@@ -1,4 +1,4 @@
-"""The end of sessions that several workers share: told of once, with what was in them, and not while one is in use."""
+"""The end of shared sessions: notified once, with the attributes, and never while a session is in use."""
 
 from __future__ import annotations
 
@@ -12,6 +12,7 @@ import pytest
 from httpsession import TooManySessionsError
 from httpsession.core.accesses import Accesses
 from httpsession.ids import key_of
+from tests.support.core import accesses_of, flush, store_of
 from tests.support.workers import Guest
 
 INTERVAL = 60
@@ -19,26 +20,26 @@ SLACK = 1
 
 
 def destroyed(workers):
-    """Return how many ends the workers' listeners were told of."""
+    """Return of how many ends the workers' listeners were notified."""
     return sum(len(worker.recorder.of("destroyed")) for worker in workers)
 
 
-def tell(workers):
-    """Do what each background thread does every second."""
+def flush_all(workers):
+    """Flush, as each background thread does every second."""
     for worker in workers:
-        worker.manager.tell_store()
+        flush(worker.manager)
 
 
 class TestSlidingTimeout:
     """Idle time, across workers."""
 
     def test_boundary(self, clock, workers):
-        """An idle session is there until its interval and a second are over, and then it is not, on any worker."""
+        """An idle session exists for its interval and a second, and then on no worker any more."""
         session_id = workers[0].session_with(a=1)
-        tell(workers)
+        flush_all(workers)
         clock.set(INTERVAL + SLACK - 0.01)
         assert workers[1].has(session_id)
-        tell(workers)
+        flush_all(workers)
         clock.tick(INTERVAL + SLACK)
         assert not workers[0].has(session_id)
         assert not workers[1].has(session_id)
@@ -50,7 +51,7 @@ class TestSlidingTimeout:
         for now in (30, 60, 99.9):
             clock.set(now)
             assert worker.has(session_id)
-            worker.manager.tell_store()
+            flush(worker.manager)
         clock.set(100)
         assert not worker.has(session_id)
 
@@ -63,7 +64,7 @@ class TestSlidingTimeout:
             workers[0].has(session_id)
         else:
             workers[0].visit(session_id)
-        tell(workers)
+        flush_all(workers)
         clock.set(50 + INTERVAL)
         assert workers[1].has(session_id)
 
@@ -72,7 +73,7 @@ class TestSlidingTimeout:
         session_id = workers[0].session_with(a=1)
         clock.set(10)
         workers[1].visit(session_id)
-        tell(workers)
+        flush_all(workers)
         clock.set(20)
         request = workers[0].request(session_id)
         session = request.session.get_session()
@@ -89,10 +90,10 @@ class TestSlidingTimeout:
             request = workers[0].request()
             request.session.get_session().max_inactive_interval = interval
             ids.append(request.finish().new_id)
-        tell(workers)
+        flush_all(workers)
         clock.set(INTERVAL + SLACK)
         assert [workers[1].has(one) for one in ids] == [False, True, True]
-        tell(workers)
+        flush_all(workers)
         clock.tick(10**8)
         assert [workers[1].has(one) for one in ids] == [False, False, True]
 
@@ -105,12 +106,12 @@ class TestSlidingTimeout:
         assert not workers[1].has(session_id)
 
     def test_late_touch_does_not_revive(self, clock, workers):
-        """A request that arrives when its session is over does not bring it back by its access."""
+        """The access of a request that arrives after its session has expired does not revive it."""
         session_id = workers[0].session_with(a=1)
-        tell(workers)
+        flush_all(workers)
         clock.set(INTERVAL + SLACK)
         workers[1].visit(session_id)
-        tell(workers)
+        flush_all(workers)
         assert not workers[0].has(session_id)
 
 
@@ -118,6 +119,7 @@ CGI = """
 import sys
 from wsgiref.handlers import CGIHandler
 from httpsession import SessionManager, SessionMiddleware
+from tests.support.core import accesses_of, flush, store_of
 
 def app(environ, start_response):
     start_response("200 OK", [("Content-Type", "text/plain")])
@@ -132,14 +134,14 @@ def test_process_that_serves_one_request(start_worker, url):
     """Also where each request has a process of its own, as by CGI, it keeps its session alive."""
     worker = start_worker()
     session_id = worker.session_with(a=1)
-    worker.manager.tell_store()
-    (before,) = [stored.record.used for stored in worker.manager._store]
+    flush(worker.manager)
+    (before,) = [stored.record.used for stored in store_of(worker.manager)]
     environ = {"REQUEST_METHOD": "GET", "SERVER_NAME": "localhost", "SERVER_PORT": "80", "SERVER_PROTOCOL": "HTTP/1.0"}
     environ = {**os.environ, **environ, "HTTP_COOKIE": f"JSESSIONID={session_id}"}
     done = subprocess.run([sys.executable, "-c", CGI, url], env=environ, capture_output=True, text=True, check=True)
 
     assert "hello" in done.stdout
-    (after,) = [stored.record.used for stored in worker.manager._store]
+    (after,) = [stored.record.used for stored in store_of(worker.manager)]
     assert after > before
 
 
@@ -147,29 +149,29 @@ class TestInUse:
     """A session that a request of any worker is using does not time out."""
 
     def test_long_request(self, clock, workers):
-        """While a request is under way on one worker the others neither sweep nor refuse its session."""
+        """While a request is in flight on one worker, the other workers neither sweep nor refuse its session."""
         session_id = workers[0].session_with(a=1)
-        tell(workers)
+        flush_all(workers)
         request = workers[0].request(session_id)
         request.session.get_session()
         for _ in range(INTERVAL * 3):
             clock.tick(1)
-            tell(workers)
+            flush_all(workers)
         assert workers[1].manager.sweep() == 0
         assert workers[1].has(session_id)
         request.finish()
-        tell(workers)
+        flush_all(workers)
         clock.tick(INTERVAL)
         assert workers[1].has(session_id), "idle since the end of the long request"
 
     def test_long_request_that_never_asks(self, clock, workers):
         """A long request that only carries the id keeps the session alive, too."""
         session_id = workers[0].session_with(a=1)
-        tell(workers)
+        flush_all(workers)
         request = workers[0].request(session_id)
         for _ in range(INTERVAL * 2):
             clock.tick(1)
-            tell(workers)
+            flush_all(workers)
         assert workers[1].manager.sweep() == 0
         request.finish()
 
@@ -180,7 +182,7 @@ class TestInUse:
         request.read()
         for _ in range(INTERVAL * 2):
             clock.tick(1)
-            tell(workers)
+            flush_all(workers)
         assert workers[1].has(request.new_id)
 
     @pytest.mark.parametrize("asks", [True, False], ids=["asks", "does not ask"])
@@ -188,25 +190,25 @@ class TestInUse:
         """A request that arrives just in time keeps its session from the first batch on: the second would be too
         late."""
         session_id = workers[0].session_with(a=1)
-        tell(workers)
+        flush_all(workers)
         clock.set(INTERVAL - 0.5)
-        tell(workers)
+        flush_all(workers)
         clock.set(INTERVAL - 0.01)
         request = workers[0].request(session_id)
         if asks:
             assert request.session.get_session(create=False)
         clock.set(INTERVAL + 0.5)
-        tell(workers)
+        flush_all(workers)
         clock.set(INTERVAL + SLACK)
         assert workers[1].manager.sweep() == 0
         request.finish()
 
 
 class TestTold:
-    """Listeners hear of each end once, whichever worker finds it."""
+    """Listeners are notified of each end once, whichever worker finds it."""
 
     def test_by_the_sweep(self, clock, workers):
-        """Sweeps of all workers together end each session once, and its listeners hear what was in it."""
+        """Sweeps of all workers together end each session once, and listeners get its attributes."""
         for worker in workers * 5:
             worker.session_with(name="x", items=[1, 2])
         clock.set(INTERVAL + SLACK)
@@ -218,7 +220,7 @@ class TestTold:
         assert workers[0].manager.stats().active == 0
 
     def test_by_a_request(self, clock, workers):
-        """A worker that finds a session expired tells its listeners, once; later requests find nothing."""
+        """A worker that finds a session expired notifies its listeners, once; later requests find nothing."""
         session_id = workers[0].session_with(a=1)
         clock.set(INTERVAL + SLACK)
         assert not workers[1].has(session_id)
@@ -244,10 +246,10 @@ class TestTold:
         assert sessions == [("", key_of(session_id).hex())]
 
     def test_by_many_threads(self, clock, start_worker):
-        """Sweepers and requests that find the same sessions at once tell of each once."""
+        """If sweepers and requests find the same sessions at once, each end is notified once."""
         workers = [start_worker() for _ in range(3)]
         ids = [workers[0].session_with(n=n) for n in range(60)]
-        tell(workers)
+        flush_all(workers)
         clock.set(INTERVAL + SLACK)
         barrier = threading.Barrier(6)
 
@@ -269,7 +271,7 @@ class TestTold:
         assert sorted(event[2] for worker in workers for event in worker.recorder.of("removed")) == list(range(60))
 
     def test_close_keeps_sessions(self, workers, url):
-        """Closing a manager ends no session: it tells the store of the latest accesses, and lets go."""
+        """Closing a manager ends no session: it flushes the latest accesses and closes the store."""
         session_id = workers[0].session_with(a=1)
         workers[0].manager.close()
         assert destroyed(workers) == 0
@@ -285,20 +287,20 @@ class TestMaxSessions:
         ids = [worker.new_id() for _ in range(3)]
         clock.tick(1)
         assert all(worker.has(one) for one in ids)
-        tell([worker])
+        flush_all([worker])
         clock.tick(2)
         with pytest.raises(TooManySessionsError):
             worker.request().session.get_session()
         assert all(worker.has(one) for one in ids)
 
     def test_gives_up_who_never_came_back(self, clock, start_worker):
-        """A session whose client never came back makes room, and is told of."""
+        """A session whose client never came back is evicted, and its end is notified."""
         worker = start_worker(max_sessions=3)
         known = [worker.new_id() for _ in range(2)]
         stranger = worker.new_id()
         clock.tick(1)
         assert all(worker.has(one) for one in known)
-        tell([worker])
+        flush_all([worker])
         clock.tick(2)
         worker.new_id()
         assert not worker.has(stranger)
@@ -309,7 +311,7 @@ class TestMaxSessions:
         """Expired sessions make room at once."""
         worker = start_worker(max_sessions=2)
         old = [worker.new_session() for _ in range(2)]
-        tell([worker])
+        flush_all([worker])
         clock.tick(INTERVAL + SLACK)
         worker.new_id()
         assert destroyed([worker]) == 2
@@ -317,14 +319,14 @@ class TestMaxSessions:
 
 
 def test_latest_arrivals_are_forgotten(clock, workers):
-    """Notes of ids, made-up ones included, are dropped when the store has been told."""
-    accesses: Accesses = workers[0].manager.accesses
+    """Notes of ids, made-up ones included, are dropped after the flush."""
+    accesses: Accesses = accesses_of(workers[0].manager)
     for number in range(50):
         workers[0].visit(f"{number:032X}")
         workers[0].has(f"{number + 1000:032X}")
     for _ in range(2):
         clock.tick(1)
-        workers[0].manager.tell_store()
+        flush(workers[0].manager)
     assert accesses.latest == {}
     assert not accesses.ended
-    assert not accesses.under_way
+    assert not accesses.in_flight

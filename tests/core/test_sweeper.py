@@ -11,7 +11,8 @@ import weakref
 import pytest
 
 from httpsession import HttpSessionListener, SessionConfig, SessionManager
-from httpsession.core.sweeper import TELL_INTERVAL, Sweeper
+from httpsession.core.sweeper import FLUSH_INTERVAL, Sweeper
+from tests.support.core import accesses_of
 from tests.support.listeners import Recorder
 from tests.support.site import Site
 from tests.support.waiting import wait_until
@@ -28,14 +29,14 @@ def sweepers():
 
 
 class Worked:
-    """A stand-in for the manager of a sweeper: it counts calls, and fails when it is told to."""
+    """A stand-in for the manager of a sweeper: it counts calls, and fails on demand."""
 
     def __init__(self, *, fails=False):
         self.fails = fails
-        self.told = self.swept = 0
+        self.flushed = self.swept = 0
 
-    def tell_store(self):
-        self.told += 1
+    def flush(self):
+        self.flushed += 1
         if self.fails:
             raise OSError("the store is down")
 
@@ -45,7 +46,7 @@ class Worked:
 
 
 def test_sessions_end_without_traffic():
-    """A session whose client stays away ends by itself, and the listeners hear of it (S53)."""
+    """A session whose client stays away ends by itself, and the listeners are notified (S53)."""
     recorder = Recorder()
     site = site_with(recorder)
     session_id = site.new_id()
@@ -79,7 +80,7 @@ def test_goes_on_after_a_store_that_fails(caplog):
     sweeper = Sweeper(worked, 0.05)
     sweeper.start()
 
-    wait_until(lambda: worked.told >= 2, "the store to be told twice")
+    wait_until(lambda: worked.flushed >= 2, "the second flush")
     assert worked.swept == 0
     sweeper.stop()
     assert {record.exc_info[0] for record in caplog.records} == {OSError}
@@ -91,19 +92,19 @@ def test_tells_the_store_within_its_second():
     site = Site(manager)
     session_id = site.new_session()
     site.visit(session_id)
-    assert manager.accesses.ended
+    assert accesses_of(manager).ended
 
-    wait_until(lambda: not manager.accesses.ended, "the store to be told", TELL_INTERVAL + 1)
+    wait_until(lambda: not accesses_of(manager).ended, "the flush", FLUSH_INTERVAL + 1)
     manager.close()
 
 
 def test_not_without_an_interval():
-    """Without a sweep_interval the thread tells, and never sweeps."""
+    """Without a sweep_interval the thread flushes, and never sweeps."""
     worked = Worked()
     sweeper = Sweeper(worked, None)
     sweeper.start()
 
-    wait_until(lambda: worked.told >= 2, "the store to be told twice")
+    wait_until(lambda: worked.flushed >= 2, "the second flush")
     assert worked.swept == 0
     sweeper.stop()
 
@@ -131,7 +132,7 @@ def test_stops_at_close():
     site.manager.close()
 
     assert sweepers() <= before
-    assert time.monotonic() - started < TELL_INTERVAL
+    assert time.monotonic() - started < FLUSH_INTERVAL
     Site(site.manager).visit()
     assert sweepers() <= before
 
@@ -164,7 +165,7 @@ def test_goes_with_its_manager():
     gc.collect()
 
     wait_until(lambda: manager() is None, "the manager to be collected")
-    thread.join(TELL_INTERVAL + 1)
+    thread.join(FLUSH_INTERVAL + 1)
     assert not thread.is_alive()
 
 

@@ -20,7 +20,7 @@ SESSIONS = [
 
 
 def likened(text):
-    """Return a text with the same words and numbers wherever they depend on when, where and with what it was made."""
+    """Return the lines of a text, sorted, with a fixed word for each time, handle, version and duration in it."""
     text = re.sub(r"\b[0-9a-f]{16,64}\b", "HANDLE", text)
     text = re.sub(r"^SQLite .*$", "SQLITE", text, flags=re.MULTILINE)
     text = re.sub(r"[0-9]+(\.[0-9]+)? ms", "N ms", text)
@@ -34,12 +34,12 @@ def test_the_command(tmp_path, redis_server):
     (tmp_path / "shop.py").write_text(PROGRAM)
     subprocess.run([sys.executable, "shop.py"], cwd=tmp_path, check=True, timeout=60)
     store = open_store(f"sqlite:///{tmp_path}/shop.db")
-    [record] = store.of("ada")
+    [record] = store.records_of("ada")
     store.close()
     environment = {**os.environ, "HTTPSESSION_STORE": "sqlite:///shop.db"}
     assert len(SESSIONS) == 7
     for command, expected in SESSIONS:
-        command = re.sub(r"\b[0-9a-f]{8}$", record.key.hex()[:8], command)
+        command = re.sub(r"\b[0-9a-f]{8}$", record.handle[:8], command)
         command = command.replace("redis://127.0.0.1:6379", f"{redis_server.url}?prefix=page")
         program, name, *arguments = command.removeprefix("$ ").split()
         assert program == "httpsession"

@@ -5,6 +5,7 @@ from __future__ import annotations
 import time
 
 from httpsession import SessionConfig, SessionManager, SessionMiddleware, get_session, request_session
+from tests.support.core import accesses_of
 
 TEXT = ("Content-Type", "text/plain; charset=utf-8")
 
@@ -53,7 +54,7 @@ def stream(environ):
 
 
 def in_use(environ):
-    return str(len(environ["httpsession.test.manager"].accesses.under_way))
+    return str(len(accesses_of(environ["httpsession.test.manager"]).in_flight))
 
 
 PAGES = {

@@ -13,6 +13,7 @@ from dataclasses import dataclass
 from multiprocessing import get_context
 
 from httpsession import SessionConfig, SessionManager, SessionMiddleware, get_session
+from tests.support.core import find_session
 from tests.support.request import TEXT, fetch, plain_environ
 
 PATIENCE = 900
@@ -136,7 +137,7 @@ def run(url, count, processes, threads, requests):
     findings = Findings()
     for one in found:
         findings.add(one)
-    session = manager.find(created, time.time())
+    session = find_session(manager, created, time.time())
     attributes = dict(session)
     manager.close()
     return findings, attributes, seconds

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 
 from httpsession import HttpSessionAttributeListener, HttpSessionListener, SessionConfig, SessionManager
+from httpsession.manager import sessions_behind
 
 #: Seconds for which a session may be idle, and between two looks.
 INTERVAL = 1
@@ -31,6 +32,6 @@ def look_after(url, path, started, stopped):
     """Run a manager with its background thread until it is *stopped*."""
     config = SessionConfig(max_inactive_interval=INTERVAL, sweep_interval=INTERVAL)
     with path.open("w") as file, SessionManager(url, config=config, listeners=[Chronicle(file)]) as manager:
-        manager.start()
+        sessions_behind(manager).start(multiprocess=False)
         started.release()
         stopped.wait()

@@ -11,6 +11,7 @@ import pytest
 from httpsession import SessionMiddleware, request_session
 from httpsession.ids import key_of
 from tests.processes.slow import Answer, Slow, serve_in_process, serve_in_thread
+from tests.support.core import flush
 from tests.support.request import TEXT, fetch
 from tests.support.threads import together
 from tests.support.waiting import PATIENCE
@@ -75,33 +76,45 @@ def test_slow_request_and_logout(workers, session_id, start_slow, what):
     assert answer == ITS_OWN
     assert [cookie.partition(";")[0] for cookie in logout.set_cookies] == ["JSESSIONID="]
     for worker in workers:
-        worker.manager.tell_store()
+        flush(worker.manager)
         assert worker.attributes(session_id) is None
         assert worker.attributes(again.new_id) == {"user": "eve"}
     assert workers[0].manager.stats().active == 1
     assert len(workers[0].recorder.of("destroyed")) == 1
 
 
-@pytest.mark.parametrize("change", ["change_session_id", "login"])
 @pytest.mark.parametrize("what", LEFT)
-def test_slow_request_and_change_of_the_id(workers, session_id, start_slow, what, change):
+def test_slow_request_and_change_of_the_id(workers, session_id, start_slow, what):
     """A slow request that came with the old id keeps what it writes, in the session under its new id; the old id stays
     dead, and no cookie is touched but the one that tells the new id."""
     slow = start_slow(session_id, what)
-    changed = answer_with(
-        workers[0],
-        session_id,
-        lambda session: session.login("anna") if change == "login" else session.change_session_id(),
-    )
+    changed = answer_with(workers[0], session_id, lambda session: session.change_session_id())
     assert workers[1].attributes(session_id) is None
     answer = slow.finish()
 
     assert answer == ITS_OWN
     for worker in workers:
-        worker.manager.tell_store()
+        flush(worker.manager)
         assert worker.attributes(session_id) is None
         assert worker.attributes(changed.new_id) == {"user": "anna", "early": 1, **LEFT[what]}
     assert workers[0].manager.stats().active == 1
+
+
+@pytest.mark.parametrize("what", LEFT)
+def test_slow_request_and_login(workers, session_id, start_slow, what):
+    """A login cuts off a slow request: its answer is its own, and what it writes goes nowhere."""
+    slow = start_slow(session_id, what)
+    login = answer_with(workers[0], session_id, lambda session: session.login("anna"))
+    assert workers[1].attributes(session_id) is None
+    answer = slow.finish()
+
+    assert answer == ITS_OWN
+    for worker in workers:
+        flush(worker.manager)
+        assert worker.attributes(session_id) is None
+        assert worker.attributes(login.new_id) == {"user": "anna", "cart": ["book"], "count": 0}
+    assert workers[0].manager.stats().active == 1
+    assert sum(len(worker.recorder.of("destroyed")) for worker in workers) == 0
 
 
 def at_once(workers, session_id, acts):
@@ -125,14 +138,17 @@ def note(number):
 
 @pytest.mark.parametrize("round_", range(5))
 def test_burst_during_login(workers, session_id, round_):
-    """Of six requests that a page makes while its user logs in none fails, and none makes the user log in again; what
-    they were told is saved is saved."""
+    """Of six requests that a page makes while its user logs in none fails, and none touches the cookie. What was saved
+    before they came is carried over; of what they save, what is saved before the login."""
+    answer_with(workers[0], session_id, note(-1))
     answers = at_once(workers, session_id, [lambda session: session.login("anna").principal, *map(note, range(6))])
 
     (new_id,) = [answer.new_id for answer in answers if answer.set_cookies]
     noted = {f"note {answer.text}" for answer in answers if answer.text in ("1", "3", "5")}
     attributes = workers[round_ % 2].attributes(new_id)
-    assert {name for name in attributes if name.startswith("note")} == noted
+    assert {"user", "cart", "count", "note -1"} <= attributes.keys()
+    assert attributes.keys() <= {"user", "cart", "count", "note -1"} | noted
+    assert workers[0].attributes(session_id) is None
     (info,) = workers[0].manager.sessions_of("anna")
     assert info.handle == key_of(new_id).hex()
 

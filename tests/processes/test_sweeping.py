@@ -11,6 +11,7 @@ import pytest
 from httpsession import SessionConfig, SessionManager, SessionMiddleware, get_session
 from httpsession.ids import key_of
 from tests.processes.sweeping import INTERVAL, look_after
+from tests.support.core import store_of
 from tests.support.request import TEXT, fetch
 from tests.support.waiting import wait_until
 
@@ -73,7 +74,7 @@ def test_sessions_that_are_over_disappear(manager, processes):
     is not over stays."""
     stays = make_sessions(manager, 1, max_inactive_interval=3600)
     contents = make_sessions(manager, SESSIONS)
-    wait_until(lambda: len(manager._store) == 1, "the sessions to disappear")
+    wait_until(lambda: len(store_of(manager)) == 1, "the sessions to disappear")
     heard = processes()
 
     ended = [(handle, values) for lines in heard for kind, handle, values in lines if kind == "destroyed"]
@@ -81,4 +82,4 @@ def test_sessions_that_are_over_disappear(manager, processes):
     assert dict(ended) == contents
     removed = Counter(handle for lines in heard for kind, handle, _ in lines if kind == "removed")
     assert removed == dict.fromkeys(contents, 2)
-    assert [stored.record.key.hex() for stored in manager._store] == list(stays)
+    assert [stored.record.key.hex() for stored in store_of(manager)] == list(stays)

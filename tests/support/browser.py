@@ -92,7 +92,7 @@ class CookieJar:
 
 
 class Exchange(Request):
-    """A request under way as the application sees it, and the response as far as it has gone out."""
+    """A request in flight as the application sees it, and the response as far as it has gone out."""
 
     def __init__(self, request, outbox):
         super().__init__(request.environ)
@@ -118,7 +118,7 @@ class Exchange(Request):
 class Browser:
     """A client that keeps cookies. Inside ``with browser.request() as request:`` the test is the application.
 
-    The response ends with the block; until then the request is under way, so that requests can overlap.
+    The response ends with the block; until then the request is in flight, so that requests can overlap.
     """
 
     def __init__(self, site=None):
@@ -152,7 +152,7 @@ class Browser:
             self.jar.receive(header, path=site.mount + path, https=is_https)
 
     def hold(self):
-        """Return a request that stays under way until its ``finish()``, or until nothing refers to it any more."""
+        """Return a request that stays in flight until its ``finish()``, or until nothing refers to it any more."""
         block = self.request()
         exchange = block.__enter__()
         exchange.finish = lambda: block.__exit__(None, None, None)

@@ -1,4 +1,4 @@
-"""Listeners and attribute values that record what they hear."""
+"""Listeners and attribute values that record their notifications."""
 
 from __future__ import annotations
 

@@ -9,7 +9,7 @@ from tests.support.request import TEXT, Request
 
 
 def streaming(environ, start_response):
-    """Answer in two chunks; until they are read, the request is under way and the test may use its session."""
+    """Answer in two chunks; until they are read, the request is in flight and the test may use its session."""
     start_response("200 OK", [TEXT])
     return iter([b"first", b"second"])
 
@@ -39,7 +39,7 @@ class Site:
         return self.manager.stats().active
 
     def request(self, session_id=None, **environ):
-        """Make a request, which is under way until it is finished or closed."""
+        """Make a request, which is in flight until it is finished or closed."""
         return Request(self.app, session_id, **environ)
 
     def visit(self, session_id=None):
@@ -47,7 +47,7 @@ class Site:
         self.request(session_id).finish()
 
     def has(self, session_id):
-        """Make a whole request that asks for its session, and tell whether there is one."""
+        """Make a whole request that asks for its session, and return whether there is one."""
         request = self.request(session_id)
         session = request.session.get_session(create=False)
         request.finish()

@@ -11,6 +11,7 @@ from httpsession import (
     SessionConfig,
     SessionManager,
 )
+from httpsession.manager import sessions_behind
 from tests.support.listeners import Recorder
 from tests.support.site import Site
 
@@ -30,7 +31,7 @@ class Cart:
 
 @dataclass
 class Guest(HttpSessionBindingListener, HttpSessionActivationListener):
-    """An attribute that hears what becomes of it; the tests keep what all its copies hear."""
+    """An attribute value that is notified; the tests keep the notifications of all its copies."""
 
     name: str
 
@@ -58,7 +59,7 @@ class Worker(Site):
         self.recorder = Recorder()
         config = {"max_inactive_interval": 60, "sweep_interval": None, "types": TYPES} | config
         super().__init__(SessionManager(url, config=SessionConfig(**config), listeners=[self.recorder]))
-        self.manager._sweeper.stop()
+        sessions_behind(self.manager)._sweeper.stop()
 
     def session_with(self, **attributes):
         """Return the id of a new session that has these attributes."""

@@ -48,7 +48,7 @@ def test_a_member_without_a_row(monkeypatch):
         ("getIdentity()", "HttpSession.id", "HttpSession has no getIdentity"),
         ("setId(String)", "HttpSession.id", "HttpSession.id cannot be set"),
         ("getId()", "HttpSession(identity=...)", "HttpSession: got an unexpected keyword argument 'identity'"),
-        ("getId()", "HttpSession(identity)", "the arguments of HttpSession are context"),
+        ("getId()", "HttpSession(identity)", "the arguments of HttpSession are session"),
         ("getId()", "list(HttpSession)", "HttpSession is no enumeration"),
     ],
 )

@@ -1,56 +1,73 @@
-"""In which order the sessions of a memory store become due."""
+"""The order in which the sessions of a memory store become due."""
 
 from __future__ import annotations
 
-from collections import OrderedDict
 from collections.abc import Iterator
+from heapq import heapify, heappop, heappush
+from itertools import count
 from math import inf
 
 from ...attributes import Attributes
-from ...record import SessionRecord
+from ...record import LiveRecord
+from ..base import LiveEntry
 
 
-class _Link:
-    """A place in a ring."""
+class Entry(LiveEntry):
+    """A session in memory, with its place in the queue in which it waits to become due."""
 
-    __slots__ = ("after", "before")
+    __slots__ = ("after", "before", "former_keys", "has_joined", "previous_access", "queue")
 
     before: _Link
     after: _Link
 
-
-class Entry(_Link):
-    """A session, and the queue in which it waits to become due."""
-
-    __slots__ = ("attributes", "former_keys", "has_joined", "queue", "record")
-
-    def __init__(self, record: SessionRecord, attributes: Attributes) -> None:
+    def __init__(self, record: LiveRecord, attributes: Attributes) -> None:
         self.record = record
         self.attributes = attributes
         self.queue: _Queue | None = None
         #: Whether the client has come back.
-        self.has_joined = False
-        #: The keys it had until lately, if any.
+        self.has_joined: bool = False
+        #: When the request before the latest one arrived.
+        self.previous_access: float = record.accessed
+        #: The keys that it had until lately, if any.
         self.former_keys: set[bytes] | None = None
 
+    def access(self, arrived: float) -> float:
+        """Record the arrival of a request, go to the end of the queue, and return when the request before arrived."""
+        if self.queue is not None:
+            self.queue.move_to_end(self)
+        record = self.record
+        if arrived < record.accessed:
+            return min(self.previous_access, arrived)
+        self.previous_access = record.accessed
+        record.accessed = arrived
+        return self.previous_access
 
-class _Queue(_Link):
-    """Entries with the same interval, in an order that is cheap to change.
 
-    With a million sessions an access costs a quarter of what it would with an OrderedDict, which has tables to look up.
+class _Queue:
+    """Entries with the same interval: a ring, whose order is cheap to change.
+
+    With a million sessions an access costs a quarter of what an OrderedDict would take to look up its tables.
     """
 
-    __slots__ = ("interval",)
+    __slots__ = ("after", "before", "interval")
+
+    before: _Link
+    after: _Link
 
     def __init__(self, interval: int) -> None:
-        self.interval = interval
+        self.interval: int = interval
         self.before = self.after = self
 
-    def append(self, entry: Entry) -> None:
-        entry.queue = self
+    def insert(self, entry: Entry, now: float) -> None:
+        """Add an entry behind those that were accessed earlier; few were accessed later, since its request arrived."""
+        accessed = entry.record.accessed
         last = self.before
-        entry.before, entry.after = last, self
-        last.after = self.before = entry
+        # If the clock went back, entries may lie in the future. Such entries hide none behind them.
+        while isinstance(last, Entry) and accessed < last.record.accessed <= now:
+            last = last.before
+        entry.queue = self
+        entry.before, entry.after = last, last.after
+        last.after = entry.after.before = entry
 
     def remove(self, entry: Entry) -> None:
         entry.queue = None
@@ -72,52 +89,97 @@ class _Queue(_Link):
             link = link.after
 
 
-class Agenda:
-    """Who becomes due in which order, so that a sweep looks at what is due and not at what is alive.
+_Link = Entry | _Queue
 
-    Sessions with the same interval become due in the order of their latest accesses, so each interval has a queue, in
-    which an access sends a session to the end. Lifetimes are all the same and end in the order in which they began.
+
+class _Deadlines:
+    """Entries by deadline: a heap, in which items may be stale until they reach its top or outnumber the others."""
+
+    #: How many stale items are always tolerated, so that a small heap is not built again and again.
+    _FEW = 64
+
+    def __init__(self) -> None:
+        self._deadlines: dict[Entry, float] = {}
+        self._heap: list[tuple[float, int, Entry]] = []
+        # Items with the same deadline are compared by their numbers.
+        self._numbers = count()
+
+    def put(self, entry: Entry) -> None:
+        """Add an entry, or move it to its present deadline."""
+        deadline = entry.record.deadline
+        if deadline == inf:
+            self.discard(entry)
+        elif self._deadlines.get(entry) != deadline:
+            self._deadlines[entry] = deadline
+            heappush(self._heap, (deadline, next(self._numbers), entry))
+            self._trim()
+
+    def discard(self, entry: Entry) -> None:
+        if self._deadlines.pop(entry, None) is not None:
+            self._trim()
+
+    def due(self, now: float) -> Iterator[Entry]:
+        """Iterate over the entries whose deadline has come."""
+        heap = self._heap
+        while heap and self._is_stale(heap[0]):
+            heappop(heap)
+        # In a heap no item is due below an item that is not.
+        places = [0]
+        while places:
+            place = places.pop()
+            if place < len(heap) and heap[place][0] <= now:
+                places += (2 * place + 1, 2 * place + 2)
+                if not self._is_stale(heap[place]):
+                    yield heap[place][2]
+
+    def _is_stale(self, item: tuple[float, int, Entry]) -> bool:
+        deadline, _, entry = item
+        return self._deadlines.get(entry) != deadline
+
+    def _trim(self) -> None:
+        if len(self._heap) > 2 * len(self._deadlines) + self._FEW:
+            self._heap = [(deadline, next(self._numbers), entry) for entry, deadline in self._deadlines.items()]
+            heapify(self._heap)
+
+
+class ExpiryQueue:
+    """Sessions in the order in which they become due, so that a sweep looks at what is due and not at what is alive.
+
+    Sessions with the same interval become due in the order of their latest accesses. So each interval has a queue, and
+    an access moves a session to its end.
     """
 
     def __init__(self) -> None:
         self._idle: dict[int, _Queue] = {}
-        self._mortal: OrderedDict[Entry, None] = OrderedDict()
+        self._deadlines = _Deadlines()
 
-    def enter(self, entry: Entry) -> None:
-        """Let a new session wait."""
-        self.requeue(entry)
-        if entry.record.deadline != inf:
-            self._mortal[entry] = None
-
-    def requeue(self, entry: Entry) -> None:
-        """Let a session wait in the queue of its interval."""
-        self._leave_queue(entry)
+    def put(self, entry: Entry, now: float) -> None:
+        """Add a session, or move it to where its present interval and deadline put it."""
         interval = entry.record.max_inactive_interval
-        if interval > 0:
-            queue = self._idle.get(interval)
-            if queue is None:
-                queue = self._idle[interval] = _Queue(interval)
-            queue.append(entry)
+        if entry.queue is None or entry.queue.interval != interval:
+            self._leave_queue(entry)
+            if interval > 0:
+                self._idle.setdefault(interval, _Queue(interval)).insert(entry, now)
+        self._deadlines.put(entry)
 
-    def strike(self, entry: Entry) -> None:
-        """Let a session wait no longer."""
+    def discard(self, entry: Entry) -> None:
+        """Remove a session."""
         self._leave_queue(entry)
-        self._mortal.pop(entry, None)
+        self._deadlines.discard(entry)
 
     def due(self, now: float) -> Iterator[Entry]:
-        """Go through the sessions that are due. The few that are not but stand before such a one, since their latest
-        request took long, are passed over."""
+        """Iterate over the sessions that are due; some may come twice.
+
+        A few sessions are passed over that are not due: a long request keeps them alive, but they were accessed early.
+        """
         for interval, queue in self._idle.items():
             for entry in queue:
-                # One that was accessed in what is now the future, since the clock went back, hides none behind it.
+                # If the clock went back, an access may lie in the future. Such an entry hides none behind it.
                 if now < entry.record.accessed + interval <= now + interval:
                     break
                 if entry.record.is_due(now):
                     yield entry
-        for entry in self._mortal:
-            if entry.record.deadline > now:
-                break
-            yield entry
+        yield from self._deadlines.due(now)
 
     def _leave_queue(self, entry: Entry) -> None:
         queue = entry.queue

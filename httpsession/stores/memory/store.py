@@ -4,23 +4,25 @@ from __future__ import annotations
 
 import threading
 from collections import OrderedDict
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import replace
 from itertools import islice, takewhile
 from math import inf
+from typing import Literal
 
 from ... import fork
 from ...attributes import Attributes
 from ...record import SessionRecord
-from ..base import FOLLOW, Changes, Stored, Touch
+from ..base import FOLLOW, Changes, InUse, LiveEntry, Touch, nothing_in_use
 from ..url import StoreUrl
-from .expiry import Agenda, Entry
+from .expiry import Entry, ExpiryQueue
 
-#: How many sessions are claimed in one go: so long, some 100 microseconds, a request may have to wait for a sweep.
+#: How many sessions are claimed at a time: a request may have to wait so long for a sweep, some 100 microseconds.
 SLICE = 100
 
 
 def open_url(url: str) -> MemoryStore:
-    """Open ``memory://``. Its options mean nothing: nothing else is in the store, and nobody waits for it."""
+    """Open ``memory://``. Its options have no effect: the store has no other application in it, and never blocks."""
     parsed = StoreUrl.parse(url, timeout=1.0)
     if parsed.parts.netloc or parsed.path:
         raise parsed.refusal("has something after memory://, where there is nothing to name")
@@ -30,163 +32,142 @@ def open_url(url: str) -> MemoryStore:
 class MemoryStore:
     """Keeps the sessions of one process as they are: the requests of a session share its record and its attributes.
 
-    What is a method of :class:`SessionStore` is described there. No method's cost grows with the number of sessions,
-    but that of going through them all. The child of a fork begins with none: those that there were are the parent's to
-    end.
+    The methods are those of :class:`SessionStore` and described there. No method's cost grows with the number of
+    sessions, except iteration. The child of a fork begins with no sessions, since the parent ends its own.
     """
 
-    is_shared = False
+    is_shared: Literal[False] = False
 
     def __init__(self) -> None:
-        self.in_use: Callable[[], Mapping[bytes, float]] = dict
         self.reset_after_fork()
         fork.register(self)
 
     def reset_after_fork(self) -> None:
-        """Be empty, and free for all, at the beginning and in the child of a fork."""
+        """Create the lock and forget all sessions; called again in a forked child."""
         self._lock = threading.Lock()
+        self._clear()
+
+    def _clear(self) -> None:
         self._sessions: dict[bytes, Entry] = {}
-        # Where sessions went that have a new key, and when, the oldest first.
+        # Former keys: the session that has a new key, and since when; the oldest first.
         self._moved: dict[bytes, tuple[Entry, float]] = {}
-        self._agenda = Agenda()
+        # Keys that a login left, and when; the oldest first.
+        self._left: dict[bytes, float] = {}
+        self._expiry = ExpiryQueue()
         # Sessions whose client has not come back yet, the oldest first.
         self._newcomers: OrderedDict[Entry, None] = OrderedDict()
         self._by_principal: dict[str, dict[Entry, None]] = {}
 
-    def create(self, record: SessionRecord, attributes: Attributes | Mapping[str, bytes]) -> bool:
+    def create(self, session: LiveEntry) -> bool:
         """Keep a new session."""
-        entry = Entry(record, attributes if isinstance(attributes, Attributes) else Attributes(attributes))
+        entry = Entry(session.record, session.attributes)
         with self._lock:
-            if record.key in self._sessions:
+            if session.record.key in self._sessions:
                 return False
-            if record.key in self._moved:
-                self._forget(record.key)
-            self._sessions[record.key] = entry
-            self._newcomers[entry] = None
-            self._agenda.enter(entry)
-            self._bind(entry)
+            self._add(entry, session.record.accessed)
         return True
 
-    def load(self, key: bytes, arrived: float) -> tuple[Stored, float | None] | None:
-        """Return the session, noting the access."""
+    def load(self, key: bytes, arrived: float, in_use: InUse = nothing_in_use) -> tuple[LiveEntry, float, bool] | None:
+        """Return the session, and record the access."""
         with self._lock:
             entry = self._sessions.get(key)
             if entry is None:
                 return None
             record = entry.record
-            previous = record.accessed if record.accessed <= arrived else min(record.previous_access, arrived)
-            if record.is_due(arrived) and not self._spare(entry, arrived, self._in_use()):
-                self._take_out(entry)
-                return entry, None
+            if record.is_due(arrived) and not self._spare(entry, arrived, self._entries(in_use)):
+                self._discard(entry)
+                return entry, record.accessed, True
             if not entry.has_joined:
                 self._join(entry)
-            record.access(arrived)
-            record.known_id = record.id
-            if entry.queue is not None:
-                entry.queue.move_to_end(entry)
-        return entry, previous
+            previous = entry.access(arrived)
+        return entry, previous, False
 
-    def save(self, key: bytes, changes: Changes, now: float) -> bool:
-        """Apply the changes."""
-        with self._lock:
-            entry = self._follow(key, now) if changes.new_id is None else self._sessions.get(key)
-            if entry is None or (changes.new_id is not None and changes.new_id[1] in self._sessions):
-                return False
-            if not self._change_attributes(entry, changes):
-                return False
-            record = entry.record
-            if changes.max_inactive_interval is not None:
-                record.max_inactive_interval = changes.max_inactive_interval
-                self._agenda.requeue(entry)
-            if changes.principal is not ...:
-                self._unbind(entry)
-                record.principal = changes.principal
-                self._bind(entry)
-            if changes.new_id is not None:
-                self._move(entry, *changes.new_id, now)
-            if changes.afresh:
-                for former_key in list(entry.former_keys or ()):
-                    self._forget(former_key)
-        return True
-
-    def _change_attributes(self, entry: Entry, changes: Changes) -> bool:
-        if not (changes.put or changes.removed or changes.expected or changes.afresh):
-            return True
-        return entry.attributes.apply(changes.put, changes.removed, changes.expected, changes.afresh)
-
-    def peek(self, key: bytes) -> Stored | None:
+    def peek(self, key: bytes) -> LiveEntry | None:
         """Return the session as it is."""
         with self._lock:
             return self._follow(key)
 
-    def fits(self, key: bytes, new_key: bytes) -> bool:
-        """Return True: every key is in this process."""
+    def save(self, key: bytes, changes: Changes, now: float) -> bool:
+        """Apply the changes."""
+        new_key = changes.new_key
+        if changes.is_login and new_key is None:
+            raise ValueError("a login needs a new key")
+        follows = new_key is None or changes.is_login
+        with self._lock:
+            entry = self._follow(key, now) if follows else self._sessions.get(key)
+            if entry is None or new_key in self._sessions:
+                return False
+            if changes.is_login and new_key is not None:
+                entry = self._begin_anew(entry, new_key, changes, now)
+            elif not self._change_attributes(entry, changes):
+                entry = None
+            elif new_key is not None:
+                self._move(entry, new_key, now)
+            if entry is not None:
+                self._change_record(entry, changes, now)
+        return entry is not None
+
+    def can_move(self, key: bytes, new_key: bytes) -> bool:
+        """Return True: all keys are in this process."""
         return True
 
-    def remove(self, key: bytes) -> Stored | None:
-        """Remove the session and give it back."""
+    def was_left(self, key: bytes, now: float) -> bool:
+        """Return whether a login moved a session away lately."""
+        return self._left.get(key, -inf) >= now - FOLLOW
+
+    def remove(self, key: bytes) -> LiveEntry | None:
+        """Remove and return the session."""
         with self._lock:
             entry = self._follow(key)
             if entry is not None:
-                self._take_out(entry)
+                self._discard(entry)
         return entry
 
-    def expire(self, now: float, limit: int) -> list[Stored]:
-        """Remove sessions that are due."""
-        claimed: list[Stored] = []
+    def expire(self, now: float, limit: int, in_use: InUse = nothing_in_use) -> list[LiveEntry]:
+        """Remove sessions that are due, and forget old marks."""
+        claimed: list[LiveEntry] = []
         with self._lock:
-            self._forget_old_marks(now)
+            self._forget_old_marks(now, in_use)
         while len(claimed) < limit:
             with self._lock:
-                some = self._expire_some(now, min(SLICE, limit - len(claimed)))
+                some = self._expire_some(now, min(SLICE, limit - len(claimed)), in_use)
             if not some:
                 break
             claimed += some
         return claimed
 
-    def _expire_some(self, now: float, limit: int) -> list[Entry]:
-        in_use = self._in_use()
-        due = (entry for entry in self._agenda.due(now) if not self._spare(entry, now, in_use))
-        # Both ways of being due may find the same session.
-        claimed = list(dict.fromkeys(islice(due, limit)))
-        for entry in claimed:
-            self._take_out(entry)
-        return claimed
-
-    def abandoned(self) -> Stored | None:
+    def evict(self, in_use: InUse = nothing_in_use) -> LiveEntry | None:
         """Remove the oldest session whose client never came back."""
         with self._lock:
-            in_use = self._in_use()
+            entries = self._entries(in_use)
             for entry in self._newcomers:
-                if entry not in in_use:
-                    self._take_out(entry)
+                if entry not in entries:
+                    self._discard(entry)
                     return entry
         return None
 
-    def touch(self, accesses: Iterable[Touch]) -> None:
-        """Note requests."""
+    def touch(self, accesses: Iterable[Touch], in_use: InUse = nothing_in_use) -> None:
+        """Record requests."""
         for key, arrived, ended in accesses:
             with self._lock:
-                # As in _in_use: who came in time may take as long as it does.
+                # A request that arrived in time may take as long as it does, as in _entries.
                 entry = self._follow(key, arrived)
                 if entry is None:
                     continue
                 record = entry.record
-                if record.is_due(arrived) and not self._spare(entry, arrived, self._in_use()):
+                if record.is_due(arrived) and not self._spare(entry, arrived, self._entries(in_use)):
                     continue
                 if not entry.has_joined:
                     self._join(entry)
-                record.access(arrived)
+                entry.access(arrived)
                 record.used = max(record.used, ended)
-                if entry.queue is not None:
-                    entry.queue.move_to_end(entry)
 
-    def of(self, principal: str) -> list[SessionRecord]:
+    def records_of(self, principal: str) -> list[SessionRecord]:
         """Return the records of a user's sessions."""
         with self._lock:
             return [entry.record for entry in self._by_principal.get(principal, ())]
 
-    def __iter__(self) -> Iterator[Stored]:
+    def __iter__(self) -> Iterator[LiveEntry]:
         return iter(list(self._sessions.values()))
 
     def __len__(self) -> int:
@@ -197,10 +178,51 @@ class MemoryStore:
         return "the memory of this process"
 
     def close(self) -> None:
-        """Do nothing: there is nothing to open again."""
+        """Forget all sessions."""
+        with self._lock:
+            self._clear()
+
+    def _begin_anew(self, former: Entry, new_key: bytes, changes: Changes, now: float) -> Entry | None:
+        """Return the session that a login puts in place of the former one; None if values are not as expected.
+
+        Requests in flight keep the former entry: they can read its attributes, and change them no more.
+        """
+        if changes.expected and not former.attributes.apply({}, (), changes.expected):
+            return None
+        values = former.attributes.detach()
+        attributes = Attributes({} if changes.clear else values)
+        if changes.put or changes.removed:
+            attributes.apply(changes.put, changes.removed, {})
+        entry = Entry(replace(former.record, key=new_key), attributes)
+        entry.has_joined, entry.previous_access = former.has_joined, former.previous_access
+        self._discard(former)
+        self._left.update(dict.fromkeys((former.record.key, *(former.former_keys or ())), now))
+        self._add(entry, now)
+        return entry
+
+    def _change_attributes(self, entry: Entry, changes: Changes) -> bool:
+        if not (changes.put or changes.removed or changes.expected or changes.clear):
+            return True
+        return entry.attributes.apply(changes.put, changes.removed, changes.expected, clear=changes.clear)
+
+    def _change_record(self, entry: Entry, changes: Changes, now: float) -> None:
+        record = entry.record
+        if changes.max_inactive_interval is not None:
+            record.max_inactive_interval = changes.max_inactive_interval
+        if changes.deadline is not None:
+            record.deadline = changes.deadline
+        if changes.max_inactive_interval is not None or changes.deadline is not None:
+            self._expiry.put(entry, now)
+        if changes.notes:
+            notes = {**record.notes, **changes.notes}
+            record.notes = {name: value for name, value in notes.items() if value is not None}
+        if changes.principal is not ...:
+            self._unindex_principal(entry)
+            record.principal = changes.principal
+            self._index_principal(entry)
 
     def _follow(self, key: bytes, now: float = -inf) -> Entry | None:
-        """Return the session that has this key or, as far as is known, had it until lately."""
+        """Return the session that has this key or, as far as the store remembers, had it lately."""
         entry = self._sessions.get(key)
         if entry is None and key in self._moved:
             moved, since = self._moved[key]
@@ -208,44 +230,46 @@ class MemoryStore:
                 return moved
         return entry
 
-    def _move(self, entry: Entry, new_id: str, new_key: bytes, now: float) -> None:
-        record = entry.record
-        self._forget_old_marks(now)
-        if new_key in self._moved:
-            self._forget(new_key)
-        self._moved[record.key] = entry, now
+    def _move(self, entry: Entry, new_key: bytes, now: float) -> None:
+        key = entry.record.key
+        self._forget(new_key)
+        del self._sessions[key]
+        self._moved[key] = entry, now
         entry.former_keys = entry.former_keys or set()
-        entry.former_keys.add(record.key)
-        del self._sessions[record.key]
-        record.id, record.key = new_id, new_key
+        entry.former_keys.add(key)
+        entry.record.key = new_key
         self._sessions[new_key] = entry
 
-    def _forget_old_marks(self, now: float) -> None:
-        """Forget where sessions went long ago, but for requests that came in time and are still under way."""
+    def _forget_old_marks(self, now: float, in_use: InUse) -> None:
+        """Forget where sessions went long ago, except for requests that arrived in time and are still in flight."""
+        for key in list(takewhile(lambda key: self._left[key] < now - FOLLOW, self._left)):
+            del self._left[key]
         old = list(takewhile(lambda key: self._moved[key][1] < now - FOLLOW, self._moved))
-        in_use = self.in_use() if old else {}
+        since = in_use() if old else {}
         for key in old:
-            if in_use.get(key, inf) > self._moved[key][1] + FOLLOW:
+            if since.get(key, inf) > self._moved[key][1] + FOLLOW:
                 self._forget(key)
 
-    def _forget(self, former_key: bytes) -> None:
-        entry, _ = self._moved.pop(former_key)
-        if entry.former_keys is not None:
-            entry.former_keys.discard(former_key)
+    def _forget(self, key: bytes) -> None:
+        """Forget where the session went that had *key*, if one had."""
+        self._left.pop(key, None)
+        entry, _ = self._moved.pop(key, (None, 0.0))
+        if entry is not None and entry.former_keys is not None:
+            entry.former_keys.discard(key)
 
-    def _in_use(self) -> dict[Entry, float]:
+    def _entries(self, in_use: InUse) -> dict[Entry, float]:
         """Return the sessions that requests are using, and since when."""
-        since: dict[Entry, float] = {}
-        for key, arrived in self.in_use().items():
+        entries: dict[Entry, float] = {}
+        for key, arrived in in_use().items():
             entry = self._follow(key, arrived)
             if entry is not None:
-                since[entry] = min(arrived, since.get(entry, arrived))
-        return since
+                entries[entry] = min(arrived, entries.get(entry, arrived))
+        return entries
 
-    def _spare(self, entry: Entry, now: float, in_use: Mapping[Entry, float]) -> bool:
-        """Whether a request that came in time is still using the session; if so, it has been used until *now*."""
+    def _spare(self, entry: Entry, now: float, entries: Mapping[Entry, float]) -> bool:
+        """Return whether a request that arrived in time is still using the session; if so, it is used until *now*."""
         record = entry.record
-        if record.deadline <= now or in_use.get(entry, inf) >= record.due():
+        if record.deadline <= now or entries.get(entry, inf) >= record.due():
             return False
         record.used = max(record.used, now)
         return True
@@ -255,22 +279,38 @@ class MemoryStore:
         entry.record.is_new = False
         self._newcomers.pop(entry, None)
 
-    def _take_out(self, entry: Entry) -> None:
-        record = entry.record
-        record.removed = True
-        del self._sessions[record.key]
+    def _add(self, entry: Entry, now: float) -> None:
+        key = entry.record.key
+        self._forget(key)
+        self._sessions[key] = entry
+        if not entry.has_joined:
+            self._newcomers[entry] = None
+        self._expiry.put(entry, now)
+        self._index_principal(entry)
+
+    def _discard(self, entry: Entry) -> None:
+        del self._sessions[entry.record.key]
         for key in entry.former_keys or ():
             self._moved.pop(key, None)
-        self._agenda.strike(entry)
+        self._expiry.discard(entry)
         self._newcomers.pop(entry, None)
-        self._unbind(entry)
+        self._unindex_principal(entry)
 
-    def _bind(self, entry: Entry) -> None:
+    def _expire_some(self, now: float, limit: int, in_use: InUse) -> list[Entry]:
+        entries = self._entries(in_use)
+        due = (entry for entry in self._expiry.due(now) if not self._spare(entry, now, entries))
+        # A session may be due in both ways.
+        claimed = list(dict.fromkeys(islice(due, limit)))
+        for entry in claimed:
+            self._discard(entry)
+        return claimed
+
+    def _index_principal(self, entry: Entry) -> None:
         principal = entry.record.principal
         if principal is not None:
             self._by_principal.setdefault(principal, {})[entry] = None
 
-    def _unbind(self, entry: Entry) -> None:
+    def _unindex_principal(self, entry: Entry) -> None:
         principal = entry.record.principal
         if principal is not None:
             sessions = self._by_principal[principal]

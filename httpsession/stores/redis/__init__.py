@@ -1,20 +1,20 @@
-"""The store for the processes of many machines: Redis, one server, behind Sentinels, or a Cluster."""
+"""The store for the processes of many machines: one Redis server, a primary behind Sentinels, or a Cluster."""
 
 from __future__ import annotations
 
 from .address import parse
-from .cluster import ClusterLink
-from .links import Link
-from .sentinel import SentinelLink
+from .client import Client
+from .cluster import ClusterClient
+from .sentinel import SentinelClient
 from .store import RedisStore
 
 __all__ = ["RedisStore", "open_url"]
 
-_LINKS = {"redis+sentinel": SentinelLink, "redis+cluster": ClusterLink}
+_CLIENTS = {"redis+sentinel": SentinelClient, "redis+cluster": ClusterClient}
 
 
 def open_url(url: str) -> RedisStore:
-    """Open one of these, with ``?prefix=``, ``?timeout=`` and options of their own:
+    """Open the store at one of these URLs. All have ``?prefix=`` and ``?timeout=``, and some have other options:
 
     - ``redis://[[user]:password@]host[:port][/database]``, and ``rediss://`` for TLS, with the options
       ``ssl_ca_certs``, ``ssl_certfile``, ``ssl_keyfile``, ``ssl_cert_reqs`` and ``ssl_check_hostname``;
@@ -23,11 +23,11 @@ def open_url(url: str) -> RedisStore:
       ``?sentinel_password=``, and ``?ssl=true`` with the options of TLS;
     - ``redis+cluster://[[user]:password@]host[:port],host[:port]``, likewise.
 
-    Connecting may take *timeout* seconds, and so may the reply to a command. No connection is made before the first
-    command.
+    Connecting may take *timeout* seconds, and so may the reply to a command. The first command opens the first
+    connection.
 
     Raises:
-        ConfigError: the URL is malformed, or has an option that is not known.
+        ConfigError: the URL is malformed, or has an unknown option.
     """
     address = parse(url)
-    return RedisStore(_LINKS.get(address.scheme, Link)(address), address.prefix)
+    return RedisStore(_CLIENTS.get(address.scheme, Client)(address), address.prefix)

@@ -1,10 +1,10 @@
-"""What a Redis user needs: the rights to give to one that does nothing else."""
+"""The rights that the Redis user of a store needs."""
 
 from __future__ import annotations
 
 from typing import Final
 
-#: The commands that are sent, and those that the scripts use. ``info`` may be left out: then the version is not told.
+#: The commands that the store sends, and those that its scripts use. Without ``info`` only the version stays unknown.
 COMMANDS: Final = (
     *("eval", "evalsha", "info", "select"),
     *("del", "exists", "get", "persist", "pexpire", "pttl", "rename", "set"),
@@ -12,13 +12,13 @@ COMMANDS: Final = (
     *("sadd", "scard", "smembers", "srem"),
     *("zadd", "zcard", "zrange", "zrangebyscore", "zrem", "zscan"),
 )
-#: Further ones behind Sentinels, and in a Cluster.
+#: Further commands behind Sentinels, and in a Cluster.
 SENTINEL_COMMANDS: Final = ("role",)
 CLUSTER_COMMANDS: Final = ("asking", "cluster|slots")
 
 
 def rights(prefix: str, *more: str) -> list[str]:
-    """Return the rules for ``ACL SETUSER`` that let a user do what a store with this prefix does, and nothing else.
+    """Return the rules for ``ACL SETUSER`` that allow what a store with this prefix does, and nothing else.
 
     Args:
         prefix: the prefix in the URL of the store.

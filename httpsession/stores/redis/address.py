@@ -1,4 +1,4 @@
-"""What a URL says: which servers there are, and how to log in."""
+"""The address in a URL: the servers, and how to log in to them."""
 
 from __future__ import annotations
 
@@ -28,8 +28,8 @@ _OPTIONS: Final = {
 }
 
 
-class Connection(Protocol):
-    """What is used of a connection of redis-py."""
+class Transport(Protocol):
+    """The part of a redis-py connection that this package uses."""
 
     def connect(self) -> None:
         """Connect and log in."""
@@ -38,10 +38,10 @@ class Connection(Protocol):
         """Close the socket."""
 
     def can_read(self, timeout: float) -> bool:
-        """Return whether there is something to read; raise an error if the connection is at its end."""
+        """Return whether there is something to read; raise an error if the server has closed the connection."""
 
     def send_packed_command(self, command: Iterable[bytes], check_health: bool) -> None:
-        """Send a command, of which the parts are given as they go out."""
+        """Send a command that is packed already, in parts."""
 
     def read_response(self) -> Any:
         """Return the next reply, or raise it if it is an error."""
@@ -49,7 +49,7 @@ class Connection(Protocol):
 
 @dataclass(frozen=True)
 class Login:
-    """How to connect to a server: seconds to wait, user, password, database, and TLS if there is any."""
+    """The login of a server: seconds to wait, user, password and database, and the options of TLS if it is used."""
 
     timeout: float
     username: str | None = None
@@ -57,8 +57,8 @@ class Login:
     db: int = 0
     tls: dict[str, Any] | None = field(default=None, repr=False)
 
-    def connection(self, place: Place) -> Connection:
-        """Return a connection that is not open yet. It tells the server nothing about itself."""
+    def transport(self, place: Place) -> Transport:
+        """Return a redis-py connection that is not open yet. It does not introduce itself to the server."""
         options: dict[str, Any] = {
             "username": self.username,
             "password": self.password,
@@ -75,28 +75,28 @@ class Login:
         else:
             kind = redis.Connection if self.tls is None else redis.SSLConnection
             options |= {"host": place[0], "port": place[1], "socket_keepalive": True, **(self.tls or {})}
-        connection: Connection = kind(**options)
-        return connection
+        transport: Transport = kind(**options)
+        return transport
 
 
 @dataclass(frozen=True)
 class Address:
-    """A URL, understood."""
+    """The parts of a URL."""
 
     scheme: str
     prefix: str
     places: tuple[Place, ...]
     login: Login
-    #: Of Sentinels: the name under which they know the primary, and how to log in with them.
+    #: With Sentinels: the name under which they know the primary, and the login for the Sentinels themselves.
     service: str = ""
     sentinel_login: Login | None = None
 
 
 def parse(url: str) -> Address:
-    """Take a URL apart.
+    """Parse a URL.
 
     Raises:
-        ConfigError: it is malformed, or has an option that its scheme does not have.
+        ConfigError: the URL is malformed, or has an option that its scheme does not have.
     """
     scheme = url.partition(":")[0]
     parsed = StoreUrl.parse(url, timeout=0.5, options=_OPTIONS[scheme])
@@ -162,7 +162,7 @@ def _tls(parsed: StoreUrl) -> dict[str, Any] | None:
         return None
     if options.get("ssl_cert_reqs", "required") not in ("none", "optional", "required"):
         raise parsed.refusal("has a wrong option ssl_cert_reqs; it must be none, optional or required")
-    # Without a certificate that is looked at there is no name to compare.
+    # If the certificate is not checked, there is no name to compare with the host.
     is_checked = options.get("ssl_cert_reqs") != "none"
     return {**options, "ssl_check_hostname": _truth(parsed, "ssl_check_hostname", is_checked)}
 

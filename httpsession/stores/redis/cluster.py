@@ -1,4 +1,4 @@
-"""The ways to the nodes of a Cluster."""
+"""The client of the nodes of a Cluster."""
 
 from __future__ import annotations
 
@@ -16,36 +16,37 @@ from redis.exceptions import (
     TryAgainError,
 )
 
-from .address import Connection, Place
-from .links import Line, Link, pack
+from .address import Place
+from .client import Client
+from .connection import Connection, pack
 from .names import slot_of, tags
 
 #: Seconds between two tries while a slot is moving to another node.
 _PAUSE: Final = 0.01
 _ASKING: Final = pack((b"ASKING",))
 _CLUSTER_SLOTS: Final = pack((b"CLUSTER", b"SLOTS"))
-#: Commands that a node carries out which is just being given a slot. Scripts have to wait: there, what they are to
+#: Commands that a node carries out while it is being given a slot. Scripts have to wait: the keys that they are to
 #: change may not have arrived yet.
 _SIMPLE: Final = (b"HGETALL", b"GET")
 
 
-class ClusterLink(Link):
-    """The ways to those nodes that have the slots of the shards.
+class ClusterClient(Client):
+    """Sends each command to the node that has the slot of its shard.
 
-    redis-py's own client of a Cluster is not used: it sends commands again that may have been carried out, and asks
-    for the nodes as long as that takes.
+    This is not redis-py's client of a Cluster. That client retries commands that may have been carried out, and looks
+    for the nodes without a limit of time.
     """
 
     def reset_after_fork(self) -> None:
-        """Have no connections, and know no node."""
+        """Empty the pool and forget the nodes."""
         super().reset_after_fork()
-        #: Where each shard is, as far as that is known.
+        #: The node of each shard, as far as the client knows.
         self._places: list[Place] | None = None
         self._known = list(self.address.places)
 
-    def _whereabouts(self) -> str:
+    def _location(self) -> str:
         nodes = len(set(self._places or ()))
-        return " Cluster" + (f" of {nodes}" if nodes else "") + super()._whereabouts()
+        return " Cluster" + (f" of {nodes}" if nodes else "") + super()._location()
 
     def _node(self, shard: int) -> Hashable:
         places = self._places
@@ -54,31 +55,31 @@ class ClusterLink(Link):
         return places[shard]
 
     def _connect(self, node: Hashable) -> Connection:
-        return self.address.login.connection(cast(Place, node))
+        return self._open(self.address.login, cast(Place, node))
 
-    def _by_node(self, commands: list[tuple[int, bytes]]) -> Iterable[list[int]]:
+    def _group(self, commands: list[tuple[int, bytes]]) -> Iterable[list[int]]:
         numbers: dict[Hashable, list[int]] = {}
         for number, (shard, _) in enumerate(commands):
             numbers.setdefault(self._node(shard), []).append(number)
         return numbers.values()
 
-    def _lost(self, node: Hashable) -> None:
-        """Have the nodes looked up before the next command: another one may have taken over."""
+    def _on_failure(self, node: Hashable) -> None:
+        """Forget the nodes: the next command looks them up, since another node may have taken over."""
         self._places = None
 
-    def _refused(self, shard: int, packed: bytes, error: ResponseError) -> Any:
-        """Go where the slot of the shard went, and wait while it is moving; the command was not carried out."""
+    def _on_refusal(self, shard: int, packed: bytes, error: ResponseError) -> Any:
+        """Follow the slot of the shard, and wait while it is moving. No node has carried out the command yet."""
         end = time.monotonic() + self.address.login.timeout
         while True:
             try:
                 if isinstance(error, MovedError):
-                    return self._ask_at(shard, (error.host, error.port), packed)
+                    return self._execute_at(shard, (error.host, error.port), packed)
                 if isinstance(error, AskError) and packed.split(b"\r\n", 3)[2] in _SIMPLE:
-                    return self._ask_at(shard, (error.host, error.port), packed, asking=True)
+                    return self._execute_at(shard, (error.host, error.port), packed, asking=True)
                 if not _is_moving(error) or time.monotonic() > end:
-                    return super()._refused(shard, packed, error)
+                    return super()._on_refusal(shard, packed, error)
                 time.sleep(_PAUSE)
-                return self._ask_at(shard, cast(Place, self._node(shard)), packed)
+                return self._execute_at(shard, cast(Place, self._node(shard)), packed)
             except ResponseError as another:
                 if not isinstance(another, AskError) and not _is_moving(another):
                     raise
@@ -86,30 +87,30 @@ class ClusterLink(Link):
                 if time.monotonic() > end:
                     raise
 
-    def _ask_at(self, shard: int, place: Place, packed: bytes, asking: bool = False) -> Any:
-        line = self._take(place)
+    def _execute_at(self, shard: int, place: Place, packed: bytes, asking: bool = False) -> Any:
+        connection = self._acquire(place)
         try:
             if asking:
-                line.ask(_ASKING)
+                connection.execute(_ASKING)
             else:
-                self._moved(shard, place)
-            reply = line.ask(packed)
+                self._move(shard, place)
+            reply = connection.execute(packed)
         except ResponseError:
-            self._give_back(place, line)
+            self._release(place, connection)
             raise
         except (RedisError, OSError):
-            self._lost(place)
+            self._on_failure(place)
             raise
-        self._give_back(place, line)
+        self._release(place, connection)
         return reply
 
-    def _moved(self, shard: int, place: Place) -> None:
+    def _move(self, shard: int, place: Place) -> None:
         places = self._places
         if places is not None:
             places[shard] = place
 
     def _find(self) -> list[Place]:
-        """Ask the nodes, one after the other, who has the slots."""
+        """Return the node of each shard. The known nodes are asked, one after the other."""
         last: Exception = ConnectionError("no node knows the Cluster")
         for place in list(self._known):
             try:
@@ -117,7 +118,7 @@ class ClusterLink(Link):
             except (RedisError, OSError) as error:
                 last = error
                 continue
-            # The one that answered last comes first.
+            # The node that answered last comes first.
             self._known = list(dict.fromkeys([place, *places, *self.address.places]))
             return places
         raise last
@@ -125,12 +126,12 @@ class ClusterLink(Link):
     def _table(self, place: Place) -> list[Place]:
         # However many nodes do not answer, asking them takes no longer than connecting to a server.
         login = replace(self.address.login, timeout=self.address.login.timeout / len(self._known))
-        line = Line(login.connection(place))
-        ranges = line.ask(_CLUSTER_SLOTS)
-        line.connection.disconnect()
+        connection = self._open(login, place)
+        ranges = connection.execute(_CLUSTER_SLOTS)
+        connection.close()
         places: dict[int, Place] = {}
         for first, last, (host, port, *_), *_ in ranges:
-            # A node that does not know its own name means that it is there where it was asked.
+            # A node that does not know its own name is at the place where it was asked.
             name = host.decode() if host else str(place[0])
             places.update((slot, (name, port)) for slot in range(first, last + 1))
         missing = [tag for tag in tags() if slot_of(tag) not in places]
@@ -140,5 +141,5 @@ class ClusterLink(Link):
 
 
 def _is_moving(error: ResponseError) -> bool:
-    """Return whether a command was refused because its keys are on two nodes just now."""
+    """Return whether a command was refused because its keys are on two nodes now."""
     return isinstance(error, TryAgainError | AskError) or "non local key" in str(error)

@@ -1,4 +1,4 @@
-"""The names under which things are in Redis, and the shards over which sessions are spread."""
+"""The names of keys in Redis, and the shards over which sessions are spread."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ _SLOTS_OF_SHARD: Final = _SLOTS // SHARDS
 
 
 def slot_of(tag: str) -> int:
-    """Return the slot of a Cluster in which keys with a hash tag are."""
+    """Return the slot of a Cluster that keys with this hash tag are in."""
     return crc_hqx(tag.encode(), 0) % _SLOTS
 
 
@@ -21,7 +21,7 @@ def slot_of(tag: str) -> int:
 def tags() -> tuple[str, ...]:
     """Return the hash tag of each shard: the first number, in hexadecimal digits, that lies in its share of the slots.
 
-    So shards are spread over the nodes of a Cluster as evenly as slots are. The names are the same without a Cluster.
+    So shards are spread over the nodes of a Cluster as evenly as slots are. Names do not differ without a Cluster.
     """
     found: dict[int, str] = {}
     numbers = count()
@@ -32,18 +32,19 @@ def tags() -> tuple[str, ...]:
 
 
 class Names:
-    """The names of what belongs to an application, by shard. All that belongs to a session is in one shard.
+    """The names of an application's keys in Redis, by shard. All keys of a session are in one shard.
 
     - ``<prefix>{<tag>}:s:<key>``, a hash: a session;
-    - ``<prefix>{<tag>}:m:<key>``, a string: the key to which a session went from this one lately;
+    - ``<prefix>{<tag>}:m:<key>``, a string: the mark of a former key, which is the next key of the session, or empty
+      after a login;
     - ``<prefix>{<tag>}:u:<principal>``, a set: the keys of a user's sessions;
-    - ``<prefix>{<tag>}:due``, a sorted set: the keys of all sessions by the time at which they are over.
+    - ``<prefix>{<tag>}:due``, a sorted set: the keys of all sessions by the time at which they expire.
     """
 
     def __init__(self, prefix: str) -> None:
         bases = [f"{prefix}{{{tag}}}:".encode() for tag in tags()]
-        #: What the names of sessions, marks and sets of sessions begin with, and the names of the sorted sets.
-        self.session = [base + b"s:" for base in bases]
-        self.mark = [base + b"m:" for base in bases]
-        self.user = [base + b"u:" for base in bases]
-        self.due = [base + b"due" for base in bases]
+        #: The beginnings of the names of sessions, marks and users' sets, and the names of the sorted sets.
+        self.session: list[bytes] = [base + b"s:" for base in bases]
+        self.mark: list[bytes] = [base + b"m:" for base in bases]
+        self.user: list[bytes] = [base + b"u:" for base in bases]
+        self.due: list[bytes] = [base + b"due" for base in bases]

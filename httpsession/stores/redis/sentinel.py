@@ -1,4 +1,4 @@
-"""The way to the primary that Sentinels know."""
+"""The client of the primary that Sentinels name."""
 
 from __future__ import annotations
 
@@ -15,20 +15,25 @@ from redis.exceptions import (
     ResponseError,
 )
 
-from .address import Address, Connection, Login, Place
-from .links import Line, Link, pack
+from .address import Address, Login, Place
+from .client import Client
+from .connection import Connection, pack
 
-#: Seconds for which the primary is taken to be the one that it was. A former one that has hung, or cannot see the
-#: Sentinels, goes on taking what is written to it, and loses that.
+#: Seconds for which the answer of the Sentinels is trusted. A former primary that has hung, or cannot see the
+#: Sentinels, still accepts changes, and loses them later.
 _TRUST: Final = 1.0
+_ROLE: Final = pack((b"ROLE",))
 
 
-class SentinelLink(Link):
-    """The way to a primary. Which one it is the Sentinels are asked every now and then, and when it does not answer."""
+class SentinelClient(Client):
+    """Sends commands to the primary.
+
+    It asks the Sentinels which server that is: every second, and when the server does not answer.
+    """
 
     def __init__(self, address: Address) -> None:
         super().__init__(address)
-        # The one that answered last comes first.
+        # The Sentinel that answered last comes first.
         self._sentinels = list(address.places)
         login = address.sentinel_login or address.login
         self._question = pack((b"SENTINEL", b"GET-MASTER-ADDR-BY-NAME", address.service))
@@ -36,18 +41,18 @@ class SentinelLink(Link):
         self._login: Login = replace(login, timeout=login.timeout / len(self._sentinels))
 
     def reset_after_fork(self) -> None:
-        """Have no connections, and know no primary."""
+        """Empty the pool and forget the primary."""
         super().reset_after_fork()
         self._place: Place | None = None
         self._asked_at = -inf
 
-    def _whereabouts(self) -> str:
+    def _location(self) -> str:
         return f" of the Sentinel service {self.address.service}"
 
     def _node(self, shard: int) -> Hashable:
         place, now = self._place, monotonic()
         if place is None or now - self._asked_at > _TRUST:
-            # Meanwhile other threads go on with the one that is known.
+            # Other threads go on meanwhile with the server that is known.
             self._asked_at = now
             try:
                 place = self._place = self._primary()
@@ -56,15 +61,10 @@ class SentinelLink(Link):
                     raise
         return place
 
-    def _lost(self, node: Hashable) -> None:
-        """Have the Sentinels asked before the next command."""
-        self._place = None
-
     def _connect(self, node: Hashable) -> Connection:
-        connection = self.address.login.connection(cast(Place, node))
-        line = Line(connection)
-        if line.ask(pack((b"ROLE",)))[0] != b"master":
-            connection.disconnect()
+        connection = self._open(self.address.login, cast(Place, node))
+        if connection.execute(_ROLE)[0] != b"master":
+            connection.close()
             raise ConnectionError("the Sentinels name a server that is not the primary any more")
         return connection
 
@@ -72,31 +72,35 @@ class SentinelLink(Link):
         last: Exception = ConnectionError(f"no Sentinel knows a primary of {self.address.service}")
         for place in list(self._sentinels):
             try:
-                line = Line(self._login.connection(place))
-                found = line.ask(self._question)
+                connection = self._open(self._login, place)
+                found = connection.execute(self._question)
             except (RedisError, OSError) as error:
                 last = error
                 continue
-            line.connection.disconnect()
+            connection.close()
             if found:
                 self._sentinels = sorted(self._sentinels, key=place.__ne__)
                 return found[0].decode(), int(found[1])
         raise last
 
-    def _refused(self, shard: int, packed: bytes, error: ResponseError) -> Any:
-        """Ask the Sentinels again when the server has become a replica: it has done nothing with the command."""
-        # The connection that is kept may be the one that was refused, but a new one is not.
+    def _on_failure(self, node: Hashable) -> None:
+        """Forget the primary: the next command asks the Sentinels."""
+        self._place = None
+
+    def _on_refusal(self, shard: int, packed: bytes, error: ResponseError) -> Any:
+        """Ask the Sentinels again if the server has become a replica, which did nothing with the command."""
+        # A pooled connection may lead to the same server again; a new connection has asked for its role.
         while isinstance(error, ReadOnlyError):
             self._place = None
             node = self._node(shard)
-            line = self._take(node)
+            connection = self._acquire(node)
             try:
-                reply = line.ask(packed)
+                reply = connection.execute(packed)
             except ReadOnlyError as another:
-                if line.is_new:
+                if connection.is_new:
                     raise
                 error = another
                 continue
-            self._give_back(node, line)
+            self._release(node, connection)
             return reply
         raise error

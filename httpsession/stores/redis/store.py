@@ -1,166 +1,175 @@
-"""The verbs of the store."""
+"""The methods of the store."""
 
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator
 from itertools import islice
 from random import randrange, shuffle
-from typing import Any, Final
+from typing import Any, Final, Literal
 
 from ...errors import StoreError
 from ...record import SessionRecord
-from ..base import SLACK, Changes, Stored, StoredSession, Touch, check_values
-from .layout import ATTRIBUTE, RECORD, packed, record_of, session_of
-from .links import Call, Command, Link, Word
+from ..base import SLACK, Changes, InUse, StoredSession, Touch, check_values, nothing_in_use
+from .client import Call, Client, Command
+from .connection import Word
+from .layout import ATTRIBUTE, NOTE, fields_of, session_of
 from .names import SHARDS, Names
-from .scripts import ABANDONED, CLAIM, CREATE, EXPIRE, HOPS, OF, REMOVE, SAVE, TOUCH, Script
+from .scripts import CLAIM, CREATE, EVICT, EXPIRE, HOPS, REMOVE, SAVE, SESSIONS_OF, TOUCH, Script
 
-#: How many sessions a script removes, notes or looks at, at each end: so long other commands have to wait.
+#: How many sessions a script removes, touches or looks at, at each end: other commands have to wait for so long.
 _SLICE: Final = 100
-#: How often a load looks again at a session that is over, and then is not.
+#: How often a load looks again at a session that has expired, and then has not.
 _TRIES: Final = 3
-#: In how many shards an abandoned session is looked for, of those that have sessions.
+#: The shards that are searched for a session to evict, of those that have sessions.
 _SAMPLE: Final = 32
 
 
 class RedisStore:
-    """Keeps sessions in Redis, for any number of processes and machines.
+    """Sessions in Redis, shared by any number of processes and machines.
 
-    What is a method of :class:`SessionStore` is described there. Each verb is atomic, since it is one command or one
-    script; a load is one round trip, and so are a save and a creation.
+    :class:`SessionStore` describes the methods. Each is atomic for one session, since it is one command or one script.
+    A load is one round trip, and so are a save and a creation.
     """
 
-    is_shared = True
+    is_shared: Literal[True] = True
 
-    def __init__(self, link: Link, prefix: str) -> None:
-        self.in_use: Callable[[], Mapping[bytes, float]] = dict
-        self._link = link
+    def __init__(self, client: Client, prefix: str) -> None:
+        self._client = client
         self._names = Names(prefix)
 
-    def create(self, record: SessionRecord, attributes: Mapping[str, bytes]) -> bool:
+    def create(self, session: StoredSession) -> bool:
         """Keep a new session."""
-        check_values(attributes)
+        check_values(session.attributes)
+        record = session.record
         words: list[Word] = [record.accessed, int(record.principal is not None), record.principal or ""]
-        words += (RECORD, packed(record))
-        for name, value in attributes.items():
-            words += (ATTRIBUTE + name.encode(), value)
+        words += fields_of(session)
         return bool(self._run(CREATE, record.key, *words))
 
-    def load(self, key: bytes, arrived: float) -> tuple[Stored, float | None] | None:
-        """Return the session; the access is told by :meth:`touch`."""
+    def load(
+        self, key: bytes, arrived: float, in_use: InUse = nothing_in_use
+    ) -> tuple[StoredSession, float, bool] | None:
+        """Return the session; :meth:`touch` records the access."""
         shard = key[0]
         for _ in range(_TRIES):
-            fields = self._link.read(shard, b"HGETALL", self._names.session[shard] + key)
-            stored = session_of(key, fields) if fields else None
-            if stored is None:
+            fields = self._client.read(shard, b"HGETALL", self._names.session[shard] + key)
+            session = session_of(key, fields) if fields else None
+            if session is None:
                 return None
-            record = stored.record
+            record = session.record
             if not record.is_due(arrived, SLACK):
-                return stored, min(record.accessed, arrived)
-            claimed = self._taken(self._run(CLAIM, key, arrived))
+                return session, min(record.accessed, arrived), False
+            claimed = self._removed(self._run(CLAIM, key, arrived))
             if claimed is not None:
-                return claimed, None
-            # Somebody else has it, or an access has been told meanwhile.
+                return claimed, claimed.record.accessed, True
+            # Another caller has claimed it, or an access has been recorded meanwhile.
         return None
 
-    def peek(self, key: bytes) -> Stored | None:
+    def peek(self, key: bytes) -> StoredSession | None:
         """Return the session as it is."""
         shard = key[0]
         for _ in range(HOPS):
-            fields = self._link.read(shard, b"HGETALL", self._names.session[shard] + key)
+            fields = self._client.read(shard, b"HGETALL", self._names.session[shard] + key)
             if fields:
                 return session_of(key, fields)
-            moved = self._link.read(shard, b"GET", self._names.mark[shard] + key)
-            if not isinstance(moved, bytes):
+            next_key = self._next_key(key)
+            if not next_key:
                 return None
-            key = moved
+            key = next_key
         return None
+
+    def was_left(self, key: bytes, now: float) -> bool:
+        """Return whether a login left the key. The server's clock measures how long ago that was."""
+        next_key: bytes | None = key
+        for _ in range(HOPS):
+            if not next_key:
+                break
+            next_key = self._next_key(next_key)
+        return next_key == b""
+
+    def _next_key(self, key: bytes) -> bytes | None:
+        """Return the mark of a former key: the next key of the session, or empty after a login; None without a mark."""
+        shard = key[0]
+        mark = self._client.read(shard, b"GET", self._names.mark[shard] + key)
+        return mark if isinstance(mark, bytes) else None
 
     def save(self, key: bytes, changes: Changes, now: float) -> bool:
         """Apply the changes.
 
         Raises:
-            ValueError: the session cannot move to the new key, see :meth:`fits`.
+            ValueError: the session cannot move to the new key (:meth:`can_move`), or a login has no new key.
         """
-        moved = b"" if changes.new_id is None else changes.new_id[1]
-        if moved and not self.fits(key, moved):
-            raise ValueError("the session cannot move to this key: draw another one until it fits")
+        new_key = changes.new_key
+        if new_key is None:
+            if changes.is_login:
+                raise ValueError("a login needs a new key")
+        elif not self.can_move(key, new_key):
+            raise ValueError("the session cannot move to this key: draw another key until can_move is true")
         check_values(changes.put)
-        words: list[Word] = [now, moved, int(changes.afresh)]
-        for name, old in changes.expected.items():
-            words += (b"!" if old is None else b"?", ATTRIBUTE + name.encode(), old or b"")
-        for name, value in changes.put.items():
-            words += (b"=", ATTRIBUTE + name.encode(), value)
-        for name in changes.removed:
-            if name not in changes.put:
-                words += (b"-", ATTRIBUTE + name.encode(), b"")
-        if changes.max_inactive_interval is not None:
-            words += (b"i", b"", changes.max_inactive_interval)
-        if changes.principal is None:
-            words += (b"n", b"", b"")
-        elif isinstance(changes.principal, str):
-            words += (b"p", b"", changes.principal)
+        words = [now, new_key or b"", int(changes.is_login), int(changes.clear), *_triples_of(changes)]
         return bool(self._run(SAVE, key, *words))
 
-    def fits(self, key: bytes, new_key: bytes) -> bool:
-        """Return whether the keys are in the same shard: in a Cluster the move is atomic only within one node."""
+    def can_move(self, key: bytes, new_key: bytes) -> bool:
+        """Return whether the keys are in the same shard. In a Cluster, a move is atomic only within one node."""
         return key[0] == new_key[0]
 
-    def remove(self, key: bytes) -> Stored | None:
-        """Remove the session and give it back."""
-        return self._taken(self._run(REMOVE, key))
+    def remove(self, key: bytes) -> StoredSession | None:
+        """Remove the session and return it."""
+        return self._removed(self._run(REMOVE, key))
 
-    def expire(self, now: float, limit: int) -> list[Stored]:
-        """Remove sessions that are due. Where nothing is, that takes one round trip to each server."""
-        expired: list[Stored] = []
-        first = self._link.try_all(
+    def expire(self, now: float, limit: int, in_use: InUse = nothing_in_use) -> list[StoredSession]:
+        """Remove sessions that are due. If no session is, that takes one round trip to each server."""
+        expired: list[StoredSession] = []
+        first = self._client.try_all(
             (shard, (b"ZRANGEBYSCORE", self._names.due[shard], b"-inf", now, b"LIMIT", 0, 1)) for shard in range(SHARDS)
         )
         due = [shard for shard, found in enumerate(first) if found and not isinstance(found, Exception)]
-        # Not always the same ones come first.
+        # In a fixed order, the last shards would wait for ever when there is more to expire than a sweep can.
         shuffle(due)
         try:
             for shard in due:
                 expired.extend(self._expire_some(shard, now, limit - len(expired)))
         except StoreError:
-            # Who is told of an error is not told of sessions, and nobody else will be of these.
+            # A caller that gets an error gets no sessions, and no other caller would hear of these.
             if not expired:
                 raise
         if not expired:
             for found in first:
-                self._link.checked(found)
+                self._client.check(found)
         return expired
 
-    def _expire_some(self, shard: int, now: float, limit: int) -> Iterator[Stored]:
+    def _expire_some(self, shard: int, now: float, limit: int) -> Iterator[StoredSession]:
         while limit > 0:
             at_most = min(limit, _SLICE)
-            taken = self._link.run(shard, EXPIRE, [self._names.due[shard]], now, at_most)
-            for one in taken:
-                stored = self._taken(one)
-                if stored is not None:
+            replies = self._client.run(shard, EXPIRE, [self._names.due[shard]], now, at_most)
+            for reply in replies:
+                session = self._removed(reply)
+                if session is not None:
                     limit -= 1
-                    yield stored
-            if len(taken) < at_most:
+                    yield session
+            if len(replies) < at_most:
                 return
 
-    def abandoned(self) -> Stored | None:
-        """Remove one of the sessions whose client never came back, among those that are over first or last in any of
-        some shards: a flood is behind all who were there before it, and some newcomers are before those who are."""
+    def evict(self, in_use: InUse = nothing_in_use) -> StoredSession | None:
+        """Remove a session to which no request has come back.
+
+        A sample of shards is searched, at both ends: in each, the first sessions to expire and the last. A flood of new
+        sessions is at the last end. A few new ones are at the first end, before sessions that were used since.
+        """
         used = defaultdict(list)
-        for key in self.in_use():
+        for key in in_use():
             used[key[0]].append(key)
         sizes = self._sizes()
         start = randrange(SHARDS)  # noqa: S311 - nothing is at stake
         filled = (shard for shard in (*range(start, SHARDS), *range(start)) if sizes[shard])
         for shard in islice(filled, _SAMPLE):
-            found = self._link.run(shard, ABANDONED, [self._names.due[shard]], _SLICE, *used[shard])
-            if found:
-                return self._taken(found)
+            reply = self._client.run(shard, EVICT, [self._names.due[shard]], _SLICE, *used[shard])
+            if reply:
+                return self._removed(reply)
         return None
 
-    def touch(self, accesses: Iterable[Touch]) -> None:
-        """Note requests."""
+    def touch(self, accesses: Iterable[Touch], in_use: InUse = nothing_in_use) -> None:
+        """Record requests."""
         by_shard: dict[int, list[Touch]] = defaultdict(list)
         for access in accesses:
             by_shard[access[0][0]].append(access)
@@ -170,64 +179,85 @@ class RedisStore:
                 some = group[start : start + _SLICE]
                 names = [self._names.session[shard] + key for key, _, _ in some]
                 calls.append((shard, names, [time for _, *times in some for time in times]))
-        self._link.run_all(TOUCH, calls)
+        self._client.run_all(TOUCH, calls)
 
-    def of(self, principal: str) -> list[SessionRecord]:
+    def records_of(self, principal: str) -> list[SessionRecord]:
         """Return the records of a user's sessions."""
         user = principal.encode()
         names = [name + user for name in self._names.user]
-        sizes = self._link.ask_all((shard, (b"SCARD", names[shard])) for shard in range(SHARDS))
+        sizes = self._client.execute_all((shard, (b"SCARD", names[shard])) for shard in range(SHARDS))
         filled = [shard for shard in range(SHARDS) if sizes[shard]]
         calls: list[Call] = [(shard, [self._names.due[shard], names[shard]], [user]) for shard in filled]
-        found = [one for some in self._link.run_all(OF, calls) for one in some]
-        records = (record_of(key, record, user) for key, record in found)
-        return [record for record in records if record is not None]
+        found = [session_of(*reply) for replies in self._client.run_all(SESSIONS_OF, calls) for reply in replies]
+        return [session.record for session in found if session is not None]
 
-    def __iter__(self) -> Iterator[Stored]:
+    def __iter__(self) -> Iterator[StoredSession]:
         for shard in range(SHARDS):
             seen: set[bytes] = set()
             cursor = b"0"
             while True:
                 scan = (b"ZSCAN", self._names.due[shard], cursor, b"COUNT", _SLICE)
-                [(cursor, entries)] = self._link.ask_all([(shard, scan)])
+                [(cursor, entries)] = self._client.execute_all([(shard, scan)])
                 keys = [key for key in entries[::2] if key not in seen]
                 seen.update(keys)
                 yield from self._read_all(shard, keys)
                 if cursor == b"0":
                     break
 
-    def _read_all(self, shard: int, keys: list[bytes]) -> Iterator[Stored]:
+    def _read_all(self, shard: int, keys: list[bytes]) -> Iterator[StoredSession]:
         name = self._names.session[shard]
         commands: list[Command] = [(shard, (b"HGETALL", name + key)) for key in keys]
-        for key, fields in zip(keys, self._link.read_all(commands), strict=True):
-            stored = session_of(key, fields) if fields else None
-            if stored is not None:
-                yield stored
+        for key, fields in zip(keys, self._client.read_all(commands), strict=True):
+            session = session_of(key, fields) if fields else None
+            if session is not None:
+                yield session
 
     def __len__(self) -> int:
         return sum(self._sizes())
 
     def _sizes(self) -> list[int]:
-        return self._link.ask_all((shard, (b"ZCARD", self._names.due[shard])) for shard in range(SHARDS))
+        return self._client.execute_all((shard, (b"ZCARD", self._names.due[shard])) for shard in range(SHARDS))
 
     def describe(self) -> str:
-        """Return which server keeps the sessions."""
-        return self._link.describe()
+        """Return the version and the location of the server."""
+        return self._client.describe()
 
     def close(self) -> None:
-        """Let go of the connections."""
-        self._link.reset_after_fork()
+        """Close the connections, for good."""
+        self._client.close()
 
     def _run(self, script: Script, key: bytes, *words: Word) -> Any:
-        # None of these is sent again: even what sets the same values twice undoes what others have done in between.
+        # These scripts are never retried: a change that is made twice undoes what other requests changed in between.
         shard = key[0]
-        return self._link.run(shard, script, (self._names.session[shard] + key,), *words)
+        return self._client.run(shard, script, (self._names.session[shard] + key,), *words)
 
-    def _taken(self, reply: Any) -> StoredSession | None:
-        """Return the session that a script has taken out, given its key and its fields; None if there was none."""
+    def _removed(self, reply: Any) -> StoredSession | None:
+        """Return the session that a script has removed, given its key and its fields; None if there was none."""
         if not reply or reply[1] is None:
             return None
-        stored = session_of(*reply)
-        if stored is not None:
-            stored.record.removed = True
-        return stored
+        return session_of(*reply)
+
+
+def _triples_of(changes: Changes) -> list[Word]:
+    """Return the triples of save.lua: a sign, a field and a value for each thing that a save checks or changes."""
+    words: list[Word] = []
+    if changes.expected:
+        for name, old in changes.expected.items():
+            words += (b"!" if old is None else b"?", ATTRIBUTE + name.encode(), old or b"")
+    for name, value in changes.put.items():
+        words += (b"=", ATTRIBUTE + name.encode(), value)
+    for name in changes.removed:
+        if name not in changes.put:
+            words += (b"-", ATTRIBUTE + name.encode(), b"")
+    if changes.notes:
+        for name, note in changes.notes.items():
+            words += (b"-" if note is None else b"=", NOTE + name.encode(), note or b"")
+    if changes.max_inactive_interval is not None:
+        words += (b"i", b"", changes.max_inactive_interval)
+    if changes.deadline is not None:
+        words += (b"d", b"", changes.deadline)
+    if changes.principal is None:
+        words += (b"n", b"", b"")
+    elif changes.principal is not ...:
+        words += (b"p", b"", changes.principal)
+    return words

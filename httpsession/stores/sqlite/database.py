@@ -16,7 +16,7 @@ from .files import Reserve, check_database, make_database, warn_of_others
 from .pool import Pool, connect
 from .schema import migrate
 from .statements import Statements
-from .write_lock import PAUSE, Turn
+from .write_lock import PAUSE, WriteLock
 
 T = TypeVar("T")
 Action = Callable[[sqlite3.Cursor], T]
@@ -24,18 +24,18 @@ Action = Callable[[sqlite3.Cursor], T]
 _BUSY: Final = (sqlite3.SQLITE_BUSY, sqlite3.SQLITE_LOCKED, sqlite3.SQLITE_PROTOCOL)
 _FULL: Final = (sqlite3.SQLITE_FULL, sqlite3.SQLITE_IOERR_SHMSIZE)
 
-#: What a child has of its parents: connections that it may neither use nor close, since they share locks with theirs.
+#: The parents' connections in a child. It may neither use nor close them, since they share locks with the parents'.
 _inherited: Final[list[Pool]] = []
 
 
 class Database:
-    """A file with the tables of a store. An action gets a connection of its own for as long as it runs.
+    """A file with the tables of a store. While an action runs, no other thread uses its connection.
 
-    A failing system is a :class:`StoreError` that says what failed, with nothing changed; the connection is given up,
-    so that the next action begins anew with whatever is there then. An action runs again after it met a lock of
-    another program.
+    A failing system is a :class:`StoreError` that says what failed, with nothing changed. The connection is closed
+    then, so that the next action opens whatever file is there. An action that met the lock of another program is
+    retried.
 
-    Whoever puts another file in its place has to remove its log (``-wal`` and ``-shm``) as well, as always with SQLite.
+    A program that replaces the file has to remove its log (``-wal`` and ``-shm``) too, as always with SQLite.
     """
 
     def __init__(self, path: str, statements: Statements, timeout: float, synchronous: str) -> None:
@@ -45,32 +45,32 @@ class Database:
         self._timeout = timeout
         self._synchronous = synchronous
         self._reads_any_text = False
-        self._turn = Turn(path)
+        self._lock = WriteLock(path)
         self._pool = Pool()
-        # During a fork: the thread that keeps others from writing meanwhile, and the connections that they had.
+        # During a fork: the thread that has paused the writers, and the connections that have to be closed first.
         self._forking: int | None = None
         self._closing = Pool()
         fork.register(self)
 
     def read(self, action: Action[T], what: str) -> T:
-        """Return what an action returns that only reads; *what* it does is for the error."""
+        """Return the result of an action that only reads; *what* it does is for the error."""
         return self._run(action, what, None)
 
     def write(self, action: Action[T], what: str, *, removes: bool = False) -> T:
-        """Return what an action returns that writes by a single statement.
+        """Return the result of an action that writes by a single statement.
 
-        Where it *removes* sessions and the disk is full, room that was kept for that is given up.
+        If it *removes* sessions and the disk is full, it gets the room that was reserved for that.
         """
         deadline = time.monotonic() + self._timeout
-        self._take_turn(deadline, what)
+        self._acquire(deadline, what)
         try:
-            self._look_at_file()
+            self._check_file()
             return self._run(action, what, deadline, removes)
         finally:
-            self._turn.give_back()
+            self._lock.release()
 
     def transact(self, action: Action[T], what: str, *, removes: bool = False) -> T:
-        """Return what an action returns that runs in a transaction: all that it does, or nothing."""
+        """Return the result of an action that runs in a transaction: all that it does is kept, or nothing."""
 
         def transaction(cursor: sqlite3.Cursor) -> T:
             cursor.execute("BEGIN IMMEDIATE")
@@ -80,45 +80,44 @@ class Database:
 
         return self.write(transaction, what, removes=removes)
 
-    def keep_reserve(self) -> None:
-        """Keep room for removals again, if some has been given up."""
+    def refill_reserve(self) -> None:
+        """Reserve room for removals again, if some of it was released."""
         if not self._reserve.is_whole():
-            self._take_turn(time.monotonic() + self._timeout, "keeping room for removals")
+            self._acquire(time.monotonic() + self._timeout, "reserving room for removals")
             try:
                 self._reserve.fill()
             finally:
-                self._turn.give_back()
+                self._lock.release()
 
     def close(self) -> None:
-        """Close all files; what is called afterwards opens them again."""
-        self._let_go()
-        if self._turn.pause(time.monotonic() + self._timeout):
-            self._turn.close()
-            self._turn.resume()
+        """Close all files for good: those in use as soon as they are idle."""
+        self._lock.close(time.monotonic() + self._timeout)
+        self._release_pool()
 
     def before_fork(self) -> None:
-        """Close all connections, each as soon as it is idle, and let nobody open one or write until after the fork."""
+        """Close each connection as soon as it is idle, and let no thread open a connection or write until after the
+        fork."""
         deadline = time.monotonic() + self._timeout
-        if self._turn.pause(deadline):
+        if self._lock.pause(deadline):
             self._forking = threading.get_ident()
-        self._closing = self._let_go()
+        self._closing = self._release_pool()
         while self._closing.opened and time.monotonic() < deadline:
             time.sleep(PAUSE)
-            self._closing.close()
+            self._closing.close_idle()
 
     def after_fork_in_parent(self) -> None:
-        """Let others go on, in the parent."""
+        """Give the threads of the parent connections and the lock again."""
         self._closing = Pool()
         if self._forking == threading.get_ident():
             self._forking = None
-            self._turn.resume()
+            self._lock.resume()
 
     def reset_after_fork(self) -> None:
-        """Have no connection and no turn, in the child."""
+        """Replace the connections and the lock in the child."""
         _inherited.extend((self._closing, self._pool))
         self._closing, self._pool = Pool(), Pool()
         self._forking = None
-        self._turn.reset_after_fork()
+        self._lock.reset_after_fork()
 
     def _run(self, action: Action[T], what: str, deadline: float | None, removes: bool = False) -> T:
         while True:
@@ -131,53 +130,54 @@ class Database:
                 result = action(cursor)
             except sqlite3.Error as error:
                 deadline = deadline or time.monotonic() + self._timeout
-                if not self._may_repeat(pool, cursor, error, deadline, removes):
+                if not self._may_retry(pool, cursor, error, deadline, removes):
                     raise self._failure(what, error) from error
             except BaseException:
-                pool.drop(cursor)
+                pool.discard(cursor)
                 raise
             else:
                 self._put_back(pool, cursor)
                 return result
 
-    def _may_repeat(
+    def _may_retry(
         self, pool: Pool, cursor: sqlite3.Cursor, error: sqlite3.Error, deadline: float, removes: bool
     ) -> bool:
-        """Undo what an action began, and return whether to begin again."""
+        """Undo what an action began, and return whether to run it again."""
         code = _code(error)
-        may_repeat = False
+        may_retry = False
         with suppress(sqlite3.Error):
             if cursor.connection.in_transaction:
                 cursor.execute("ROLLBACK")
             if not code and isinstance(error, sqlite3.OperationalError) and not self._reads_any_text:
-                # There is text that cannot be decoded, so what is open is opened in another way.
-                self._let_go()
-                may_repeat = self._reads_any_text = True
+                # There is text that cannot be decoded, so connections have to be opened in another way.
+                self._release_pool()
+                may_retry = self._reads_any_text = True
             elif code in _FULL:
-                may_repeat = removes and self._reserve.give_up()
-                # Once the log has been worked into the file it begins again where it began, and needs no more room.
+                may_retry = removes and self._reserve.release()
+                # After a checkpoint the log is written from its beginning again, and needs no more room.
                 cursor.execute("PRAGMA wal_checkpoint(RESTART)")
             elif code & 0xFF in _BUSY:
                 self._put_back(pool, cursor)
                 time.sleep(PAUSE)
                 return time.monotonic() < deadline
-        pool.drop(cursor)
-        return may_repeat
+        pool.discard(cursor)
+        return may_retry
 
     def _put_back(self, pool: Pool, cursor: sqlite3.Cursor) -> None:
         pool.idle.append(cursor)
-        if pool is not self._pool:
-            pool.close()
+        # Look after appending: the pool may have been released, or the store closed, since this connection was removed.
+        if pool is not self._pool or self._lock.is_closed:
+            pool.close_idle()
 
     def _open(self, what: str, deadline: float | None) -> tuple[Pool, sqlite3.Cursor]:
-        """Open a connection, in a turn of its own: a new file is made by one alone, and no fork comes in between."""
+        """Open a connection under the lock: one process alone makes a new file, and no fork comes in between."""
         deadline = deadline or time.monotonic() + self._timeout
-        self._take_turn(deadline, what)
+        self._acquire(deadline, what)
         try:
             make_database(self.path)
             identity = check_database(self.path)
             if self._pool.identity not in (None, identity):
-                self._let_go()
+                self._release_pool()
             pool = self._pool
             if pool.identity is None:
                 warn_of_others(self.path)
@@ -189,46 +189,46 @@ class Database:
         except (OSError, sqlite3.Error) as error:
             raise self._failure(what, error) from error
         finally:
-            self._turn.give_back()
+            self._lock.release()
 
     def _connect(self, deadline: float) -> sqlite3.Cursor:
         while True:
             try:
                 cursor = connect(self.path, deadline, self._synchronous, self._reads_any_text)
             except sqlite3.Error as error:
-                # Whoever wants to remove a session, or only to read one, has to get this far.
-                if _code(error) not in _FULL or not self._reserve.give_up():
+                # A caller that removes a session, or only reads one, needs a connection even on a full disk.
+                if _code(error) not in _FULL or not self._reserve.release():
                     raise
             else:
                 break
         try:
             migrate(cursor, self._statements, self.path)
-            # From now on waiting is the business of this class.
+            # From now on this class waits, not SQLite.
             cursor.execute("PRAGMA busy_timeout = 0")
         except BaseException:
             cursor.connection.close()
             raise
         return cursor
 
-    def _look_at_file(self) -> None:
-        """Let go of a file that is no longer where it was: nobody else would see what is written to it."""
+    def _check_file(self) -> None:
+        """Release a file that was removed or replaced: no other process would see what is written to it."""
         try:
             status = os.stat(self.path)
         except OSError:
-            self._let_go()
+            self._release_pool()
         else:
             if self._pool.identity not in (None, (status.st_dev, status.st_ino)):
-                self._let_go()
+                self._release_pool()
 
-    def _let_go(self) -> Pool:
-        """Close the connections that are idle, and those in use as soon as they are; return them."""
+    def _release_pool(self) -> Pool:
+        """Close the connections that are idle, and those in use as soon as they are; return their pool."""
         pool, self._pool = self._pool, Pool()
-        pool.close()
+        pool.close_idle()
         return pool
 
-    def _take_turn(self, deadline: float, what: str) -> None:
+    def _acquire(self, deadline: float, what: str) -> None:
         try:
-            self._turn.take(deadline)
+            self._lock.acquire(deadline)
         except OSError as error:
             raise self._failure(what, error) from error
 
@@ -237,6 +237,6 @@ class Database:
 
 
 def _code(error: sqlite3.Error) -> int:
-    """Return what SQLite calls an error; 0 if it is not SQLite's but Python's."""
+    """Return SQLite's code of an error; 0 if it is not SQLite's but Python's."""
     code: int = getattr(error, "sqlite_errorcode", 0)
     return code

@@ -1,4 +1,4 @@
-"""The files of a database: made for their owner alone, whatever the umask, and not taken from anybody else."""
+"""The files of a database: readable by their owner alone, whatever the umask, and never another user's."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from ...errors import StoreError
 
 _log = logging.getLogger("httpsession")
 
-#: A file that can be told from all others: its device and its number there.
+#: What tells a file from all others: its device and its inode.
 Identity = tuple[int, int]
 
 _NO_LINK: Final = getattr(os, "O_NOFOLLOW", 0)
@@ -23,13 +23,13 @@ _HAS_OWNERS: Final = hasattr(os, "geteuid")
 
 
 def open_private(path: str, database: str, *, for_writing: bool = False) -> int:
-    """Open a file of a *database*, made if it is not there, and return its descriptor.
+    """Open a file of a *database*, creating it if it does not exist, and return its descriptor.
 
-    What root makes belongs to the owner of the database or, where that is not there yet, of the directory.
+    A file that root creates belongs to the owner of the database or, before that exists, of the directory.
 
     Raises:
         OSError: it cannot be opened, is a link, or its directory is missing.
-        StoreError: it is not a regular file, or somebody else's.
+        StoreError: it is not a regular file, or belongs to another user.
     """
     access = os.O_RDWR if for_writing else os.O_RDONLY
     try:
@@ -40,14 +40,14 @@ def open_private(path: str, database: str, *, for_writing: bool = False) -> int:
     except FileNotFoundError:
         raise FileNotFoundError(f"there is no directory {os.path.dirname(path)}") from None
     if _HAS_OWNERS:
-        os.fchmod(descriptor, 0o600)  # the umask may have taken bits away
+        os.fchmod(descriptor, 0o600)  # the umask may have removed bits
         if os.geteuid() == 0:
             os.fchown(descriptor, owner.st_uid, owner.st_gid)
     return descriptor
 
 
 def _open_existing(path: str, database: str, access: int) -> int:
-    # Somebody else may have put a pipe there, where opening would wait for ever.
+    # Another user may have put a pipe there, and opening it would wait for ever.
     descriptor = os.open(path, access | _NO_LINK | _NO_WAITING)
     try:
         _check_beside(path, os.fstat(descriptor), database)
@@ -58,7 +58,7 @@ def _open_existing(path: str, database: str, access: int) -> int:
 
 
 def _status_of(database: str) -> os.stat_result:
-    """Return the status of the database or, where it is not there yet, of its directory."""
+    """Return the status of the database or, before it exists, of its directory."""
     try:
         return os.stat(database)
     except FileNotFoundError:
@@ -66,9 +66,9 @@ def _status_of(database: str) -> os.stat_result:
 
 
 def make_database(path: str) -> None:
-    """Make an empty database if there is none. To be called by one process at a time.
+    """Create an empty database if there is none. Only one process at a time may call this.
 
-    What another database of this name left behind goes first: SQLite would take it for part of the new one.
+    The remains of another database of this name are removed first: SQLite would take them for part of the new one.
     """
     if os.path.lexists(path):
         return
@@ -82,24 +82,24 @@ def check_database(path: str) -> Identity:
     """Return which file this is, if it can be trusted.
 
     Raises:
-        StoreError: it is no file but a link or a directory, or somebody else's.
+        StoreError: it is a link or a directory, or belongs to another user.
     """
     status = os.lstat(path)
-    # To root all databases are as good as its own.
+    # Root may use any user's database.
     _check(path, status, {status.st_uid})
     return status.st_dev, status.st_ino
 
 
 def _check_beside(path: str, status: os.stat_result, database: str) -> None:
-    """Refuse a file with which somebody else could stop those who use the database.
+    """Refuse a file by which another user could stop the users of the database.
 
-    Who owns the directory could do so anyway.
+    The owner of the directory could do so anyway.
     """
     _check(path, status, {0, _status_of(database).st_uid, os.stat(os.path.dirname(database)).st_uid})
 
 
 def _check(path: str, status: os.stat_result, good_for_root: Collection[int]) -> None:
-    """Refuse what is not a regular file of this user or, for root, of one of these."""
+    """Refuse all but a regular file of this user or, for root, of one of the given users."""
     if not stat.S_ISREG(status.st_mode):
         raise StoreError(f"{path} is not a regular file: links, directories and devices are not opened")
     if _HAS_OWNERS:
@@ -109,21 +109,21 @@ def _check(path: str, status: os.stat_result, good_for_root: Collection[int]) ->
 
 
 def warn_of_others(path: str) -> None:
-    """Log a warning if others than its owner may open the file."""
+    """Log a warning if users other than its owner may open the file."""
     mode = stat.S_IMODE(os.lstat(path).st_mode)
     if _HAS_OWNERS and mode & 0o077:
-        _log.warning("Sessions are kept in %s, which others than its owner may open: its mode is %o.", path, mode)
+        _log.warning("Sessions are kept in %s, which users other than its owner may open: its mode is %o.", path, mode)
 
 
 class Reserve:
-    """Room on the disk that is given up where a session has to be removed and the disk is full.
+    """A placeholder file, released piece by piece when the disk is full, so that sessions can still be removed.
 
-    To be used by one process at a time.
+    Only one process at a time may use it.
     """
 
-    #: How much is kept, in bytes: as much as SQLite's log has as a rule before it is worked into the file.
+    #: Bytes of the whole reserve: about the size at which SQLite checkpoints its log.
     SIZE: Final = 1 << 22
-    #: How much is given up at a time.
+    #: Bytes that are released at a time.
     PIECE: Final = 1 << 18
 
     def __init__(self, database: str) -> None:
@@ -131,7 +131,7 @@ class Reserve:
         self._path = f"{database}-reserve"
 
     def is_whole(self) -> bool:
-        """Return whether there is as much room as there should be."""
+        """Return whether nothing is missing from the reserve."""
         try:
             status = os.lstat(self._path)
             _check_beside(self._path, status, self._database)
@@ -140,7 +140,7 @@ class Reserve:
         return status.st_size >= self.SIZE
 
     def fill(self) -> None:
-        """Keep room again, as much as there should be; as much as before if the disk is too full for that."""
+        """Make the reserve whole; leave it as it is if the disk is too full for that."""
         if self.is_whole():
             return
         try:
@@ -150,9 +150,9 @@ class Reserve:
             finally:
                 os.close(descriptor)
         except (OSError, StoreError) as error:
-            # In words: whoever keeps an error keeps what it came through, open connections among it.
+            # Log text, not the error: its traceback would keep open connections alive.
             reason = error.strerror if isinstance(error, OSError) else str(error)
-            _log.warning("No room is kept at %s for a full disk: %s.", self._path, reason)
+            _log.warning("No room is reserved at %s for a full disk: %s.", self._path, reason)
 
     def _grow(self, descriptor: int) -> None:
         before = os.fstat(descriptor).st_size
@@ -167,8 +167,8 @@ class Reserve:
             if error.errno not in (errno.ENOSPC, errno.EDQUOT):
                 raise
 
-    def give_up(self) -> bool:
-        """Give up a piece; False if there is none."""
+    def release(self) -> bool:
+        """Release a piece; False if there is none."""
         try:
             descriptor = _open_existing(self._path, self._database, os.O_RDWR)
         except (OSError, StoreError):

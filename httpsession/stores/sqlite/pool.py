@@ -1,4 +1,4 @@
-"""Connections to a database: how one is made, and those that are open."""
+"""The pool of connections to a database, and how a connection is opened."""
 
 from __future__ import annotations
 
@@ -11,14 +11,14 @@ from typing import Final
 
 from .files import Identity
 
-#: Bytes to which the log of changes is cut back after a time of many.
+#: Bytes to which SQLite truncates its log after a burst of changes.
 _MAX_LOG: Final = 1 << 24
 
 
 class Pool:
-    """The connections to one file, each by its one cursor. Who uses one takes it out of those that are idle.
+    """The connections to one file, each represented by its one cursor. A thread removes the one that it uses.
 
-    There are as many as were ever needed at once. The latest one is taken first, since it knows most of the file.
+    There are as many as were ever needed at once. The latest one is reused first, since its cache is warmest.
     """
 
     __slots__ = ("identity", "idle", "opened")
@@ -27,38 +27,38 @@ class Pool:
         #: Which file it is, as soon as a connection was opened.
         self.identity: Identity | None = None
         self.idle: deque[sqlite3.Cursor] = deque()
-        #: Those that are idle and those in use.
+        #: The connections that are idle, and those in use.
         self.opened: set[sqlite3.Cursor] = set()
 
     def __del__(self) -> None:
-        self.close()
+        self.close_idle()
 
-    def close(self) -> None:
-        """Close what is idle."""
+    def close_idle(self) -> None:
+        """Close the connections that are idle."""
         while True:
             try:
                 cursor = self.idle.pop()
             except IndexError:
                 return
-            self.drop(cursor)
+            self.discard(cursor)
 
-    def drop(self, cursor: sqlite3.Cursor) -> None:
-        """Close a connection; what it had begun is undone."""
+    def discard(self, cursor: sqlite3.Cursor) -> None:
+        """Close a connection; SQLite undoes its open transaction."""
         with suppress(sqlite3.Error):
             cursor.connection.close()
         self.opened.discard(cursor)
 
 
 def connect(path: str, deadline: float, synchronous: str, reads_any_text: bool) -> sqlite3.Cursor:
-    """Open a connection, waiting for the locks of others until *deadline*; it never waits itself after that.
+    """Open a connection, waiting for foreign locks until *deadline*.
 
     Args:
-        path: the file, which must be there.
+        path: the file, which must exist.
         deadline: a time of the monotonic clock.
-        synchronous: how it is made sure that changes reach the disk.
-        reads_any_text: whether text that is not UTF-8 comes as its bytes, instead of an error.
+        synchronous: SQLite's setting of that name.
+        reads_any_text: whether text that is not UTF-8 is read as its bytes, instead of an error.
     """
-    # Threads pass connections on to each other, but never share one.
+    # Threads pass connections to each other, but no two use the same connection at once.
     connection = sqlite3.connect(
         f"{Path(path).as_uri()}?mode=rw",
         uri=True,
@@ -70,7 +70,7 @@ def connect(path: str, deadline: float, synchronous: str, reads_any_text: bool) 
         cursor = connection.cursor()
         (mode,) = cursor.execute("PRAGMA journal_mode = WAL").fetchone()
         if mode != "wal":
-            raise sqlite3.OperationalError(f"the journal mode is {mode}, but must be WAL, which is not to be had here")
+            raise sqlite3.OperationalError(f"the journal mode is {mode}, but must be WAL, which is not available here")
         cursor.execute(f"PRAGMA synchronous = {synchronous}")
         cursor.execute(f"PRAGMA journal_size_limit = {_MAX_LOG}").fetchall()
         # Some builds overwrite all that is deleted: then a logout writes as much as the session was long.

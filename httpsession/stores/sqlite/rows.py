@@ -1,9 +1,11 @@
-"""What rows say of a session. Anybody may have written them, so nothing is taken for granted."""
+"""Rows to sessions. Any program may have written the rows, so nothing in them is trusted."""
 
 from __future__ import annotations
 
 import logging
-from collections.abc import Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from itertools import groupby
+from operator import itemgetter
 from typing import Any
 
 from ...record import SessionRecord
@@ -11,26 +13,35 @@ from ..base import StoredSession
 
 _log = logging.getLogger("httpsession")
 
-#: Identity, key, times, interval, deadline, principal; and the name and value of an attribute.
+#: Identity, key, times, interval, deadline, principal; then name and value of an attribute or a note, and which it is.
 Row = Sequence[Any]
 
 
+def sessions_of(rows: Iterable[Row]) -> Iterator[StoredSession]:
+    """Iterate over the sessions that rows make up, the rows of each together; those that are damaged are left out."""
+    for _, group in groupby(rows, itemgetter(0)):
+        stored = session_of(list(group))
+        if stored is not None:
+            yield stored
+
+
 def session_of(rows: Sequence[Row]) -> StoredSession | None:
-    """Return the session that rows with one attribute each make up; None if it is damaged, which is logged."""
-    record = record_of(rows[0])
+    """Return the session that rows with one attribute or note each make up; None if it is damaged, which is logged."""
+    attributes: dict[str, bytes] = {}
+    notes: dict[str, bytes] = {}
+    record = _record_of(rows[0], notes)
     if record is None:
         return None
-    attributes = {}
     for row in rows:
         name, value = row[8], row[9]
         if type(value) is bytes and type(name) is str:
-            attributes[name] = value
+            (notes if row[10] else attributes)[name] = value
         elif name is not None:
-            _log.error("An attribute of the session %s is damaged or too long, and is left out.", shown(record.key))
+            _log.error("An attribute of the session %s is damaged or too long, and is left out.", _shown(record.key))
     return StoredSession(record, attributes)
 
 
-def record_of(row: Row) -> SessionRecord | None:
+def _record_of(row: Row, notes: Mapping[str, bytes]) -> SessionRecord | None:
     """Return the record that a row holds; None if it is damaged, which is logged."""
     _, key, created, accessed, used, interval, deadline, principal = row[:8]
     if (
@@ -39,12 +50,11 @@ def record_of(row: Row) -> SessionRecord | None:
         and type(interval) is int
         and (principal is None or type(principal) is str)
     ):
-        is_new = accessed == created
-        return SessionRecord("", key, created, interval, deadline, accessed, accessed, used, principal, is_new)
-    _log.error("The record of the session %s is damaged: it is taken for none.", shown(key))
+        return SessionRecord(key, created, interval, deadline, accessed, used, principal, notes)
+    _log.error("The record of the session %s is damaged, so the session is ignored.", _shown(key))
     return None
 
 
-def shown(key: object) -> str:
-    """Return as much of a key as may be in a log."""
+def _shown(key: object) -> str:
+    """Return the part of a key that a log may show."""
     return key.hex()[:8] if isinstance(key, bytes) else "without a key"

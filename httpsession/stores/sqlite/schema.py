@@ -1,4 +1,4 @@
-"""The tables of the store in a database, and the versions that they went through."""
+"""The tables of the store in a database, and the steps from each version to the next."""
 
 from __future__ import annotations
 
@@ -9,11 +9,11 @@ from typing import Final
 from ...errors import StoreError
 from .statements import Statements, text
 
-#: Of each version, what makes it from the version before.
+#: The statements that bring each version to the next. Version 0 has no tables.
 STEPS: Final[Sequence[Sequence[str]]] = (
     (
-        # A session is as due as its times say. The last column, where sweeps look, may say an earlier time but never a
-        # later one: so an access does not move the session in an index.
+        # The times of a session say when it is due. The last column, by which sweeps search, may have an earlier time
+        # but never a later one: so an access does not move the session in an index.
         """CREATE TABLE {sessions} (
             identity INTEGER PRIMARY KEY,
             key BLOB NOT NULL UNIQUE,
@@ -34,7 +34,7 @@ STEPS: Final[Sequence[Sequence[str]]] = (
             value BLOB NOT NULL,
             PRIMARY KEY (session, name)
         ) WITHOUT ROWID""",
-        # Of a former key, which session had it, and until when.
+        # Former keys: which session had the key, and until when.
         """CREATE TABLE {marks} (
             key BLOB NOT NULL PRIMARY KEY,
             session INTEGER NOT NULL,
@@ -43,14 +43,22 @@ STEPS: Final[Sequence[Sequence[str]]] = (
         "CREATE INDEX {marked} ON {marks} (session)",
         "CREATE INDEX {moved} ON {marks} (moved)",
     ),
+    (
+        # From here on {attributes} holds notes, too: their names are BLOBs. This table holds the keys that logins left.
+        """CREATE TABLE {left} (
+            key BLOB NOT NULL PRIMARY KEY,
+            moved REAL NOT NULL
+        ) WITHOUT ROWID""",
+        "CREATE INDEX {departed} ON {left} (moved)",
+    ),
 )
 
 
 def migrate(cursor: Cursor, statements: Statements, path: str, steps: Sequence[Sequence[str]] = STEPS) -> None:
-    """Bring the tables to the latest version, all or nothing; to be called by one process at a time.
+    """Bring the tables to the latest version, all or nothing. Only one process at a time may call this.
 
     Raises:
-        StoreError: a later version of this package has been here.
+        StoreError: a newer release of this package has made the tables.
     """
     cursor.execute(statements.make_version)
     ((version,),) = cursor.execute(statements.version).fetchall()

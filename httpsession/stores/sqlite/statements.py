@@ -1,4 +1,4 @@
-"""What the store says to SQLite: each statement is one text for ever, which a connection prepares once."""
+"""The SQL of the store. The text of a statement never changes, so that a connection prepares it once."""
 
 from __future__ import annotations
 
@@ -10,29 +10,34 @@ from ...errors import ConfigError
 from ..base import MAX_VALUE, SLACK
 from ..url import flaw_of_prefix
 
-#: What the statements have in common.
+#: The parts that statements share.
 _WORDS: Final = {
     "record": "s.identity, s.key, s.created, s.accessed, s.used, s.interval, s.deadline, s.principal",
-    # Neither type nor length makes SQLite read the value.
+    # SQLite reads the value for neither its type nor its length.
     "value": f"CASE WHEN typeof(a.value) = 'blob' AND length(a.value) <= {MAX_VALUE} THEN a.value END",
+    # A note is an attribute whose name is a BLOB, which SQLite compares as unequal to any text and greater.
+    "attribute": "CAST(a.name AS TEXT), {value}, typeof(a.name) = 'blob'",
     # The arithmetic of SessionRecord: when a session is due, and whether it was alive for a request.
     "end": f"CASE WHEN interval > 0 THEN min(max(accessed, used) + interval + {SLACK!r}, deadline) ELSE deadline END",
     "alive": f"(interval <= 0 OR max(accessed, used) + interval + {SLACK!r} > :arrived) AND deadline > :arrived",
-    # The identity of the session that has the key, or had it since then.
+    # The identity of the session that has the key, or had it at that time or later.
     "followed": (
         "coalesce((SELECT identity FROM {sessions} WHERE key = :key),"
         " (SELECT session FROM {marks} WHERE key = :key AND moved >= :since))"
     ),
     "upsert": "ON CONFLICT (session, name) DO UPDATE SET value = excluded.value",
-    "select": "SELECT {record}, a.name, {value} FROM {sessions} s LEFT JOIN {attributes} a ON a.session = s.identity",
+    "select": "SELECT {record}, {attribute} FROM {sessions} s LEFT JOIN {attributes} a ON a.session = s.identity",
 }
-#: None ends with another one after an underscore: so different prefixes never make the same name.
-_NAMES: Final = ("sessions", "attributes", "marks", "schema", "due", "principals", "newcomers", "marked", "moved")
+#: No name ends with an underscore and another name, so different prefixes never make the same name.
+_NAMES: Final = (
+    *("sessions", "attributes", "marks", "left", "schema"),
+    *("due", "principals", "newcomers", "marked", "moved", "departed"),
+)
 
 
 def text(template: str, prefix: str) -> str:
-    """Return a text with words and names of tables and indexes for what is in braces."""
-    # SQLite takes a name in capital letters for the same, but a prefix in capital letters is another.
+    """Return a template with each word in braces replaced by the part, table or index that it names."""
+    # SQLite ignores the case of a name, but prefixes that differ in case are different.
     stem = re.sub("[A-Z]", r"^\g<0>", prefix)
     words = _WORDS | {name: f'"{stem}_{name}"' for name in _NAMES}
     while "{" in template:
@@ -45,27 +50,28 @@ class Statements:
     """The statements of a store whose tables have names that begin with *prefix*.
 
     Raises:
-        ConfigError: no names may begin so.
+        ConfigError: the prefix is wrong.
     """
 
     prefix: str
 
-    # Rows of a session: its record with one attribute each.
+    # The rows of a session: its record with one attribute or note each.
     load: str = "{select} WHERE s.key = ?"
     peek: str = "{select} WHERE s.identity = {followed}"
     read: str = "{select} WHERE s.identity = ?"
-    #: Of the sessions after an identity, so many.
+    #: The first sessions after an identity.
     slice: str = (
         "{select} WHERE s.identity IN (SELECT identity FROM {sessions} WHERE identity > ? ORDER BY identity LIMIT ?)"
         " ORDER BY s.identity"
     )
-    records_of: str = "SELECT {record} FROM {sessions} s WHERE principal = ? ORDER BY identity"
+    #: The sessions of a user, with their notes alone.
+    records_of: str = "{select} AND a.name >= x'' WHERE s.principal = ? ORDER BY s.identity"
     count: str = "SELECT count(*) FROM {sessions}"
 
     # Identities of sessions.
     find: str = "SELECT identity FROM {sessions} WHERE key = ?"
     follow: str = "SELECT {followed}"
-    #: Those that may be due, and whether they are alive. What is no number comes after all numbers.
+    #: Sessions that may be due, and whether they are alive. Text and BLOBs, as damage, sort after all numbers.
     due: str = (
         "SELECT identity, {end} > :now FROM {sessions} WHERE due <= :now"
         " UNION ALL SELECT identity, 0 FROM {sessions} WHERE due > 9e999 LIMIT :size"
@@ -82,6 +88,7 @@ class Statements:
         " WHERE identity = {followed} AND {alive}"
     )
     set_interval: str = "UPDATE {sessions} SET interval = ? WHERE identity = ?"
+    set_deadline: str = "UPDATE {sessions} SET deadline = ? WHERE identity = ?"
     set_principal: str = "UPDATE {sessions} SET principal = ? WHERE identity = ?"
     set_key: str = "UPDATE {sessions} SET key = ? WHERE identity = ?"
     set_due: str = "UPDATE {sessions} SET due = {end} WHERE identity = ?"
@@ -89,16 +96,21 @@ class Statements:
 
     # Attributes.
     put: str = "INSERT INTO {attributes} (session, name, value) VALUES (?, ?, ?) {upsert}"
-    #: Where there is no session nothing is put.
+    #: Nothing is put if there is no session.
     put_one: str = (
         "INSERT INTO {attributes} (session, name, value)"
         " SELECT identity, :name, :value FROM {sessions} WHERE identity = {followed} {upsert}"
     )
     value: str = "SELECT {value} FROM {attributes} a WHERE session = ? AND name = ?"
     delete_attribute: str = "DELETE FROM {attributes} WHERE session = ? AND name = ?"
-    delete_attributes: str = "DELETE FROM {attributes} WHERE session = ?"
+    clear: str = "DELETE FROM {attributes} WHERE session = ? AND name < x''"
 
-    # Former keys.
+    # Notes.
+    put_note: str = "INSERT INTO {attributes} (session, name, value) VALUES (?, CAST(? AS BLOB), ?) {upsert}"
+    delete_note: str = "DELETE FROM {attributes} WHERE session = ? AND name = CAST(? AS BLOB)"
+    delete_values: str = "DELETE FROM {attributes} WHERE session = ?"
+
+    # Former keys that lead to a session.
     mark: str = (
         "INSERT OR REPLACE INTO {marks} (key, session, moved)"
         " SELECT key, identity, ? FROM {sessions} WHERE identity = ?"
@@ -107,6 +119,11 @@ class Statements:
     delete_mark: str = "DELETE FROM {marks} WHERE key = ?"
     delete_marks: str = "DELETE FROM {marks} WHERE session = ?"
     delete_old_marks: str = "DELETE FROM {marks} WHERE moved < ?"
+
+    # Former keys that lead nowhere, since a login left them.
+    leave: str = "INSERT OR REPLACE INTO {left} (key, moved) SELECT key, ? FROM {marks} WHERE session = ?"
+    was_left: str = "SELECT count(*) FROM {left} WHERE key = ? AND moved >= ?"
+    delete_old_left: str = "DELETE FROM {left} WHERE moved < ?"
 
     # The version of the tables.
     make_version: str = "CREATE TABLE IF NOT EXISTS {schema} (version INTEGER NOT NULL)"

@@ -1,4 +1,4 @@
-"""Who may write next: one thread of one process at a time, and nobody is left waiting."""
+"""The lock under which one thread of one process at a time writes to a database."""
 
 from __future__ import annotations
 
@@ -8,38 +8,39 @@ import time
 from collections import deque
 from typing import Final
 
+from ...errors import StoreError
 from .files import open_private
 
 try:
     import fcntl
-except ImportError:  # Windows: there SQLite's own lock has to do
+except ImportError:  # Windows: SQLite's own lock has to suffice there
     _has_flock = False
 else:
     _has_flock = True
 
-#: Seconds after which is looked again whether another process is done.
+#: Seconds between two attempts to get what another process holds.
 PAUSE: Final = 0.0005
 
 
-class _Line:
-    """A lock that threads get in the order in which they asked for it. Who has it may take it again."""
+class FairLock:
+    """A reentrant lock that threads get in the order in which they asked for it."""
 
     def __init__(self) -> None:
         self._guard = threading.Lock()
         self._owner: int | None = None
-        self.depth = 0
-        #: Who waits, and for which lock to be released.
+        self.depth: int = 0
+        #: The waiting threads, each with the lock whose release wakes it.
         self._waiting: deque[tuple[int, threading.Lock]] = deque()
 
     def acquire(self, deadline: float) -> bool:
-        """Wait until *deadline*, and return whether this thread has it."""
-        me = threading.get_ident()
+        """Wait until *deadline*, by the monotonic clock, and return whether this thread holds the lock."""
+        thread = threading.get_ident()
         with self._guard:
-            if self._owner in (None, me):
-                self._owner = me
+            if self._owner in (None, thread):
+                self._owner = thread
                 self.depth += 1
                 return True
-            place = me, threading.Lock()
+            place = thread, threading.Lock()
             place[1].acquire()
             self._waiting.append(place)
         try:
@@ -52,7 +53,7 @@ class _Line:
         return not self._leave(place)
 
     def _leave(self, place: tuple[int, threading.Lock]) -> bool:
-        """Wait no longer; False if it was this thread's turn just now."""
+        """Stop waiting; False if this thread was given the lock just now."""
         with self._guard:
             if place not in self._waiting:
                 return False
@@ -60,7 +61,7 @@ class _Line:
             return True
 
     def release(self) -> None:
-        """Pass it on to who has waited longest: if whoever came first took it, some would wait for ever."""
+        """Give the lock to the thread that has waited longest, so that no thread starves."""
         with self._guard:
             self.depth -= 1
             if self.depth:
@@ -72,68 +73,79 @@ class _Line:
                 lock.release()
 
 
-class Turn:
-    """The turn to write to a database, which the processes of a machine take by locking a file beside it.
+class WriteLock:
+    """A fair and reentrant lock for the processes of one machine: a locked file beside the database.
 
-    SQLite itself makes writers wait for longer and longer where another one has the lock, and who waits long comes off
-    worst: under load it is passed over for whole seconds. Here all look again equally often.
+    SQLite's own busy handler is unfair: a writer sleeps longer after each attempt, so under load it starves for whole
+    seconds. Here all writers try equally often.
     """
 
     def __init__(self, database: str) -> None:
         self._database = database
         self._path = f"{database}-lock"
         self._descriptor: int | None = None
+        #: Whether :meth:`close` was called.
+        self.is_closed: bool = False
         self.reset_after_fork()
 
     def __del__(self) -> None:
-        self.close()
+        self._close_file()
 
     def reset_after_fork(self) -> None:
-        """Be nobody's, at the beginning and in the child of a fork. There the parent's file must not be used: whoever
-        has it has the same lock."""
-        self._line = _Line()
-        self.close()
+        """Reset to unlocked. A child must not use the parent's descriptor, which shares the parent's lock."""
+        self._threads = FairLock()
+        self._close_file()
 
-    def take(self, deadline: float) -> None:
-        """Wait for the turn until *deadline*, by the monotonic clock. A thread that has the turn may take it again.
+    def acquire(self, deadline: float) -> None:
+        """Wait for the lock until *deadline*, by the monotonic clock. A thread that holds it gets it again.
 
         Raises:
-            TimeoutError: others had it all the time.
+            TimeoutError: other writers held it all the time.
             OSError: the file cannot be opened.
-            StoreError: there is something else in its place, or it is somebody else's.
+            StoreError: the lock is closed, or the file is not regular or belongs to another user.
         """
-        if not self._line.acquire(deadline):
+        if self.is_closed:
+            raise StoreError(f"the store in {self._database} is closed")
+        if not self._threads.acquire(deadline):
             raise TimeoutError("other threads are writing all the time")
-        if self._line.depth == 1:
+        if self._threads.depth == 1:
             try:
-                self._take_file(deadline)
+                self._lock_file(deadline)
             except BaseException:
-                self._line.release()
+                self.release()
                 raise
 
-    def give_back(self) -> None:
-        """Let the next one write."""
+    def release(self) -> None:
+        """Release the lock to the next writer."""
         try:
-            if self._line.depth == 1 and self._descriptor is not None:
+            if self._threads.depth == 1 and self._descriptor is not None:
                 fcntl.flock(self._descriptor, fcntl.LOCK_UN)
+                if self.is_closed:
+                    self._close_file()
         finally:
-            self._line.release()
+            self._threads.release()
 
     def pause(self, deadline: float) -> bool:
-        """Keep the threads of this process from taking the turn, without taking it from other processes."""
-        return self._line.acquire(deadline)
+        """Keep the threads of this process from the lock, but no other process; False if *deadline* came first."""
+        return self._threads.acquire(deadline)
 
     def resume(self) -> None:
-        """Let the threads of this process take the turn again."""
-        self._line.release()
+        """End a pause: threads of this process can acquire the lock again."""
+        self._threads.release()
 
-    def close(self) -> None:
-        """Close the file, which whoever takes the turn opens again; to be called during a pause."""
+    def close(self, deadline: float) -> None:
+        """Refuse the lock from now on. Close the file now, or when its holder releases it after *deadline*."""
+        self.is_closed = True
+        if self.pause(deadline):
+            self._close_file()
+            self.resume()
+
+    def _close_file(self) -> None:
         descriptor, self._descriptor = self._descriptor, None
         if descriptor is not None:
             os.close(descriptor)
 
-    def _take_file(self, deadline: float) -> None:
+    def _lock_file(self, deadline: float) -> None:
         if not _has_flock:
             return
         if self._descriptor is None:

@@ -15,7 +15,7 @@ import pytest
 from httpsession import StoreError
 from httpsession.ids import key_of, new_id
 from httpsession.stores import open_store
-from httpsession.stores.base import MAX_VALUE, Changes
+from httpsession.stores.base import MAX_VALUE, Changes, StoredSession
 from httpsession.stores.redis.acl import rights
 from tests.support.stores import keep, new_record
 
@@ -46,6 +46,11 @@ def add(store, **about):
     return keep(store, {"a": b"1"}, draw(), **about)
 
 
+def begun(**about):
+    """Return a session that no store keeps yet."""
+    return StoredSession(new_record(draw(), **about), {"a": b"1"})
+
+
 def contents(client, prefix):
     """Return all that is in Redis, by name."""
     return {name: client.dump(name) for name in client.scan_iter(f"{prefix}{{*", count=10000)}
@@ -66,7 +71,7 @@ class TestSetOfAnotherType:
         spoil("anna")
         before = contents(client, prefix)
         with pytest.raises(StoreError, match="wrong kind"):
-            store.create(new_record(draw(), principal="anna"), {"a": b"1"})
+            store.create(begun(principal="anna"))
 
         assert contents(client, prefix) == before
 
@@ -76,9 +81,9 @@ class TestSetOfAnotherType:
         key = add(store, principal="berta")
         spoil("anna")
         before = contents(client, prefix)
-        new_id = ("", draw()) if renames else None
+        more = {"new_key": draw(), "is_login": True, "clear": True} if renames else {}
         with pytest.raises(StoreError, match="wrong kind"):
-            store.save(key, Changes(put={"b": b"2"}, principal="anna", new_id=new_id, afresh=True), time.time())
+            store.save(key, Changes(put={"b": b"2"}, principal="anna", **more), time.time())
 
         assert contents(client, prefix) == before
 
@@ -89,7 +94,7 @@ class TestSetOfAnotherType:
 
         assert store.remove(key).record.principal == "anna"
         assert store.save(other, Changes(principal="berta"), time.time())
-        assert [record.key for record in store.of("berta")] == [other]
+        assert [record.key for record in store.records_of("berta")] == [other]
         assert (store.load(key, time.time()), len(store)) == (None, 1)
 
     def test_sweep(self, store, spoil):
@@ -119,8 +124,8 @@ class TestShardOfAnotherType:
         client.set(names.due[SHARD], "text")
         before = contents(client, prefix)
         for verb in (
-            lambda: store.create(new_record(draw(), principal="anna"), {}),
-            lambda: store.save(key, Changes(new_id=("", draw()), principal="berta"), time.time()),
+            lambda: store.create(begun(principal="anna")),
+            lambda: store.save(key, Changes(new_key=draw(), principal="berta"), time.time()),
             lambda: store.save(key, Changes(max_inactive_interval=5), time.time()),
             lambda: store.remove(key),
         ):
@@ -154,8 +159,8 @@ class TestFewerRights:
         before = contents(client, prefix)
         shop = limited("sadd")
         for verb in (
-            lambda: shop.save(key, Changes(put={"a": b"2"}, principal="anna", new_id=("", draw())), time.time()),
-            lambda: shop.create(new_record(draw(), principal="anna"), {}),
+            lambda: shop.save(key, Changes(put={"a": b"2"}, principal="anna", new_key=draw()), time.time()),
+            lambda: shop.create(begun(principal="anna")),
         ):
             with pytest.raises(StoreError, match="can't run"):
                 verb()
@@ -165,19 +170,19 @@ class TestFewerRights:
     def test_change_of_the_id(self, store, limited):
         """A client that may not rename leaves the session as it is, and its user's list, too."""
         key = add(store, principal="anna")
-        changes = Changes(put={"a": b"2"}, principal="berta", new_id=("", draw()), afresh=True)
+        changes = Changes(put={"a": b"2"}, principal="berta", new_key=draw(), is_login=True)
         with pytest.raises(StoreError, match="can't run"):
             limited("rename").save(key, changes, time.time())
 
         assert store.load(key, time.time())[0].attributes == {"a": b"1"}
-        assert ([record.key for record in store.of("anna")], store.of("berta")) == ([key], [])
+        assert ([record.key for record in store.records_of("anna")], store.records_of("berta")) == ([key], [])
 
     def test_logout(self, store, limited):
         """A client that may not remove from a set can end a session, and the user's list omits it."""
         key = add(store, principal="anna")
 
         assert limited("srem").remove(key) is not None
-        assert (store.load(key, time.time()), store.of("anna")) == (None, [])
+        assert (store.load(key, time.time()), store.records_of("anna")) == (None, [])
 
     def test_sweep(self, client, store, limited):
         """A sweep that can take nothing out is an error, and nothing is lost."""
@@ -199,7 +204,7 @@ class TestMarkOfAnotherType:
         store.touch([(one, later, later) for one in (key, *others)])
 
         assert [store.peek(one).record.accessed for one in others] == [later] * 5
-        assert (store.peek(key), store.remove(key)) == (None, None)
+        assert (store.peek(key), store.remove(key), store.was_left(key, later)) == (None, None, False)
         assert not store.save(key, Changes(put={"a": b"1"}), later)
 
 
@@ -235,7 +240,7 @@ class TestFlood:
         store.touch(joined)
         flood = [add(store, now=now - 300) for _ in range(150)]
         store.touch([(add(store, now=now - 200), now - 100, now - 100) for _ in range(50)])
-        given_up = [store.abandoned().record.key for _ in range(50)]
+        given_up = [store.evict().record.key for _ in range(50)]
 
         assert set(given_up) <= set(flood)
         assert len(set(given_up)) == 50
@@ -245,8 +250,8 @@ class TestFlood:
         now = time.time()
         keys = [add(store, now=now - 300 + number) for number in range(120)]
 
-        assert [store.abandoned().record.key for _ in range(120)] == keys
-        assert store.abandoned() is None
+        assert [store.evict().record.key for _ in range(120)] == keys
+        assert store.evict() is None
 
 
 @pytest.fixture
@@ -312,7 +317,7 @@ class TestLostReply:
             for verb in (
                 lambda: frail.load(key, time.time()) is not None,
                 lambda: frail.touch([(key, later, later)]) is None,
-                lambda: [record.accessed for record in frail.of("anna")] == [later],
+                lambda: [record.accessed for record in frail.records_of("anna")] == [later],
             ):
                 len(frail)
                 arm(lambda: None)
@@ -360,11 +365,11 @@ class TestRemovedByRedis:
         assert session <= user < session + 2 * DAY
         renamed, later = draw(), time.time() + DAY
         store.touch([(key, later, later)])
-        assert store.save(key, Changes(new_id=("", renamed)), later)
+        assert store.save(key, Changes(new_key=renamed), later)
 
         session, user = self.life(client, names, renamed)
         assert session <= user < session + 2 * DAY
-        assert [record.key for record in store.of("anna")] == [renamed]
+        assert [record.key for record in store.records_of("anna")] == [renamed]
 
     def test_set_of_one_that_never_ends(self, client, store, names):
         """The set stays as long as a session that is never over, whatever else comes."""
@@ -382,14 +387,14 @@ class TestRemovedByRedis:
         later = time.time() + 5
         store.touch([(key, later, later), (other, later, later)])
 
-        assert sorted(record.key for record in store.of("anna")) == sorted([key, other])
+        assert sorted(record.key for record in store.records_of("anna")) == sorted([key, other])
 
     def test_same_user_again(self, store):
         """A login by who is logged in already leaves the session in the list."""
         key = add(store, principal="anna")
         assert store.save(key, Changes(principal="anna"), time.time())
 
-        assert [(record.key, record.principal) for record in store.of("anna")] == [(key, "anna")]
+        assert [(record.key, record.principal) for record in store.records_of("anna")] == [(key, "anna")]
 
 
 class TestRecordsThatAreNone:
@@ -402,6 +407,6 @@ class TestRecordsThatAreNone:
         record = struct.pack("<B5d", 1, 1.0, 1.0, 1.0, 1e11, interval)
         client.hset(names.session[SHARD] + key, "r", record)
         with caplog.at_level(logging.WARNING, "httpsession"):
-            assert [one.key for one in store.of("anna")] == [other]
+            assert [one.key for one in store.records_of("anna")] == [other]
 
         assert key.hex()[:8] in caplog.text

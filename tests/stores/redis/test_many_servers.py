@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import re
 import subprocess
 import threading
@@ -13,20 +12,26 @@ import pytest
 
 from httpsession import StoreError
 from httpsession.ids import key_of, new_id
+from httpsession.record import SessionRecord
 from httpsession.stores import open_store
-from httpsession.stores.base import Changes
+from httpsession.stores.base import Changes, StoredSession
 from httpsession.stores.redis.acl import CLUSTER_COMMANDS, SENTINEL_COMMANDS, rights
-from httpsession.stores.redis.links import Line
+from httpsession.stores.redis.address import Login
+from httpsession.stores.redis.connection import Connection
 from httpsession.stores.redis.names import slot_of, tags
 from tests.support.servers import RedisServer
-from tests.support.stores import keep
 from tests.support.waiting import PATIENCE, SOON, wait_until
 
 
 def add(store, shard=None, *, principal=None):
-    """Create a session, in a shard if it matters, and return its key."""
-    key = None if shard is None else bytes([shard]) + os.urandom(31)
-    return keep(store, {"n": b"0"}, key, principal=principal)
+    """Keep a new session, in a shard if it matters, and return its key."""
+    key = key_of(new_id(16))
+    if shard is not None:
+        key = bytes([shard]) + key[1:]
+    record = SessionRecord.created(key, time.time(), 1800, None)
+    record.principal = principal
+    assert store.create(StoredSession(record, {"n": b"0"}))
+    return key
 
 
 def increment(store, key):
@@ -85,8 +90,8 @@ class TestSentinel:
         and for many commands at once."""
         store = open_store(f"{sentinel.url}?prefix={prefix}")
         keys = [add(store) for _ in range(20)]
-        link, port = store._link, sentinel.replica.port
-        link._lines.idle[None] = Line(link.address.login.connection(("127.0.0.1", port)))
+        replica = store._client.address.login.transport(("127.0.0.1", sentinel.replica.port))
+        store._client._pool.idle[None] = Connection(replica)
         now = time.time() + 1
         if verb == "touch":
             store.touch([(key, now, now) for key in keys])
@@ -195,7 +200,7 @@ class TestCluster:
         finally:
             cluster.migrate(slot_of(tags()[shard]), source)
         store.touch([(key, now, now), (other, now, now)])
-        assert (len(store), [record.key for record in store.of("anna")]) == (2, [key])
+        assert (len(store), [record.key for record in store.records_of("anna")]) == (2, [key])
         assert sorted(stored.record.accessed for stored in store) == [now, now]
 
         assert len(store.expire(now + 4000, 10)) == 2
@@ -215,7 +220,7 @@ class TestCluster:
                     counts[number] += 1
                     created = add(store, shard, principal="anna")
                     renamed = bytes([shard]) + key_of(new_id(16))[1:]
-                    assert store.save(created, Changes(new_id=("", renamed), principal="berta"), time.time())
+                    assert store.save(created, Changes(new_key=renamed, principal="berta"), time.time())
                     store.touch([(keys[number], time.time(), time.time())])
                     assert store.remove(created) is not None
             except Exception as error:
@@ -234,8 +239,8 @@ class TestCluster:
         assert errors == []
         assert min(counts) > 0
         assert [store.peek(keys[number]).attributes["n"] for number in range(3)] == [b"%d" % one for one in counts]
-        assert sorted(record.key for record in store.of("anna")) == sorted(keys)
-        assert (len(store), store.of("berta")) == (200, [])
+        assert sorted(record.key for record in store.records_of("anna")) == sorted(keys)
+        assert (len(store), store.records_of("berta")) == (200, [])
 
     def test_half_of_a_slot(self, cluster, store):
         """While only some keys of a slot have moved, loads find all, and changes are made as a whole or fail."""
@@ -255,7 +260,12 @@ class TestCluster:
             assert store.save(keys[6], Changes(put={"n": b"2"}), time.time()), "all that it needs is still there"
 
         assert [store.peek(key).attributes["n"] for key in keys] == [b"0"] * 6 + [b"2"] + [b"0"] * 3
-        assert (len(store), len(store.of("anna")), store.of("berta"), store.of("carl")) == (10, 10, [], [])
+        assert (len(store), len(store.records_of("anna")), store.records_of("berta"), store.records_of("carl")) == (
+            10,
+            10,
+            [],
+            [],
+        )
 
     def test_node_that_hangs(self, cluster, store):
         """A node that does not answer fails what is there, in time; what is on others goes on."""
@@ -306,6 +316,22 @@ class TestCluster:
     def _ends(self, cluster, shard):
         source = cluster.node_of(slot_of(tags()[shard]))
         return source, next(node for node in cluster.nodes if node is not source)
+
+
+@pytest.mark.parametrize("servers", ["sentinel", "cluster"])
+@pytest.mark.parametrize("is_used", [False, True])
+def test_close(request, monkeypatch, servers, is_used, prefix):
+    """A closed store connects to nothing, not even to find its server, whether it knew that or not."""
+    store, opened = open_store(f"{request.getfixturevalue(servers).url}?prefix={prefix}"), []
+    if is_used:
+        add(store)
+    store.close()
+    monkeypatch.setattr(Login, "transport", lambda login, place: opened.append(place))
+    for verb in (lambda: add(store), lambda: len(store), lambda: store.peek(key_of(new_id(16)))):
+        with pytest.raises(StoreError, match="is closed"):
+            verb()
+
+    assert opened == []
 
 
 @pytest.fixture(scope="module")

@@ -20,10 +20,12 @@ from redis.crc import key_slot
 
 from httpsession import StoreError
 from httpsession.ids import key_of, new_id
+from httpsession.record import SessionRecord
 from httpsession.stores import open_store
-from httpsession.stores.base import FOLLOW, Changes
+from httpsession.stores.base import FOLLOW, Changes, StoredSession
 from httpsession.stores.redis.acl import rights
 from httpsession.stores.redis.names import tags
+from httpsession.stores.redis.scripts import HOPS
 from tests.support.servers import RedisServer
 from tests.support.stores import keep
 from tests.support.waiting import SOON, wait_until
@@ -54,14 +56,14 @@ def add(store, attributes=None, **about):
 
 def draw_for(store, key):
     new = key_of(new_id(16))
-    while not store.fits(key, new):
+    while not store.can_move(key, new):
         new = key_of(new_id(16))
     return new
 
 
 def rename(store, key, **changes):
     new = draw_for(store, key)
-    assert store.save(key, Changes(new_id=("", new), **changes), time.time())
+    assert store.save(key, Changes(new_key=new, **changes), time.time())
     return new
 
 
@@ -160,7 +162,7 @@ class TestRoundTrips:
         verbs = [
             lambda: store.save(key, Changes(put={"a": b"2"}), now),
             lambda: store.touch([(key, now, now)]) is None,
-            lambda: [record.accessed for record in store.of("anna")] == [now],
+            lambda: [record.accessed for record in store.records_of("anna")] == [now],
             lambda: store.remove(key).attributes == {"a": b"2"},
         ]
         for verb in verbs:
@@ -190,31 +192,34 @@ class TestLayout:
         key = add(store)
         other = bytes([key[0] ^ 1]) + key[1:]
 
-        assert store.fits(key, key[:1] + bytes(31))
-        assert not store.fits(key, other)
-        with pytest.raises(ValueError, match="until it fits"):
-            store.save(key, Changes(new_id=("", other), put={"a": b"2"}), time.time())
+        assert store.can_move(key, key[:1] + bytes(31))
+        assert not store.can_move(key, other)
+        with pytest.raises(ValueError, match="until can_move"):
+            store.save(key, Changes(new_key=other, put={"a": b"2"}), time.time())
         assert value(store, key) == b"1"
 
     def test_attributes_are_fields_with_a_mark(self, client, store, prefix):
-        """Names of attributes begin with a colon in the hash: none is that of the record or of the principal."""
-        key = add(store, {"r": b"1", "p": b"2", "f": b"3"}, principal="anna")
+        """Attributes begin with a colon in the hash, and notes with a number sign: no name is that of another field."""
+        attributes = {"r": b"1", "p": b"2", "f": b"3", "#n": b"4", ":n": b"5", "": b"6"}
+        notes = {"r": b"7", "n": b"8", ":n": b"9"}
+        key = add(store, attributes, principal="anna", notes=notes)
 
         fields = client.hgetall(name_of(client, prefix, key))
-        assert {name: fields[name] for name in (b":r", b":p", b":f", b"p")} == {
-            b":r": b"1",
-            b":p": b"2",
-            b":f": b"3",
+        del fields[b"r"]
+        assert fields == {
             b"p": b"anna",
+            **{b":" + name.encode(): value for name, value in attributes.items()},
+            **{b"#" + name.encode(): value for name, value in notes.items()},
         }
-        assert store.load(key, time.time())[0].attributes == {"r": b"1", "p": b"2", "f": b"3"}
+        found = store.load(key, time.time())[0]
+        assert (found.attributes, found.record.notes) == (attributes, notes)
 
     def test_two_prefixes(self, redis_server, store, prefix):
         """Applications with prefixes of their own see nothing of each other, also if one begins like the other."""
         other = open_store(f"{redis_server.url}?prefix={prefix}b")
         key = add(store, principal="anna")
 
-        assert (len(other), list(other), other.of("anna"), other.peek(key)) == (0, [], [], None)
+        assert (len(other), list(other), other.records_of("anna"), other.peek(key)) == (0, [], [], None)
         assert other.expire(time.time() + DAY, 10) == []
         assert len(store) == 1
         other.close()
@@ -231,6 +236,113 @@ class TestLayout:
         assert (one.peek(key), same.peek(key).attributes) == (None, {"a": b"1"})
         for store in (one, two, same):
             store.close()
+
+
+class TestFormerKeys:
+    """The marks of the keys that a session had."""
+
+    @pytest.fixture
+    def mark(self, client, store):
+        """Gives the mark of a key, and the seconds that it has left."""
+
+        def mark(key):
+            name = store._names.mark[key[0]] + key
+            return client.get(name), client.ttl(name)
+
+        return mark
+
+    def test_login_leaves_them_all(self, client, store, prefix, mark):
+        """A login empties the marks of all former keys, which then stay equally long; the session forgets the keys."""
+        keys = [add(store)]
+        keys += [rename(store, keys[0])]
+        keys += [rename(store, keys[1])]
+        client.expire(store._names.mark[keys[0][0]] + keys[0], 5)
+        last = rename(store, keys[2], is_login=True)
+
+        assert [mark(key) for key in keys] == [(b"", pytest.approx(FOLLOW, abs=2))] * 3
+        assert mark(last) == (None, -2)
+        assert set(client.hgetall(name_of(client, prefix, last))) == {b"r", b":a"}
+
+    def test_return_to_a_key(self, store):
+        """A key that a session left, and came back to, breaks no chain: a login leaves all former keys, too."""
+        keys = [add(store)]
+        keys += [rename(store, keys[0])]
+        keys += [rename(store, keys[1])]
+        now = time.time()
+        assert store.save(keys[2], Changes(new_key=keys[1]), now)
+        last = rename(store, keys[1], is_login=True)
+
+        assert [store.was_left(key, now) for key in keys] == [True] * 3
+        assert [store.peek(key) for key in keys] == [None] * 3
+        assert store.peek(last) is not None
+
+    def test_key_that_another_session_has_now(self, store, mark):
+        """A former key that another session got and left is that session's: a login of the first leaves it alone."""
+        key = add(store)
+        first = rename(store, key)
+        record = SessionRecord.created(key, time.time(), 1800, None)
+        assert store.create(StoredSession(record, {"a": b"2"}))
+        second = rename(store, key)
+        rename(store, first, is_login=True)
+
+        assert mark(key)[0] == second
+        assert store.peek(key).attributes == {"a": b"2"}
+
+    def test_only_those_that_still_lead_to_it(self, client, store, prefix):
+        """A session remembers no former key whose mark has gone."""
+        keys = [add(store)]
+        keys += [rename(store, keys[0])]
+        client.delete(store._names.mark[keys[0][0]] + keys[0])
+        keys += [rename(store, keys[1])]
+
+        assert client.hget(name_of(client, prefix, keys[2]), "f") == keys[1]
+
+    def test_many(self, client, store, prefix):
+        """However often the key of a session changes, it remembers about as many former keys as are followed."""
+        key = add(store)
+        for number in range(HOPS + 10):
+            new = key[:1] + number.to_bytes(31)
+            assert store.save(key, Changes(new_key=new), time.time())
+            key = new
+
+        assert client.hstrlen(name_of(client, prefix, key), "f") == HOPS * len(key)
+
+
+class TestFormerRelease:
+    """Sessions that a release without notes has written."""
+
+    @pytest.fixture
+    def keys(self, client, store):
+        """The keys of such a session: the former one and the present one."""
+        former = key_of(new_id(16))
+        key = draw_for(store, former)
+        shard, now = key[0], float(int(time.time()))
+        record = struct.pack("<B5d", 1, now - 60, now - 30, now - 20, now + 900, 1800.0)
+        client.hset(store._names.session[shard] + key, mapping={"r": record, "p": "anna", "f": former, ":a": b"1"})
+        client.zadd(store._names.due[shard], {key: now + 900})
+        client.sadd(store._names.user[shard] + b"anna", key)
+        client.set(store._names.mark[shard] + former, key, ex=50)
+        return former, key
+
+    def test_is_read(self, store, keys):
+        """All that such a session has is there, and it has no notes."""
+        found = store.load(keys[1], time.time())
+        record = found[0].record
+
+        assert found[0].attributes == {"a": b"1"}
+        assert (found[1], record.principal, record.notes) == (record.accessed, "anna", {})
+        assert record.deadline - record.creation_time == 960
+        assert [one.key for one in store.records_of("anna")] == [keys[1]]
+
+    def test_is_changed(self, store, keys):
+        """It accepts notes, its former key is followed, and a login leaves that key."""
+        former, key = keys
+        assert store.save(former, Changes(notes={"n": b"1"}), time.time())
+        assert store.peek(former).record.notes == {"n": b"1"}
+        last = rename(store, key, is_login=True, clear=True)
+
+        assert [store.was_left(one, time.time()) for one in keys] == [True, True]
+        assert (store.peek(last).attributes, store.peek(last).record.notes) == ({}, {"n": b"1"})
 
 
 class TestSafetyNet:
@@ -265,7 +377,7 @@ class TestSafetyNet:
         key, other = add(store, principal="anna"), add(store, principal="anna")
         client.delete(name_of(client, prefix, key))
 
-        assert [record.key for record in store.of("anna")] == [other]
+        assert [record.key for record in store.records_of("anna")] == [other]
         assert [stored.record.key for stored in store] == [other]
         assert store.expire(time.time() + DAY, 10)[0].record.key == other
         assert (len(store), client.keys(f"{prefix}{{*")) == (0, [])
@@ -307,7 +419,7 @@ class TestGarbage:
             assert store.load(key, time.time()) is None
             assert store.peek(key) is None
         assert list(store) == []
-        assert store.of("anna") == []
+        assert store.records_of("anna") == []
 
         assert {record.levelname for record in caplog.records} == {"WARNING"}
         assert all(key.hex()[:8] in message and key.hex()[:9] not in message for message in caplog.messages)
@@ -337,16 +449,16 @@ class TestRaces:
         """A session that seems to be over, and of which another process tells an access just then, is loaded."""
         key = add(store, now=1000.0, interval=60)
         other = open_store(f"{redis_server.unix_url}?prefix={prefix}")
-        run = store._link.run
+        run = store._client.run
 
         def run_late(*arguments, **options):
             other.touch([(key, 1050.0, 1055.0)])
             return run(*arguments, **options)
 
-        monkeypatch.setattr(store._link, "run", run_late)
-        stored, previous = store.load(key, 1070.0)
+        monkeypatch.setattr(store._client, "run", run_late)
+        _, previous, is_expired = store.load(key, 1070.0)
 
-        assert (stored.record.removed, previous) == (False, 1050.0)
+        assert (previous, is_expired) == (1050.0, False)
         other.close()
 
 
@@ -364,9 +476,9 @@ class TestFailures:
             lambda: store.save(key, Changes(put={"a": b"2"}), 0.0),
             lambda: store.remove(key),
             lambda: store.expire(0.0, 1),
-            lambda: store.abandoned(),
+            lambda: store.evict(),
             lambda: store.touch([(key, 0.0, 0.0)]),
-            lambda: store.of("anna"),
+            lambda: store.records_of("anna"),
             lambda: list(store),
             lambda: len(store),
             lambda: add(store),
@@ -436,13 +548,15 @@ class TestFailures:
             {"put": {"a": b"2"}, "removed": ["b"]},
             {"principal": None},
             {"principal": "berta"},
-            {"new_id": ("", draw_for(store, key))},
-            {"afresh": True, "put": {"b": b"2"}},
+            {"new_key": draw_for(store, key)},
+            {"clear": True, "put": {"b": b"2"}},
+            {"notes": {"n": b"2"}},
+            {"deadline": time.time()},
         ):
             with pytest.raises(StoreError, match="maxmemory"):
                 store.save(key, Changes(**changes), time.time())
         assert value(store, key) == b"1"
-        assert [record.key for record in store.of("anna")] == [key]
+        assert [record.key for record in store.records_of("anna")] == [key]
 
         assert store.remove(key) is not None
         assert [stored.record.key for stored in store.expire(time.time() + DAY, 10)] == [other]
@@ -470,10 +584,10 @@ class TestFailures:
 
 
 class TestConnections:
-    """Connections: one for each thread, kept, and given back."""
+    """Each thread keeps its connection, and the store closes them all."""
 
     def test_one_for_each_thread(self, client, store):
-        """A thread keeps its connection, and it is closed when the thread ends; close closes those of all."""
+        """A thread keeps its connection until it ends. When the store is closed, all threads lose theirs for good."""
 
         def connections():
             return len(client.client_list())
@@ -497,11 +611,58 @@ class TestConnections:
         store.close()
         wait_until(lambda: connections() == before, "connections to be closed")
 
-        add(store)
-        assert connections() == before + 1
+        with pytest.raises(StoreError, match="is closed"):
+            add(store)
+        store.close()
         go.set()
         for thread in threads:
             thread.join()
+        assert connections() == before
+
+    def test_close_after_an_error(self, client, store, prefix):
+        """The connection closes also while the traceback of an error still holds it."""
+        before, key = len(client.client_list()), add(store)
+        client.set(f"{prefix}{{{tags()[key[0]]}}}:due", "text")
+        with pytest.raises(StoreError, match="wrong kind") as raised:
+            store.remove(key)
+        assert len(client.client_list()) == before + 1
+        store.close()
+
+        wait_until(lambda: len(client.client_list()) == before, "the connection to be closed")
+        assert raised.value.__traceback__ is not None
+
+    def test_close_during_a_command(self, frail_server, prefix):
+        """A command under way when the store is closed ends as usual, and then its connection closes."""
+        client, saved = frail_server.client, []
+        store = open_store(f"{frail_server.unix_url}?prefix={prefix}&timeout=20")
+        key, before = rename(store, add(store)), len(client.client_list()) - 1
+        client.client_pause(20_000, all=False)
+        thread = threading.Thread(target=lambda: saved.append(rename(store, key)))
+        thread.start()
+        wait_until(lambda: [one for one in client.client_list() if "b" in one["flags"]], "the command to arrive")
+        store.close()
+        client.client_unpause()
+        thread.join()
+
+        assert len(saved) == 1
+        wait_until(lambda: len(client.client_list()) == before, "the connection to be closed")
+
+    @pytest.mark.skipif(not hasattr(os, "fork"), reason="there is no fork here")
+    @pytest.mark.filterwarnings("ignore:.*fork.*:DeprecationWarning")
+    def test_fork_of_a_closed_store(self, store):
+        """A store that was closed before a fork stays closed in the child."""
+        key = add(store)
+        store.close()
+        child = os.fork()
+        if child == 0:
+            try:
+                store.load(key, time.time())
+            except StoreError as error:
+                os._exit(0 if "is closed" in str(error) else 1)
+            finally:
+                os._exit(2)
+
+        assert os.waitpid(child, 0)[1] == 0
 
     def test_end_of_a_thread(self, client, store):
         """The connection of a thread ends with it."""
@@ -546,15 +707,18 @@ class TestRights:
         key = add(store, principal="anna")
         now = time.time() + 1
         assert store.save(key, Changes(put={"b": b"2"}, expected={"a": b"1", "c": None}, removed=["a"]), now)
-        key = rename(store, rename(store, key), afresh=True, principal="berta", max_inactive_interval=0)
+        former = rename(store, key)
+        more = {"principal": "berta", "max_inactive_interval": 0, "deadline": now + 5, "notes": {"n": b"1"}}
+        key = rename(store, former, is_login=True, clear=True, **more)
+        assert store.was_left(former, now)
         store.touch([(key, now, now)])
-        assert [record.key for record in store.of("berta")] == [key]
+        assert [record.key for record in store.records_of("berta")] == [key]
         assert (len(store), len(list(store)), store.peek(key).record.accessed) == (1, 1, now)
         assert store.remove(key) is not None
         add(store)
         assert len(store.expire(now + DAY, 10)) == 1
         add(store)
-        assert store.abandoned() is not None
+        assert store.evict() is not None
         assert re.match("Redis [0-9]+[.]", store.describe())
         store.close()
 
@@ -588,7 +752,7 @@ class TestRights:
         right, wrong = open_store(url), open_store(url.replace("web:", "web:wrong"))
         with pytest.raises(StoreError) as raised:
             add(wrong)
-        shown = [str(vars(right)), repr(right), right.describe(), repr(right._link.address), caplog.text]
+        shown = [str(vars(right)), repr(right), right.describe(), repr(right._client.address), caplog.text]
         error = raised.value
         while error is not None:
             shown.append(repr(error))

@@ -28,6 +28,11 @@ def contents(store, key):
     return None if stored is None else {name: value.decode() for name, value in stored.attributes.items()}
 
 
+def reconnect(store):
+    """Close the connections of a store that no thread uses, so that the next operation opens one."""
+    store._database._release_pool()
+
+
 def execute(path, statement, *parameters):
     """Execute a statement as another program would, and return the rows."""
     with closing(sqlite3.connect(path)) as connection, connection:

@@ -22,9 +22,60 @@ from httpsession.stores.sqlite import SQLiteStore
 from httpsession.stores.sqlite.files import Reserve
 from httpsession.stores.sqlite.schema import STEPS, migrate
 from httpsession.stores.sqlite.statements import Statements
-from tests.stores.sqlite.contents import NOW, add, contents, execute, put
+from tests.stores.sqlite.contents import NOW, add, contents, execute, put, reconnect
 
 IS_ROOT = hasattr(os, "geteuid") and os.geteuid() == 0
+
+
+#: A file of version 1: the tables, two sessions with their attributes, and the former key of one of them.
+VERSION_1 = """
+CREATE TABLE "httpsession_schema" (version INTEGER NOT NULL);
+CREATE TABLE "httpsession_sessions" (
+    identity INTEGER PRIMARY KEY,
+    key BLOB NOT NULL UNIQUE,
+    created REAL NOT NULL,
+    accessed REAL NOT NULL,
+    used REAL NOT NULL,
+    interval INTEGER NOT NULL,
+    deadline REAL NOT NULL,
+    principal TEXT,
+    due REAL NOT NULL
+);
+CREATE INDEX "httpsession_due" ON "httpsession_sessions" (due);
+CREATE INDEX "httpsession_principals" ON "httpsession_sessions" (principal) WHERE principal IS NOT NULL;
+CREATE INDEX "httpsession_newcomers" ON "httpsession_sessions" (created) WHERE accessed = created;
+CREATE TABLE "httpsession_attributes" (
+    session INTEGER NOT NULL,
+    name TEXT NOT NULL,
+    value BLOB NOT NULL,
+    PRIMARY KEY (session, name)
+) WITHOUT ROWID;
+CREATE TABLE "httpsession_marks" (
+    key BLOB NOT NULL PRIMARY KEY,
+    session INTEGER NOT NULL,
+    moved REAL NOT NULL
+) WITHOUT ROWID;
+CREATE INDEX "httpsession_marked" ON "httpsession_marks" (session);
+CREATE INDEX "httpsession_moved" ON "httpsession_marks" (moved);
+INSERT INTO "httpsession_schema" VALUES (1);
+INSERT INTO "httpsession_sessions" VALUES
+    (1, x'01', 1699999990, 1699999995, 1699999996, 60, 9e999, 'anna', 1700000051),
+    (2, x'02', 1699999000, 1699999000, 1699999000, 60, 9e999, NULL, 1699999061);
+INSERT INTO "httpsession_attributes" VALUES (1, 'a', x'31'), (1, 'b', x'32'), (2, 'a', x'33');
+INSERT INTO "httpsession_marks" VALUES (x'00', 1, 1699999995);
+"""
+
+
+@pytest.fixture
+def version_1(path):
+    """A store in a file that the first version of this package made."""
+    connection = sqlite3.connect(path)
+    connection.executescript(VERSION_1)
+    connection.close()
+    path.chmod(0o600)
+    store = SQLiteStore(path)
+    yield store
+    store.close()
 
 
 @pytest.fixture
@@ -121,7 +172,7 @@ class TestOwner:
         SQLiteStore(path).close()
 
         assert "sessions.db-reserve is not a regular file" in caplog.text
-        assert Reserve(str(path)).give_up() is False
+        assert Reserve(str(path)).release() is False
 
     @pytest.mark.skipif(not IS_ROOT, reason="only root can give files away")
     @pytest.mark.parametrize("user", [0, 4321])
@@ -144,7 +195,7 @@ class TestOwner:
 
         assert "sessions.db-reserve belongs to user 1234" in caplog.text
         assert all(type(value) is str for record in caplog.records for value in record.args), "no error is kept"
-        assert Reserve(str(path)).give_up() is False
+        assert Reserve(str(path)).release() is False
         assert reserve.stat().st_size == Reserve.SIZE
 
     @pytest.mark.skipif(not IS_ROOT, reason="only root can give files away")
@@ -219,6 +270,29 @@ class TestSchema:
         assert connection.execute("SELECT max(version) FROM httpsession_schema").fetchall() == [(len(later),)]
         connection.close()
 
+    def test_version_1(self, version_1, path):
+        """A file of version 1 is brought to the latest; its sessions, attributes and former keys go on."""
+        assert execute(path, "SELECT max(version) FROM httpsession_schema") == [(len(STEPS),)]
+        stored, previous_access, is_expired = version_1.load(b"\1", NOW)
+        assert (stored.attributes, previous_access, is_expired) == ({"a": b"1", "b": b"2"}, NOW - 5, False)
+        assert [(record.key, record.notes) for record in version_1.records_of("anna")] == [(b"\1", {})]
+        assert put(version_1, b"\0", c="3")
+        assert contents(version_1, b"\1") == {"a": "1", "b": "2", "c": "3"}
+
+        assert [stored.record.key for stored in version_1.expire(NOW, 10)] == [b"\2"]
+        assert version_1.remove(b"\0").record.key == b"\1"
+
+    def test_login_in_version_1(self, version_1):
+        """A session of version 1 gets notes, and a login in it leaves the key that it had and the one before."""
+        changes = Changes(new_key=b"\3", is_login=True, principal="berta", notes={"a": b"4"}, deadline=NOW + 9)
+        assert version_1.save(b"\0", changes, NOW)
+        assert (version_1.was_left(b"\0", NOW), version_1.was_left(b"\1", NOW)) == (True, True)
+        assert (contents(version_1, b"\0"), contents(version_1, b"\1")) == (None, None)
+
+        [record] = version_1.records_of("berta")
+        assert (record.key, record.notes, record.deadline) == (b"\3", {"a": b"4"}, NOW + 9)
+        assert contents(version_1, b"\3") == {"a": "1", "b": "2"}
+
     def test_step_that_fails(self, path):
         """When a step fails nothing of any step stays, and the file is as usable as before."""
         store = SQLiteStore(path)
@@ -270,7 +344,7 @@ class TestBroken:
     def test_broken_while_open(self, store, path, tmp_path):
         """A file that breaks while it is open is an error for each operation; once it is mended all goes on."""
         key = add(store, {"a": b"1"})
-        store.close()
+        reconnect(store)
         shutil.copy(path, tmp_path / "copy")
         with open(path, "r+b") as file:
             file.write(os.urandom(path.stat().st_size))
@@ -286,7 +360,7 @@ class TestBroken:
     def test_broken_page(self, store, path):
         """Where a page is spoiled operations fail or succeed, but never with anything other than a StoreError."""
         keys = [add(store, {"a": os.urandom(500)}) for _ in range(300)]
-        store.close()
+        reconnect(store)
         pages = path.stat().st_size // 4096
         with open(path, "r+b") as file:
             for page in range(pages // 3, pages, 3):
@@ -326,7 +400,7 @@ class TestBroken:
         keys = [add(store, {"a": os.urandom(100)}) for _ in range(50)]
         path.unlink()
         new = add(store, {"a": b"1"})
-        store.close()
+        reconnect(store)
 
         assert execute(path, "PRAGMA integrity_check") == [("ok",)]
         assert contents(store, new) == {"a": "1"}
@@ -353,7 +427,7 @@ class TestBroken:
         directory.mkdir()
         store = SQLiteStore(directory / "sessions.db")
         key = add(store)
-        store.close()
+        reconnect(store)
         shutil.rmtree(directory)
         with pytest.raises(StoreError, match="directory"):
             put(store, key, a="1")
@@ -369,11 +443,11 @@ class TestBroken:
             "import os, sys\n"
             "from httpsession import StoreError\n"
             "from httpsession.stores.sqlite import SQLiteStore\n"
-            "from tests.stores.sqlite.contents import NOW, add, put\n"
+            "from tests.stores.sqlite.contents import NOW, add, put, reconnect\n"
             "os.setuid(4321)\n"
             "store = SQLiteStore(sys.argv[1])\n"
             "key = add(store)\n"
-            "store.close()\n"
+            "reconnect(store)\n"
             "os.chmod(sys.argv[1], 0o400)\n"
             "assert store.load(key, NOW) is not None\n"
             "try:\n"
@@ -392,7 +466,7 @@ class TestBroken:
         """Where the process may open no more files the error says so, and once it may all goes on."""
         resource = pytest.importorskip("resource")
         key = add(store, {"a": b"1"})
-        store.close()
+        reconnect(store)
         before = resource.getrlimit(resource.RLIMIT_NOFILE)
         resource.setrlimit(resource.RLIMIT_NOFILE, (max(map(int, os.listdir("/proc/self/fd"))) + 10, before[1]))
         fillers = []
@@ -474,7 +548,7 @@ class TestDamage:
         assert store.load(key, NOW) is None
         assert store.peek(key) is None
         assert [stored.record.key for stored in store] == [other]
-        assert all(record.key != key for record in store.of("anna"))
+        assert all(record.key != key for record in store.records_of("anna"))
         store.touch([(key, NOW + 1, NOW + 2), (other, NOW + 1, NOW + 2)])
         assert key.hex()[:8] in caplog.text
         assert key.hex() not in caplog.text
@@ -523,6 +597,18 @@ class TestDamage:
         assert store.save(key, Changes(expected={"a": None}), NOW) is True
         assert dict(store.remove(key).attributes) == {"b": b"2"}
 
+    @pytest.mark.parametrize("damage", ["value = 'text'", "value = zeroblob(2097153)", "name = x'ff00'"])
+    def test_note(self, store, path, caplog, damage):
+        """A damaged or much too long note is absent, others of the session are there, and the log says so."""
+        key = add(store, {"a": b"1"}, notes={"a": b"2", "b": b"3"}, principal="anna")
+        execute(path, f"UPDATE httpsession_attributes SET {damage} WHERE name = x'61'")  # noqa: S608 - our own
+
+        assert (contents(store, key), store.peek(key).record.notes) == ({"a": "1"}, {"b": b"3"})
+        assert [record.notes for record in store.records_of("anna")] == [{"b": b"3"}]
+        assert key.hex()[:8] in caplog.text
+        assert store.save(key, Changes(notes={"a": b"4"}), NOW)
+        assert store.remove(key).record.notes == {"a": b"4", "b": b"3"}
+
     def test_key(self, store, path, caplog):
         """A session with a malformed key belongs to no client, and is removed when it is due."""
         add(store)
@@ -549,4 +635,4 @@ class TestDamage:
         sound = add(store)
         execute(path, "UPDATE httpsession_sessions SET used = 'abc' WHERE key <> ?", sound)
 
-        assert store.abandoned().record.key == sound
+        assert store.evict().record.key == sound

@@ -5,18 +5,20 @@ from __future__ import annotations
 import sqlite3
 import threading
 import time
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import fields
+from itertools import count, pairwise
 from pathlib import Path
 
 import pytest
 
 from httpsession import ConfigError, StoreError
 from httpsession.stores import open_store
-from httpsession.stores.base import SLACK, Changes
-from httpsession.stores.sqlite import SQLiteStore
+from httpsession.stores.base import MAX_VALUE, SLACK, Changes
+from httpsession.stores.sqlite import SQLiteStore, database
 from httpsession.stores.sqlite.statements import Statements
 from httpsession.testing import StoreContract
-from tests.stores.sqlite.contents import INTERVAL, NOW, add, contents, execute, put
+from tests.stores.sqlite.contents import INTERVAL, NOW, add, contents, execute, put, reconnect
 from tests.support.cost import calls
 from tests.support.waiting import SOON
 
@@ -56,7 +58,7 @@ class TestUrl:
         monkeypatch.chdir(tmp_path)
         store = open_store("sqlite:///sessions.db")
         monkeypatch.chdir("/")
-        store.close()
+        reconnect(store)
         key = add(store)
 
         assert contents(SQLiteStore(tmp_path / "sessions.db"), key) == {}
@@ -117,7 +119,7 @@ class TestUrl:
         shop, forum = (open_store(f"sqlite:///{path}?prefix={prefix}") for prefix in ("shop", "Shop"))
         key = add(shop, {"a": b"1"}, principal="anna")
         assert forum.peek(key) is None
-        assert (len(forum), forum.of("anna"), forum.expire(NOW * 2, 10)) == (0, [], [])
+        assert (len(forum), forum.records_of("anna"), forum.expire(NOW * 2, 10)) == (0, [], [])
 
         assert contents(shop, key) == {"a": "1"}
         for one in (shop, forum):
@@ -136,7 +138,7 @@ class TestUrl:
 
     def test_describe(self, store, path):
         """The store says what keeps the sessions, where and in which version."""
-        assert store.describe() == f"SQLite {sqlite3.sqlite_version}, {path}, schema 1"
+        assert store.describe() == f"SQLite {sqlite3.sqlite_version}, {path}, schema 2"
 
 
 class TestKept:
@@ -170,9 +172,9 @@ class TestKept:
         assert len(store) == 250
 
     def test_nothing_is_left(self, store, path):
-        """Of a session that is removed no row stays: no attribute, no former key."""
-        key = add(store, {"a": b"1", "b": b"2"})
-        store.save(key, Changes(new_id=("", b"new")), NOW)
+        """Of a session that is removed no row stays: no attribute, no note, no former key."""
+        key = add(store, {"a": b"1", "b": b"2"}, notes={"a": b"3"})
+        store.save(key, Changes(new_key=b"new"), NOW)
         assert store.remove(key) is not None
 
         assert execute(path, "SELECT count(*) FROM httpsession_sessions") == [(0,)]
@@ -182,13 +184,74 @@ class TestKept:
     def test_old_marks_go(self, store, path):
         """Former keys are forgotten a minute later, at the next sweep."""
         key = add(store, interval=1000)
-        store.save(key, Changes(new_id=("", b"new")), NOW)
+        store.save(key, Changes(new_key=b"new"), NOW)
         store.expire(NOW + 60, 10)
         assert store.peek(key) is not None
         store.expire(NOW + 60.1, 10)
 
         assert store.peek(key) is None
         assert execute(path, "SELECT count(*) FROM httpsession_marks") == [(0,)]
+
+    def test_keys_that_a_login_left_go(self, store, path):
+        """Keys that a login left are forgotten a minute later, at the next sweep."""
+        key = add(store, interval=1000)
+        store.save(key, Changes(new_key=b"new"), NOW - 100)
+        store.save(b"new", Changes(new_key=b"newer", is_login=True), NOW)
+        store.expire(NOW + 60, 10)
+        assert sorted(execute(path, "SELECT key FROM httpsession_left")) == sorted([(key,), (b"new",)])
+        store.expire(NOW + 60.1, 10)
+
+        assert execute(path, "SELECT count(*) FROM httpsession_left") == [(0,)]
+
+    def test_login_leaves_no_mark(self, store, path):
+        """After a login no row leads from a former key to the session, however long ago it had that key."""
+        keys = [add(store, interval=1000), b"second", b"third"]
+        for number, (old, new) in enumerate(pairwise(keys)):
+            store.save(old, Changes(new_key=new), NOW + 50 * number)
+        assert store.save(keys[1], Changes(new_key=b"last", is_login=True), NOW + 90)
+
+        assert execute(path, "SELECT count(*) FROM httpsession_marks") == [(0,)]
+        assert [store.was_left(key, NOW + 90) for key in (*keys, b"last")] == [True, True, True, False]
+
+    def test_notes_are_told_from_attributes_by_type(self, store, path):
+        """An attribute and a note of the same name are two rows, and only one of them has a text for a name."""
+        add(store, {"näme\0": b"1"}, notes={"näme\0": b"2"})
+        rows = execute(path, "SELECT typeof(name), value FROM httpsession_attributes ORDER BY value")
+
+        assert rows == [("text", b"1"), ("blob", b"2")]
+
+    def test_notes_in_an_encoding_of_another_program(self, path):
+        """Notes come back also from a file whose text another program has made UTF-16."""
+        other = sqlite3.connect(path)
+        other.executescript("PRAGMA encoding = 'UTF-16le'; CREATE TABLE others (name TEXT)")
+        other.close()
+        store = SQLiteStore(path)
+        key = add(store, {"ä": b"1"}, notes={"ä": b"2", "b": b"3"})
+        assert store.save(key, Changes(notes={"b": None}), NOW)
+
+        assert (contents(store, key), store.peek(key).record.notes) == ({"ä": "1"}, {"ä": b"2"})
+        store.close()
+
+    def test_records_read_no_attribute(self, store, path, caplog):
+        """Listing a user's sessions reads their notes and none of their attributes, so no damage in these shows."""
+        key = add(store, {"a": b"1"}, notes={"a": b"2"}, principal="anna")
+        execute(path, "UPDATE httpsession_attributes SET value = 'text' WHERE name = 'a'")
+        assert [record.notes for record in store.records_of("anna")] == [{"a": b"2"}]
+        assert caplog.records == []
+
+        assert contents(store, key) == {}
+        assert len(caplog.records) == 1
+
+    def test_note_too_long(self, store):
+        """A note that would not be read again is the caller's mistake, and nothing changes."""
+        key = add(store, notes={"a": b"1"})
+        too_long = bytes(MAX_VALUE + 1)
+        with pytest.raises(ValueError, match="bytes"):
+            store.save(key, Changes(put={"b": b"2"}, notes={"a": too_long, "c": None}), NOW)
+        with pytest.raises(ValueError, match="bytes"):
+            add(store, notes={"a": too_long})
+
+        assert (contents(store, key), store.peek(key).record.notes, len(store)) == ({}, {"a": b"1"}, 1)
 
     def test_iteration_holds_nothing_open(self, store, path):
         """A slow iteration over the sessions does not keep the log from being truncated."""
@@ -222,6 +285,15 @@ class TestKept:
         assert store.expire(NOW * 2, 10) == []
 
 
+needs_proc = pytest.mark.skipif(not Path("/proc/self/fd").exists(), reason="open files cannot be listed here")
+
+
+def files_open(path):
+    """Return the files of a database that this process has open."""
+    links = [str(link.readlink()) for link in Path("/proc/self/fd").iterdir() if link.is_symlink()]
+    return sorted({link for link in links if str(path) in link})
+
+
 class TestThreads:
     """Connections and threads."""
 
@@ -235,27 +307,115 @@ class TestThreads:
 
         assert len(store._database._pool.opened) == 1
 
-    def test_close_while_used(self, store):
-        """A store that is closed while threads use it goes on, and no operation fails."""
-        keys = [add(store) for _ in range(4)]
-        errors = []
+    @needs_proc
+    def test_close_while_used(self, path):
+        """When a store is closed each thread that uses it finishes its operation, and is refused the next one.
 
-        def work(key):
-            try:
-                for number in range(200):
-                    assert put(store, key, a=str(number))
-                    assert contents(store, key) == {"a": str(number)}
-            except BaseException as error:
-                errors.append(error)
-
-        threads = [threading.Thread(target=work, args=(key,)) for key in keys]
-        for thread in threads:
-            thread.start()
-        while any(thread.is_alive() for thread in threads):
+        No file stays open.
+        """
+        for _ in range(10):
+            store = SQLiteStore(path)
+            keys = [add(store) for _ in range(4)]
+            errors = []
+            barrier = threading.Barrier(5)
+            threads = [
+                threading.Thread(target=self.write_until_closed, args=(store, key, barrier, errors)) for key in keys
+            ]
+            for thread in threads:
+                thread.start()
+            barrier.wait()
             store.close()
-            threads[0].join(0.001)
+            for thread in threads:
+                thread.join()
 
-        assert errors == []
+            assert [str(error) for error in errors] == [f"the store in {path} is closed"] * 4
+            assert files_open(path) == []
+
+    def write_until_closed(self, store, key, barrier, errors):
+        try:
+            put(store, key, a="0")
+            barrier.wait()
+            for number in count():
+                assert put(store, key, a=str(number))
+                assert contents(store, key) == {"a": str(number)}
+        except Exception as error:
+            errors.append(error)
+
+    @needs_proc
+    def test_close_while_another_thread_holds_the_lock(self, path):
+        """A close waits no longer than the timeout; the files close when the thread is done, whose change is kept."""
+        store = SQLiteStore(path, timeout=0.1)
+        key = add(store)
+        entered, ended = threading.Event(), threading.Event()
+
+        def write(cursor):
+            entered.set()
+            ended.wait()
+            cursor.execute("UPDATE httpsession_sessions SET principal = 'anna'")
+
+        thread = threading.Thread(target=store._database.transact, args=(write, ""))
+        thread.start()
+        entered.wait()
+        store.close()
+        with pytest.raises(StoreError, match="is closed"):
+            store.peek(key)
+        ended.set()
+        thread.join()
+
+        assert files_open(path) == []
+        other = SQLiteStore(path)
+        assert [record.key for record in other.records_of("anna")] == [key]
+        other.close()
+
+    @needs_proc
+    def test_close_while_another_thread_opens(self, path, monkeypatch):
+        """A connection that a thread was opening when a close gave up waiting is closed after its operation."""
+        store = SQLiteStore(path, timeout=0.1)
+        key = add(store)
+        reconnect(store)
+        entered, ended = threading.Event(), threading.Event()
+        check_database = database.check_database
+
+        def check_slowly(path):
+            entered.set()
+            ended.wait()
+            return check_database(path)
+
+        monkeypatch.setattr(database, "check_database", check_slowly)
+        thread = threading.Thread(target=store.peek, args=(key,))
+        thread.start()
+        entered.wait()
+        store.close()
+        ended.set()
+        thread.join()
+
+        assert files_open(path) == []
+
+    @needs_proc
+    def test_close_while_another_thread_waits(self, path):
+        """A thread that waits to write while the store is closed is refused; it changes nothing and opens no file."""
+        store = SQLiteStore(path, timeout=10.0)
+        key = add(store)
+        entered, ended = threading.Event(), threading.Event()
+        lock = store._database._lock
+        with ThreadPoolExecutor(3) as pool:
+            pool.submit(store._database.transact, lambda cursor: (entered.set(), ended.wait()), "")
+            entered.wait()
+            saving = pool.submit(put, store, key, a="1")
+            while not lock._threads._waiting:
+                time.sleep(0.001)
+            closing = pool.submit(store.close)
+            while not lock.is_closed:
+                time.sleep(0.001)
+            ended.set()
+            with pytest.raises(StoreError, match="is closed"):
+                saving.result()
+            closing.result()
+        assert files_open(path) == []
+
+        other = SQLiteStore(path)
+        assert contents(other, key) == {}
+        other.close()
 
 
 class TestCost:

@@ -7,10 +7,10 @@ import sys
 import threading
 import time
 
-from httpsession.stores.base import Changes
+from httpsession.record import SessionRecord
+from httpsession.stores.base import Changes, StoredSession
 from httpsession.stores.sqlite import SQLiteStore
 from tests.stores.sqlite.contents import INTERVAL, NOW
-from tests.support.stores import new_record
 
 
 def begin(path, start):
@@ -26,18 +26,23 @@ def wait_until(start):
         pass
 
 
+def new_session(key, attributes):
+    """Return a session made NOW, which no store has yet."""
+    return StoredSession(SessionRecord.created(key, NOW, INTERVAL, None), attributes)
+
+
 def open_new(path, start):
     """Open a file that is not there yet, and make a session in it."""
     wait_until(start)
     store = SQLiteStore(path, timeout=10.0)
-    return store.create(new_record(now=NOW, interval=INTERVAL), {})
+    return store.create(new_session(os.urandom(32), {}))
 
 
 def create(path, start, keys):
     """Make sessions, and return how many were made."""
     store = begin(path, start)
     name = str(os.getpid())
-    return sum(store.create(new_record(key, now=NOW, interval=INTERVAL), {name: b"1"}) for key in keys)
+    return sum(store.create(new_session(key, {name: b"1"})) for key in keys)
 
 
 def load(path, start, keys):
@@ -79,7 +84,7 @@ def rename(path, start, keys):
     """Give each session a new key, and return them all."""
     store = begin(path, start)
     renamed = {key: os.urandom(32) for key in keys}
-    return {key: new for key, new in renamed.items() if store.save(key, Changes(new_id=("", new)), NOW)}
+    return {key: new for key, new in renamed.items() if store.save(key, Changes(new_key=new), NOW)}
 
 
 def add_up(path, start, key, times):

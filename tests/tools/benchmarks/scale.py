@@ -12,6 +12,7 @@ import resource
 import time
 
 from httpsession import SessionConfig, SessionManager, SessionMiddleware
+from tests.support.core import store_of
 from tests.support.request import plain_environ
 
 from .requests import REQUESTS, cookie_of, create, read, untouched
@@ -53,7 +54,7 @@ def main() -> None:
         cost = read_cost(SessionMiddleware(read, manager), cookies)
         sweep = min(sweep_cost(manager, time.time()) for _ in range(5))
         later = time.time() + 1000
-        manager._store.touch([(stored.record.key, later, later) for stored in manager._store])
+        store_of(manager).touch([(stored.record.key, later, later) for stored in store_of(manager)])
         after_use = sweep_cost(manager, later + 1000)
         print(f"{size:10}{cost:10.2f}{sweep:10.3f}{after_use:10.3f}{used:12.0f}")
         manager.close()

@@ -21,7 +21,8 @@ import hiredis
 from msgspec import msgpack
 
 from httpsession import SessionConfig, SessionManager, SessionMiddleware, get_session
-from httpsession.environ import ENVIRON_KEY
+from httpsession.request import ENVIRON_KEY
+from tests.support.core import flush
 from tests.support.request import plain_environ
 from tests.support.servers import RedisServer
 from tests.tools.benchmarks.requests import BODY, HEADERS, OK, FloorHandle, FloorSession, cookie_of
@@ -193,7 +194,7 @@ def measure(title, manager, floor, beaker):
             for name, candidate in candidates.items():
                 template = plain_environ(None if what == "create" else cookies[name])
                 best[name] = min(best[name], chunk(candidate[what], template))
-            manager.tell_store()
+            flush(manager)
         above = {name: best[name] - best["bare"] for name in candidates}
         figures = "".join(f"{figure:12.1f}" for figure in above.values())
         print(f"{what:24}{figures}{above['httpsession'] / above['floor']:8.2f}", flush=True)

@@ -74,6 +74,13 @@ DIFFERENCES = (
         rules.requested_id_stays,
     ),
     Difference(
+        "the id of a session whose id another request has changed",
+        "the new id, in every request that has the session",
+        "the id by which the request joined the session: the new one is only the other client's to know",
+        "S16, D12",
+        rules.id_of_another_request,
+    ),
+    Difference(
         "after change_session_id: is_requested_session_id_valid",
         "is true, of the new id",
         "is false: the id that the client sent, if it sent one, opens nothing any more",

@@ -6,8 +6,9 @@ from typing import Any
 
 import pytest
 
-from httpsession import HttpSession, HttpSessionBindingEvent, HttpSessionBindingListener, HttpSessionEvent
+from httpsession import HttpSession, HttpSessionBindingListener, HttpSessionEvent
 from httpsession.attributes import ABSENT
+from httpsession.core.session import Session
 from httpsession.events import Listeners
 from httpsession.request import RequestSession
 from httpsession.tracking.cookie import CookieTracking
@@ -33,13 +34,23 @@ def replaced_value_is_bogus(patch: Patch) -> None:
     patch.setattr(Listeners, "attribute_replaced", lambda self, session, name, _: right(self, session, name, "bogus"))
 
 
+def _changed_id(request: RequestSession) -> str | None:
+    exchange = request._exchange
+    session = exchange.session
+    return None if session is None or session.is_own or session.id == exchange.joined_id else session.id
+
+
 def requested_id_after_a_change_is_garbage(patch: Patch) -> None:
-    changed = lambda self, right: right if self._rotation is None else "GARBAGE"  # noqa: E731
+    changed = lambda self, right: "GARBAGE" if _changed_id(self) else right  # noqa: E731
     _property(patch, RequestSession, "requested_session_id", changed)
 
 
 def requested_id_after_a_change_is_the_new_one(patch: Patch) -> None:
-    _property(patch, RequestSession, "requested_session_id", lambda self, right: self._issued_id or right)
+    def new_id(request: Any, right: str | None) -> str | None:
+        session = request._exchange.session
+        return right if session is None else session.id
+
+    _property(patch, RequestSession, "requested_session_id", new_id)
 
 
 def url_with_an_id_becomes_garbage(patch: Patch) -> None:
@@ -55,7 +66,7 @@ def several_ids_in_a_url_do_not_count(patch: Patch) -> None:
 
 
 def last_access_is_the_present_request(patch: Patch) -> None:
-    _property(patch, HttpSession, "last_accessed_time", lambda self, _: self.record.accessed)
+    _property(patch, HttpSession, "last_accessed_time", lambda self, _: self._session.record.accessed)
 
 
 def sessions_are_never_new(patch: Patch) -> None:
@@ -63,27 +74,27 @@ def sessions_are_never_new(patch: Patch) -> None:
 
 
 def unbound_before_the_new_value_is_put(patch: Patch) -> None:
-    announce = HttpSession._announce
+    announce = Session._announce
 
     def announce_both(self: Any, name: str, old: Any, value: Any) -> bool:
         if isinstance(old, HttpSessionBindingListener) and old is not value:
-            old.value_unbound(HttpSessionBindingEvent(self, name, old))
+            self.context.audience.value_unbound(self, name, old)
         return announce(self, name, old, value)
 
     def tell_listeners(self: Any, name: str, old: Any, value: Any, is_told: bool) -> None:
         if old is ABSENT:
-            self._listeners.attribute_added(self, name, value)
+            self.context.audience.attribute_added(self, name, value)
         else:
-            self._listeners.attribute_replaced(self, name, old)
+            self.context.audience.attribute_replaced(self, name, old)
 
-    patch.setattr(HttpSession, "_announce", announce_both)
-    patch.setattr(HttpSession, "_tell_bound", tell_listeners)
+    patch.setattr(Session, "_announce", announce_both)
+    patch.setattr(Session, "_tell_bound", tell_listeners)
 
 
 def destroyed_in_order_of_registration(patch: Patch) -> None:
-    def session_destroyed(self: Any, session: HttpSession) -> None:
+    def session_destroyed(self: Any, session: Session) -> None:
         for listener in self._session:
-            listener.session_destroyed(HttpSessionEvent(session))
+            listener.session_destroyed(HttpSessionEvent(HttpSession(session)))
 
     patch.setattr(Listeners, "session_destroyed", session_destroyed)
 

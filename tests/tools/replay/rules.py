@@ -111,6 +111,27 @@ def requested_id_is_dead(one: Observation) -> bool:
     return (one.recorded, one.observed) == ({"returns": True}, {"returns": False}) and _is_as_reckoned(one)
 
 
+def id_of_another_request(one: Observation) -> bool:
+    """The recorded id was drawn by another request; the observed one is the former id, by which this request knows."""
+    recorded, observed = one.recorded, one.observed
+    if one.kind == "result" and one.what in ("getId", "getSession"):
+        recorded, observed = _returned(recorded), _returned(observed)
+    elif (one.kind, one.field) != ("event", "session"):
+        return False
+    others = [exchange for exchange in (*one.exchange.earlier, *one.exchange.together) if exchange is not one.exchange]
+    drawn = {event["old"]: event["session"] for exchange in others for event in _changes_of_ids(exchange)}
+    own = {event["session"] for event in _changes_of_ids(one.exchange)}
+    while observed in drawn:
+        observed = drawn[observed]
+        if observed == recorded:
+            return recorded not in own
+    return False
+
+
+def _changes_of_ids(exchange: Exchange) -> Iterator[dict[str, Any]]:
+    return (event for event in exchange.observed.get("events", []) if event["event"] == "sessionIdChanged")
+
+
 def change_after_commit(one: Observation) -> bool:
     """The id changed after the headers had gone out; it is refused, so that no event comes of it."""
     if one.op is None or not _has_happened(one, *COMMITTING):

@@ -1,4 +1,4 @@
-"""The scripts that run in the server, each of which is atomic there."""
+"""The scripts that run in the server. Each is atomic there."""
 
 from __future__ import annotations
 
@@ -8,16 +8,16 @@ from typing import Final
 
 from ...base import FOLLOW, MAX_VALUE, SLACK
 
-#: Seconds for which Redis keeps a session that is over and that nobody has swept.
-KEPT: Final = 86400
-#: What is over later than that, in seconds, is never removed by Redis itself.
+#: Seconds for which Redis keeps a session that has expired, if no sweep removes it.
+RETENTION: Final = 86400
+#: Seconds until a session expires from which on Redis never removes it by itself.
 _FOREVER: Final = 1e10
 
-#: How many former keys of a session are gone through.
+#: The longest chain of former keys that is followed.
 HOPS: Final = 100
 
 _CONSTANTS: Final = (
-    f"local SLACK, FOLLOW, KEPT, FOREVER = {SLACK!r}, {FOLLOW!r}, {KEPT!r}, {_FOREVER!r}\n"
+    f"local SLACK, FOLLOW, RETENTION, FOREVER = {SLACK!r}, {FOLLOW!r}, {RETENTION!r}, {_FOREVER!r}\n"
     f"local HOPS, MAX_VALUE = {HOPS!r}, {MAX_VALUE!r}\n"
 )
 
@@ -28,8 +28,8 @@ class Script:
     def __init__(self, name: str) -> None:
         folder = files(__package__)
         text = "".join(folder.joinpath(f"{part}.lua").read_text("utf-8") for part in ("common", name))
-        self.text = (_CONSTANTS + text).encode()
-        self.digest = sha1(self.text, usedforsecurity=False).hexdigest().encode()
+        self.text: bytes = (_CONSTANTS + text).encode()
+        self.digest: bytes = sha1(self.text, usedforsecurity=False).hexdigest().encode()
 
 
 CREATE = Script("create")
@@ -37,6 +37,6 @@ SAVE = Script("save")
 REMOVE = Script("remove")
 CLAIM = Script("claim")
 EXPIRE = Script("expire")
-ABANDONED = Script("evict")
+EVICT = Script("evict")
 TOUCH = Script("touch")
-OF = Script("sessions_of")
+SESSIONS_OF = Script("sessions_of")

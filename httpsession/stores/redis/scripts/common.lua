@@ -1,10 +1,12 @@
--- What all scripts begin with. The first of KEYS is a session's or that of the sorted set of a shard: it tells the base.
--- What a script has done before an error stays done. In a Cluster a slot may be moving while a script runs, and what is
--- elsewhere then raises an error: so each script looks at what it will change (`look`) before it changes anything. What
--- may be of a wrong type it looks at by a command for the right one; what it changes first needs no look.
+-- The beginning of every script. The first of KEYS names a session, or the sorted set of a shard, and so tells the base.
+-- What a script did before an error stays done. While a slot of a Cluster moves, a name that is on another node raises an
+-- error. So each script looks at all that it will change (`look`) before it changes anything. Where a name may hold a value
+-- of another type, a command for the right type is the look. The first change needs none.
 local base, own = string.match(KEYS[1], "^(.-}:)s:(.*)$")
 base = base or string.match(KEYS[1], "^(.-}:)due$")
 local LAYOUT, SIZE, VERSION = "<Bddddd", 41, 1
+-- The mark before the name of an attribute.
+local ATTRIBUTE = ":"
 
 local function number(value)
     return string.format("%.17g", value)
@@ -16,7 +18,7 @@ local function look(...)
     end
 end
 
--- What a command reads; nothing if it is of another type.
+-- Return the reply to a command that reads; nil if the value has another type.
 local function read(...)
     local value = redis.pcall(...)
     if type(value) ~= "table" or not value.err then
@@ -40,7 +42,8 @@ local function unpacked(packed)
     return {created = created, accessed = accessed, used = used, deadline = deadline, interval = interval}
 end
 
--- The key under which there is the session that has this one, or had it until lately, and its record; nil if none is.
+-- Return the key that the session with this key has now, and its record; nil if there is no session. The marks of former
+-- keys lead to it if `follows`. An empty mark, which a login leaves, leads nowhere.
 local function find(key, follows)
     for _ = 1, HOPS do
         local packed = read("HGET", base .. "s:" .. key, "r")
@@ -52,13 +55,14 @@ local function find(key, follows)
             return nil
         end
         key = read("GET", base .. "m:" .. key)
-        if not key then
+        if not key or key == "" then
             return nil
         end
     end
     return nil
 end
 
+-- Return the time at which a session expires.
 local function due(record)
     if record.interval <= 0 then
         return record.deadline
@@ -66,13 +70,13 @@ local function due(record)
     return math.min(math.max(record.accessed, record.used) + record.interval + SLACK, record.deadline)
 end
 
--- For how many milliseconds from now, as the caller tells the time, Redis keeps a session, should nobody sweep: until
--- KEPT seconds after it is over, or for ever.
-local function life(over, now)
-    return over - now < FOREVER and 1000 * (math.max(over - now, 0) + KEPT) or math.huge
+-- Return the milliseconds for which Redis keeps a session that expires at the time `at`, if no sweep removes it. `now` is
+-- the caller's time. Infinite is for ever.
+local function life(at, now)
+    return at - now < FOREVER and 1000 * (math.max(at - now, 0) + RETENTION) or math.huge
 end
 
-local function limit(name, milliseconds)
+local function set_life(name, milliseconds)
     if milliseconds < math.huge then
         redis.call("PEXPIRE", name, string.format("%.0f", milliseconds))
     else
@@ -80,41 +84,43 @@ local function limit(name, milliseconds)
     end
 end
 
-local function enter(key, over)
-    redis.call("ZADD", base .. "due", number(over), key)
+local function index_due(key, at)
+    redis.call("ZADD", base .. "due", number(at), key)
 end
 
--- Keep a record that has changed, and when the session is over.
-local function keep(key, record, now)
-    local name, over = base .. "s:" .. key, due(record)
-    enter(key, over)
+-- Store a record that has changed, and move the time at which the session expires.
+local function store(key, record, now)
+    local name, at = base .. "s:" .. key, due(record)
+    index_due(key, at)
     redis.call("HSET", name, "r", struct.pack(
         LAYOUT, VERSION, record.created, record.accessed, record.used, record.deadline, record.interval
     ))
-    limit(name, life(over, now))
+    set_life(name, life(at, now))
 end
 
 local function principal_of(key)
     return redis.call("HGET", base .. "s:" .. key, "p")
 end
 
--- A user's set is kept for as long as any of its sessions, and KEPT seconds more: so not each request prolongs it.
-local function join(principal, key, over, now)
-    local name, least = base .. "u:" .. principal, life(over, now)
+-- Add a key to the set of a user. The set lives as long as each of its sessions. If it must live longer, it gets RETENTION
+-- seconds more, so that not every request prolongs it.
+local function index_principal(principal, key, at, now)
+    local name, least = base .. "u:" .. principal, life(at, now)
     local left = redis.call("PTTL", name)
     redis.call("SADD", name, key)
     if left ~= -1 and left < least then
-        limit(name, least + 1000 * KEPT)
+        set_life(name, least + 1000 * RETENTION)
     end
 end
 
--- Whatever is in place of the user's set hinders nobody from leaving; who reads that goes by what sessions say.
-local function leave(principal, key)
+-- Remove a key from the set of a user. A value of another type must not fail the end of a session. A key that stays there
+-- does no harm, since the sessions themselves tell their user.
+local function unindex_principal(principal, key)
     redis.pcall("SREM", base .. "u:" .. principal, key)
 end
 
 -- Remove a session and return its key and its fields.
-local function take_out(key)
+local function remove(key)
     local name = base .. "s:" .. key
     local principal, fields = principal_of(key), redis.call("HGETALL", name)
     if principal then
@@ -123,7 +129,7 @@ local function take_out(key)
     redis.call("ZREM", base .. "due", key)
     redis.call("DEL", name)
     if principal then
-        leave(principal, key)
+        unindex_principal(principal, key)
     end
     return {key, fields}
 end

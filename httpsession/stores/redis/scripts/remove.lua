@@ -1,3 +1,3 @@
--- Remove the session that has this key or had it until lately, and return its key and its fields; nil if there is none.
+-- Remove the session that has this key, or had it recently, and return its key and its fields; nil if there is none.
 local key = find(own, true)
-return key and take_out(key)
+return key and remove(key)

@@ -1,84 +1,112 @@
--- Change a session, or nothing. ARGV: the time, the new key or nothing, 1 if the session starts afresh; then triples of a
--- sign, a field and a value: what is expected, what is put, what is removed, in this order. Return whether all was as
--- expected.
-local function has(name, field)
-    -- What is too long is left out when it is read, too.
-    return redis.call("HEXISTS", name, field) == 1 and redis.call("HSTRLEN", name, field) <= MAX_VALUE
-end
-
-local now, moved, afresh = tonumber(ARGV[1]), ARGV[2], ARGV[3] == "1"
-local renames = moved ~= ""
-local key, record = find(own, not renames)
-if not key or (renames and redis.call("EXISTS", base .. "s:" .. moved) == 1) then
+-- Change a session, or nothing. Return 1 if the session was changed, and 0 if there is no such session or a value is not
+-- the expected one. ARGV: the time; the new key or nothing; 1 if the change is a login; 1 if all attributes go but those
+-- that are put; then triples of a sign, a field and a value. The signs:
+--   ? the field must have this value      ! there must be no such field
+--   = the field gets this value           - the field goes
+--   i the new interval                    d the new deadline
+--   p the user that is logged in          n no user is logged in
+local TRIPLES, KEY_SIZE = 5, 32
+local now, new_key, is_login, clears = tonumber(ARGV[1]), ARGV[2], ARGV[3] == "1", ARGV[4] == "1"
+local moves = new_key ~= ""
+local key, record = find(own, is_login or not moves)
+if not key or (moves and redis.call("EXISTS", base .. "s:" .. new_key) == 1) then
     return 0
 end
 local name, principal = base .. "s:" .. key, principal_of(key)
-local former, target = redis.call("HGET", name, "f"), renames and moved or key
-local binds, user, reckons = false, principal, renames
+local target = moves and new_key or key
+local binds, user, stores = false, principal, moves
 
-for at = 4, #ARGV, 3 do
+local function has(field)
+    -- A value that is too long is ignored by loads, too.
+    return redis.call("HEXISTS", name, field) == 1 and redis.call("HSTRLEN", name, field) <= MAX_VALUE
+end
+
+-- Return the former keys that still lead to the session, in a list.
+local function former_keys()
+    local former, found, leads = redis.call("HGET", name, "f") or "", {}, {[key] = true}
+    local each = string.rep(".", KEY_SIZE)
+    for former_key in string.gmatch(former, each) do
+        leads[former_key] = true
+    end
+    for former_key in string.gmatch(former, each) do
+        if leads[read("GET", base .. "m:" .. former_key)] then
+            found[#found + 1] = former_key
+        end
+    end
+    return found
+end
+
+local function mark(former_key, next_key)
+    redis.call("SET", base .. "m:" .. former_key, next_key, "PX", string.format("%.0f", 1000 * FOLLOW))
+end
+
+for at = TRIPLES, #ARGV, 3 do
     local sign, field, value = ARGV[at], ARGV[at + 1], ARGV[at + 2]
     if sign == "?" and redis.call("HGET", name, field) ~= value then
         return 0
-    elseif sign == "!" and has(name, field) then
+    elseif sign == "!" and has(field) then
         return 0
     elseif sign == "i" then
-        record.interval, reckons = tonumber(value), true
+        record.interval, stores = tonumber(value), true
+    elseif sign == "d" then
+        record.deadline, stores = tonumber(value), true
     elseif sign == "p" then
         binds, user = true, value
     elseif sign == "n" then
         binds, user = true, false
     end
 end
-local leaves = principal and (renames or principal ~= user)
-if reckons then
+local unbinds = principal and (moves or principal ~= user)
+local former = moves and former_keys()
+if stores then
     redis.call("ZCARD", base .. "due")
-    look("m:" .. key, "m:" .. moved)
 end
-if leaves then
+if moves then
+    look("m:" .. key, "m:" .. new_key)
+end
+if unbinds then
     look("u:" .. principal)
 end
-if afresh and former then
-    look("m:" .. former)
-end
 
-if binds or renames or afresh then
-    -- Redis refuses this one when its memory is full, before anything has changed.
+if binds or moves or clears then
+    -- If its memory is full, Redis refuses this command, before anything has changed.
     redis.call("HSET", name, "r", redis.call("HGET", name, "r"))
 end
-if (binds or reckons) and user then
-    join(user, target, due(record), now)
+if (binds or stores) and user then
+    index_principal(user, target, due(record), now)
 end
-if renames then
-    redis.call("RENAME", name, base .. "s:" .. moved)
+if moves then
+    redis.call("RENAME", name, base .. "s:" .. new_key)
     redis.call("ZREM", base .. "due", key)
-    redis.call("DEL", base .. "m:" .. moved)
-    name = base .. "s:" .. moved
-    if not afresh then
-        redis.call("SET", base .. "m:" .. key, moved, "PX", string.format("%.0f", 1000 * FOLLOW))
-        redis.call("HSET", name, "f", key)
+    name = base .. "s:" .. new_key
+    former[#former + 1] = key
+    if is_login then
+        for _, former_key in ipairs(former) do
+            mark(former_key, "")
+        end
+        redis.call("HDEL", name, "f")
+    else
+        mark(key, new_key)
+        redis.call("HSET", name, "f", string.sub(table.concat(former), -KEY_SIZE * HOPS))
     end
+    redis.call("DEL", base .. "m:" .. new_key)
 end
-if leaves then
-    leave(principal, key)
+if unbinds then
+    unindex_principal(principal, key)
 end
 if binds and user then
     redis.call("HSET", name, "p", user)
 elseif binds then
     redis.call("HDEL", name, "p")
 end
-if afresh then
+if clears then
     for _, field in ipairs(redis.call("HKEYS", name)) do
-        if string.sub(field, 1, 1) == ":" then
+        if string.sub(field, 1, 1) == ATTRIBUTE then
             redis.call("HDEL", name, field)
         end
     end
-    if former then
-        redis.call("DEL", base .. "m:" .. former)
-        redis.call("HDEL", name, "f")
-    end
 end
-for at = 4, #ARGV, 3 do
+for at = TRIPLES, #ARGV, 3 do
     local sign, field, value = ARGV[at], ARGV[at + 1], ARGV[at + 2]
     if sign == "=" then
         redis.call("HSET", name, field, value)
@@ -86,7 +114,7 @@ for at = 4, #ARGV, 3 do
         redis.call("HDEL", name, field)
     end
 end
-if reckons then
-    keep(target, record, now)
+if stores then
+    store(target, record, now)
 end
 return 1

@@ -1,4 +1,4 @@
--- Note requests of the sessions in KEYS. ARGV: of each, when it arrived and when it ended.
+-- Record accesses of the sessions in KEYS. ARGV: for each, when its request arrived and when it ended.
 for at, name in ipairs(KEYS) do
     local arrived, ended = tonumber(ARGV[2 * at - 1]), tonumber(ARGV[2 * at])
     local key, record = find(string.match(name, "^.-}:s:(.*)$"), true)
@@ -7,10 +7,10 @@ for at, name in ipairs(KEYS) do
         if accessed > record.accessed or used > record.used then
             record.accessed, record.used = accessed, used
             local now, principal = math.max(arrived, ended), principal_of(key)
-            keep(key, record, now)
+            store(key, record, now)
             if principal then
-                -- Whatever is in place of the user's set must not keep the accesses of others from being noted.
-                pcall(join, principal, key, due(record), now)
+                -- A value of another type in place of the user's set must not fail the accesses of other sessions.
+                pcall(index_principal, principal, key, due(record), now)
             end
         end
     end

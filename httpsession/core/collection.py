@@ -1,0 +1,234 @@
+"""Sessions: all sessions of one application, which it creates, finds, ends and sweeps."""
+
+from __future__ import annotations
+
+import atexit
+import logging
+import threading
+import time
+import weakref
+from abc import ABC, abstractmethod
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import contextmanager
+from functools import partial
+from typing import ClassVar, Generic, TypeVar
+
+from .. import fork
+from ..errors import InvalidSessionError, StoreError, TooManySessionsError
+from ..ids import draw
+from ..record import SessionRecord, SessionStats
+from ..stores.base import SessionStore, Stored
+from .context import Context
+from .counts import End
+from .session import Session
+from .sweeper import Sweeper
+
+_log = logging.getLogger("httpsession")
+
+#: How many sessions one call of the store removes at most.
+BATCH = 1000
+
+S = TypeVar("S", bound=Session, covariant=True)
+T = TypeVar("T", bound=Stored)
+R = TypeVar("R")
+
+
+class Sessions(ABC, Generic[S, T]):
+    """The sessions of one application, of the kind *S*, in a store that gives back *T*."""
+
+    #: Seconds by which idle sessions expire late.
+    slack: ClassVar[float]
+
+    def __init__(self, context: Context[Session], store: SessionStore[T]) -> None:
+        self.context: Context[Session] = context
+        self.store: SessionStore[T] = store
+        self.reset_after_fork()
+        fork.register(self)
+        self._sweeper: Sweeper = Sweeper(self, context.config.sweep_interval)
+
+    def reset_after_fork(self) -> None:
+        """Replace the lock, which another thread may have held when the process forked."""
+        self._making_room: threading.Lock = threading.Lock()
+
+    @abstractmethod
+    def find(self, session_id: str, arrived: float, failures: list[StoreError]) -> S | None:
+        """Return the session with this id for a request that *arrived* then, and record the access.
+
+        A session that had expired by then ends here; an exception of its listeners goes to the caller (S52). The
+        session adds failures of its store to *failures*.
+        """
+
+    @abstractmethod
+    def open(self, stored: T) -> S:
+        """Return a hold, outside of its requests, on a session that the store gave back."""
+
+    @abstractmethod
+    def count(self) -> int:
+        """Return the number of sessions; of a shared store it may be a second old."""
+
+    @abstractmethod
+    def flush(self) -> None:
+        """Flush the noted accesses to the store."""
+
+    def start(self, *, multiprocess: bool) -> None:
+        """Start the background thread, unless it runs. *multiprocess* says whether the server has several processes."""
+        self._sweeper.start()
+
+    def close(self) -> None:
+        """Stop the background thread and close the store."""
+        self._sweeper.stop()
+        self._close_store()
+
+    @abstractmethod
+    def _close_store(self) -> None:
+        """Close the store, after the sessions that are lost with the process were ended and the others flushed."""
+
+    @abstractmethod
+    def _begin(self, session_id: str, key: bytes, failures: list[StoreError]) -> S | None:
+        """Return a new session; None if its key is taken."""
+
+    def create(self, failures: list[StoreError]) -> S:
+        """Create a session. The caller notifies the listeners once the session is in use.
+
+        Raises:
+            TooManySessionsError: there are ``max_sessions`` already, and none of them can be evicted.
+        """
+        session = self.make_room_for(partial(self._create, failures))
+        session.is_own = True
+        self.context.counts.add("created")
+        return session
+
+    def _create(self, failures: list[StoreError]) -> S:
+        while True:
+            session_id, key = draw(self.context.config.id_bytes)
+            session = self._begin(session_id, key, failures)
+            if session is not None:
+                return session
+
+    def make_room_for(self, create: Callable[[], R]) -> R:
+        """Return what *create* returns, which adds a session. If there are ``max_sessions``, make room first.
+
+        Raises:
+            TooManySessionsError: none of them can be evicted.
+        """
+        most = self.context.config.max_sessions
+        return create() if most is None else self._create_within(most, create)
+
+    def _create_within(self, most: int, create: Callable[[], R]) -> R:
+        removed: list[tuple[T, End]] = []
+        if self.count() >= most:
+            self.flush()
+        try:
+            with self._making_room:
+                if self.count() >= most:
+                    self._make_room(most, removed)
+                return create()
+        finally:
+            # Not while the lock is held, and only when the new session has its place.
+            for stored, end in removed:
+                self._finish_quietly(stored, end)
+
+    def _make_room(self, most: int, removed: list[tuple[T, End]]) -> None:
+        in_use = self.context.accesses.in_use
+        if len(self.store) >= most:
+            removed += ((stored, "expired") for stored in self.store.expire(time.time(), BATCH, in_use))
+        while len(self.store) >= most:
+            stored = self.store.evict(in_use)
+            if stored is None:
+                self.context.counts.add("rejected")
+                raise TooManySessionsError(f"there are {most} sessions, which is SessionConfig.max_sessions")
+            removed.append((stored, "evicted"))
+
+    def end(self, key: bytes) -> bool:
+        """Invalidate the session with this key; False if there is none, or it had expired already."""
+        self.flush()
+        stored = self.store.remove(key)
+        if stored is None:
+            return False
+        is_expired = self._is_expired(stored.record)
+        self.open(stored).finish("expired" if is_expired else "invalidated")
+        return not is_expired
+
+    def records_of(self, principal: str) -> Iterable[SessionRecord]:
+        """Return the records of the sessions in which *principal* is logged in and that have not expired."""
+        self.flush()
+        return [record for record in self.store.records_of(principal) if not self._is_expired(record)]
+
+    def stats(self) -> SessionStats:
+        """Return how many sessions there are, and how many began and ended since the start."""
+        return self.context.counts.stats(len(self.store))
+
+    def sweep(self, now: float | None = None) -> int:
+        """Remove the sessions that have expired by *now*, and return their number."""
+        self.flush()
+        now = time.time() if now is None else now
+        total = 0
+        while True:
+            expired = self.store.expire(now, BATCH, self.context.accesses.in_use)
+            for stored in expired:
+                self._finish_quietly(stored, "expired")
+            total += len(expired)
+            if len(expired) < BATCH:
+                return total
+
+    def flush_finally(self) -> None:
+        """Flush for the last time. A failure is logged."""
+        try:
+            self.flush()
+        except StoreError as error:
+            _log.error("The latest accesses were not flushed to the store: %s", error)
+
+    def flush_at_exit(self) -> None:
+        """Flush when the process ends, unless these sessions are garbage by then."""
+        reference = weakref.ref(self)
+
+        def flush() -> None:
+            sessions = reference()
+            if sessions is not None:
+                sessions.flush_finally()
+
+        atexit.register(flush)
+
+    def _is_expired(self, record: SessionRecord) -> bool:
+        return record.is_due(time.time(), self.slack) and record.key not in self.context.accesses.in_use()
+
+    def _finish_quietly(self, stored: T, end: End) -> None:
+        """Finish a session outside of its requests. Exceptions of listeners are logged."""
+        session = self.open(stored)
+        try:
+            session.finish(end)
+        except Exception:
+            _log.exception("A listener failed when the session %s ended.", stored.record.handle[:8])
+
+    @contextmanager
+    def borrow(self, session_id: str) -> Iterator[S]:
+        """Hold a session and commit it afterwards, as if a request of it had arrived.
+
+        Raises:
+            InvalidSessionError: there is no session with this id.
+        """
+        arrived, accesses = time.time(), self.context.accesses
+        session = self.find(session_id, arrived, [])
+        if session is None:
+            raise InvalidSessionError("the session has ended, or its id has changed since the accessor was made")
+        use = _Use(arrived, session)
+        accesses.enter(use)
+        try:
+            yield session
+        finally:
+            try:
+                session.commit()
+            finally:
+                session.release(arrived)
+                accesses.leave(use)
+
+
+class _Use:
+    """A borrowed session, which is in use like that of a request: see :class:`.Access`."""
+
+    def __init__(self, arrived: float, session: Session) -> None:
+        self.arrived: float = arrived
+        self._session: Session = session
+
+    def store_keys(self) -> tuple[bytes, ...]:
+        return (self._session.key,)

@@ -1,0 +1,34 @@
+"""A login to a session in memory, between the call of the application and the commit."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import Any
+
+from ..attributes import ABSENT, Attributes
+from ..record import LiveRecord
+from .context import Audience
+from .session import Session
+
+
+@dataclass(slots=True)
+class Login:
+    """The former session of a login that is not committed yet, as the hold of the request had it."""
+
+    id: str
+    record: LiveRecord
+    attributes: Attributes
+    audience: Audience[Session]
+    #: The attributes as this request read them when the user logged in.
+    values: dict[str, Any]
+    #: Whether another user was logged in, whose attributes go.
+    clears: bool
+    #: The interval when the user logged in.
+    interval: int
+    #: The names of values that this request has replaced or removed since. The former session has them until the
+    #: commit, and they are unbound then.
+    unbound: set[str] = field(default_factory=set)
+
+    def has_bound(self, name: str, value: object) -> bool:
+        """Return whether *value* is bound in the former session, and was not bound again since."""
+        return name not in self.unbound and self.values.get(name, ABSENT) is value

@@ -1,0 +1,223 @@
+"""Session: one request's hold on a session, of either kind, behind the HttpSession that the application has."""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import AbstractContextManager
+from functools import partial
+from typing import Any
+
+from ..attributes import ABSENT
+from ..errors import StoreError
+from .bindings import Bindings
+from .context import Audience, Context
+from .counts import End
+from .undo import UndoLog, call_all
+
+
+class Session(Bindings, ABC):
+    """One request's hold on a session. Several holds of one session are equal if their attributes are the same object.
+
+    The two kinds differ in eight verbs. A live session puts them into effect at once, but a login at the commit. A
+    shared session collects changes and saves them at the commit.
+    """
+
+    context: Context[Session]
+    audience: Audience[Session]
+    #: The id by which the request joined the session, or that it issued; never one that another request has drawn.
+    id: str
+    #: The failures of the store during the request. The exchange shares this list.
+    failures: list[StoreError]
+    #: When the request before this one arrived.
+    previous_access: float
+    #: Whether the request created the session, so that no other client can know its id.
+    is_own: bool = False
+    #: Whether the session was ended through this hold.
+    ended_here: bool = False
+    #: Whether the request has ended.
+    is_released: bool = False
+
+    @property
+    def is_valid(self) -> bool:
+        """Whether the session can be used: it has not ended."""
+        return not self.attributes.closed
+
+    @property
+    def key(self) -> bytes:
+        """The key under which the store has the session."""
+        return self.record.key
+
+    @property
+    def last_accessed_time(self) -> float:
+        """When the previous request arrived; after the end of this request, when the latest did (Servlet 6.1, 7.6)."""
+        return self.record.accessed if self.is_released else self.previous_access
+
+    @property
+    @abstractmethod
+    def is_new(self) -> bool:
+        """Whether the client does not know of the session yet."""
+
+    @abstractmethod
+    def is_known_by(self, session_id: str) -> bool:
+        """Return whether *session_id* is the id of the session now."""
+
+    @abstractmethod
+    def lender(self) -> Callable[[], AbstractContextManager[Session]]:
+        """Return a function that borrows the session again, outside of its requests."""
+
+    def note_earlier(self, arrived: float) -> None:
+        """Note that another request *arrived* then, before this one, of which the store may not know."""
+        if arrived > self.record.creation_time:
+            self.previous_access = max(self.previous_access, arrived)
+
+    # The eight verbs.
+
+    @abstractmethod
+    def rotate(self) -> bool:
+        """Give the session a new id; False if another request has changed the id already."""
+
+    @abstractmethod
+    def undo_rotation(self, former_id: str) -> bool:
+        """Give the session its former id back; False if another request has changed the id since."""
+
+    @abstractmethod
+    def bind_principal(self, principal: str) -> None:
+        """Log a user in. A session that another client may know begins anew under a new id."""
+
+    @abstractmethod
+    def change_interval(self, seconds: int) -> None:
+        """Change the interval."""
+
+    @abstractmethod
+    def update(self, name: str, function: Callable[[Any], Any]) -> Any:
+        """Replace a value by the result of *function*, at once and atomically, and return it."""
+
+    @abstractmethod
+    def remove(self) -> bool:
+        """Remove the session from the store; False if another request has done so."""
+
+    @abstractmethod
+    def commit(self) -> None:
+        """Put into effect the changes that are not in effect yet.
+
+        Raises:
+            CodecError: an attribute cannot be stored any more.
+            StoreError: the store failed.
+        """
+
+    @abstractmethod
+    def release(self, arrived: float) -> None:
+        """Record the end of the request that *arrived* then. The session begins to idle."""
+
+    # The end of a session.
+
+    def end(self) -> None:
+        """Invalidate the session, unless this request or another one has done so."""
+        if not self.ended_here and self.remove():
+            self.finish("invalidated")
+
+    def finish(self, end: End) -> None:
+        """Notify the listeners and unbind the attributes of a session that was removed. Order: S57."""
+        self.ended_here = True
+        self.context.counts.add(end)
+
+        def calls() -> Iterator[Callable[[], object]]:
+            yield partial(self.audience.session_destroyed, self)
+            yield from self._close()
+
+        call_all(calls())
+
+    def _close(self) -> Iterator[Callable[[], object]]:
+        """Close the attributes, and yield what notifies of the end of each."""
+        for item in self.attributes.close().items():
+            yield partial(self._tell_unbound, *item)
+
+    def check(self, name: str, value: Any = None) -> None:
+        """Refuse a name or a value that cannot be kept."""
+        if not isinstance(name, str):
+            raise ValueError(f"the name of an attribute is a string, not {name!r}")
+        codec = self.context.codec
+        if codec is not None:
+            codec.encode(value, name)
+
+    # Changes of the id, and how they are undone.
+
+    def change_id(self) -> bool:
+        """Give the session a new id and notify the listeners; False if another request has changed the id already."""
+        old_id = self.id
+        if not self.rotate():
+            return False
+        self._keep_undo(old_id)
+        self.audience.session_id_changed(self, old_id)
+        return True
+
+    def login(self, principal: str) -> None:
+        """Log in a user who is not logged in yet. The attributes of another user are dropped."""
+        old_id, former = self.id, self.record.principal
+        self._keep_undo(old_id)
+        self.bind_principal(principal)
+
+        def calls() -> Iterator[Callable[[], object]]:
+            if self.id != old_id:
+                yield partial(self.audience.session_id_changed, self, old_id)
+            if former is not None:
+                for name in self.attributes.snapshot():
+                    yield partial(self.unbind, name)
+
+        call_all(calls())
+
+    def _keep_undo(self, former_id: str) -> None:
+        if not self.is_own and self.undo_log is None:
+            self.undo_log = UndoLog(former_id)
+
+    def undo(self) -> None:
+        """Undo a change of the id, and all changes since in the same request: its client will not learn the id."""
+        log, new_id = self.undo_log, self.id
+        if log is None or not self.is_valid or self.attributes.is_left:
+            return
+
+        def calls() -> Iterator[Callable[[], object]]:
+            yield from log.steps()
+            if self.undo_rotation(log.former_id):
+                yield partial(self.audience.session_id_changed, self, new_id)
+
+        self.undo_log = None
+        try:
+            call_all(calls())
+        finally:
+            log.clear()
+
+    def keep_changes(self) -> None:
+        """Clear the undo log, which releases the values that were replaced."""
+        if self.undo_log is not None:
+            self.undo_log.clear()  # as the mark of changes it lives on with the attributes
+            self.undo_log = None
+
+    def set_interval(self, seconds: int) -> None:
+        """Change the interval, so that it can be undone."""
+        before = self.record.max_inactive_interval
+
+        def restore(_: object) -> None:
+            if self.record.max_inactive_interval == seconds:
+                self.change_interval(before)
+
+        self.change_interval(seconds)
+        if self.undo_log is not None:
+            self._note_undo(self.undo_log, restore)
+
+    def _tell_created(self, carried: Iterable[str]) -> None:
+        """Notify of a session that a login had to make, and of the attributes carried over into it."""
+        self.context.counts.add("created")
+
+        def calls() -> Iterator[Callable[[], object]]:
+            yield partial(self.audience.session_created, self)
+            for name in carried:
+                yield partial(self._tell_carried, name)
+
+        call_all(calls())
+
+    def _tell_carried(self, name: str) -> None:
+        value = self.attributes.get(name)
+        if value is not ABSENT:
+            self._tell_bound(name, ABSENT, value, self._announce(name, ABSENT, value))

@@ -1,0 +1,345 @@
+"""Shared sessions: each request has a snapshot, and its changes take effect at its commit."""
+
+from __future__ import annotations
+
+import logging
+import threading
+import time
+from collections.abc import Callable, Iterator
+from contextlib import AbstractContextManager, contextmanager
+from dataclasses import replace
+from functools import partial
+from typing import Any, ClassVar
+
+from ..attributes import ABSENT
+from ..codec import Codec
+from ..errors import CodecError, StoreError
+from ..ids import draw, draw_until, key_of
+from ..record import SessionRecord
+from ..stores.base import SLACK, Changes, SessionStore, StoredSession
+from .collection import Sessions
+from .context import Audience, Context
+from .session import Session
+from .snapshot import AttributeSnapshot
+from .unsaved import Unsaved
+
+_log = logging.getLogger("httpsession")
+
+#: Seconds for which a count of the sessions is used again.
+_COUNT_AGE = 1.0
+#: Seconds for which an update that met a conflict waits for other such updates of its process.
+_PATIENCE = 1.0
+
+
+class SharedSession(Session):
+    """A hold on a shared session: one request's snapshot of it, and the changes of the request."""
+
+    #: Whether the store has the session.
+    _is_stored: bool = True
+    #: Whether another request has ended the session, or has cut this one off by a login.
+    _is_lost: bool = False
+    _is_new: bool = False
+
+    def __init__(
+        self,
+        sessions: SharedSessions,
+        session_id: str,
+        record: SessionRecord,
+        attributes: AttributeSnapshot,
+        failures: list[StoreError],
+    ) -> None:
+        self.context: Context[Session] = sessions.context
+        self.audience: Audience[Session] = self.context.audience
+        self.id: str = session_id
+        self.record: SessionRecord = record
+        self.attributes: AttributeSnapshot = attributes
+        self.failures: list[StoreError] = failures
+        self.previous_access: float = record.accessed
+        self._sessions: SharedSessions = sessions
+        self._unsaved: Unsaved = Unsaved(session_id, record)
+        #: The names of attributes that were notified of being deserialised, and must be notified before the save.
+        self._activated: set[str] = set()
+
+    @property
+    def is_new(self) -> bool:
+        return self._is_new
+
+    def is_known_by(self, session_id: str) -> bool:
+        return self.id == session_id and not self._is_lost
+
+    def lender(self) -> Callable[[], AbstractContextManager[Session]]:
+        return partial(self._sessions.borrow, self.id)
+
+    def begin(self) -> None:
+        """Mark the session as new; the commit creates it in the store."""
+        self._is_stored = False
+        self._is_new = True
+
+    def rotate(self) -> bool:
+        self.attributes.check_open()
+        before = self._changes_so_far()
+        size = self.context.config.id_bytes
+        if self._is_stored:
+            self.id, new_key = draw_until(size, partial(self._sessions.store.can_move, self.record.key))
+            self._unsaved.rotate(new_key, before)
+        else:
+            self.id, self.record.key = draw(size)
+        return True
+
+    def undo_rotation(self, former_id: str) -> bool:
+        """Give the session its former id and user. The commit saves only the changes made before."""
+        self._unsaved.undo()
+        self.id, self.record.principal = self._unsaved.id, self._unsaved.principal
+        return True
+
+    def bind_principal(self, principal: str) -> None:
+        self.attributes.check_open()
+        if self._is_stored:
+            if not self._unsaved.is_login:
+                self.rotate()
+                self.attributes.begin_login()
+                self.audience = self.context.audience  # of a session that is lost, too: it gets another
+            self._unsaved.login(self.record.principal)
+            lifetime = self.context.config.max_lifetime
+            if lifetime is not None:
+                self.record.deadline = time.time() + lifetime
+        self.record.principal = principal
+
+    def change_interval(self, seconds: int) -> None:
+        self.record.max_inactive_interval = seconds
+
+    def update(self, name: str, function: Callable[[Any], Any]) -> Any:
+        updating = self._sessions.updating
+        with self._noting_failure():
+            is_done, new = self._try_update(name, function)
+            while not is_done:
+                # One thread of the process at a time, if none waits too long: each conflict costs two round trips.
+                is_first = updating.acquire(timeout=_PATIENCE)
+                try:
+                    self._read_again(name)
+                    is_done, new = self._try_update(name, function)
+                finally:
+                    if is_first:
+                        updating.release()
+        return new
+
+    def _try_update(self, name: str, function: Callable[[Any], Any]) -> tuple[bool, Any]:
+        """Return whether the value was replaced, and the new value; False and None if another request was faster."""
+        snapshot, codec = self.attributes, self._sessions.codec
+        before, stored = snapshot.encoded(name), snapshot.stored(name)
+        new = function(None if before is None else codec.decode(before, name))
+        self.audience.will_passivate(self, new)
+        data = None if new is None else codec.encode(new, name)
+        put, removed = ({}, [name]) if data is None else ({name: data}, [])
+        # After a login changes take effect with it, at the commit.
+        is_saved = self._is_stored and not self._is_lost and not self._unsaved.is_login
+        if is_saved:
+            changes = Changes(put=put, removed=removed, expected={name: stored})
+            if not self._sessions.store.save(self.record.key, changes, time.time()):
+                return False, None
+        while (old := snapshot.get(name)) is not ABSENT or new is not None:
+            if self.replace(name, old, ABSENT if new is None else new):
+                break  # if not, another thread of this request was faster
+        if is_saved:
+            snapshot.mark_saved(put, removed)
+            snapshot.mark_unchanged(name)
+        return True, new
+
+    def _read_again(self, name: str) -> None:
+        """Read one attribute from the store again."""
+        stored = self._sessions.store.peek(self.record.key)
+        if stored is not None:
+            self.attributes.rebase_one(name, stored.attributes.get(name))
+        else:
+            self._lose()
+
+    def remove(self) -> bool:
+        if not self._is_stored:
+            return True
+        with self._noting_failure():
+            stored = None if self._is_lost else self._sessions.store.remove(self.record.key)
+        if stored is None:
+            self.attributes.close()
+            return False
+        self.attributes.rebase(stored.attributes)
+        return True
+
+    def commit(self) -> None:
+        """Save the changes of the request, if there are any.
+
+        They are dropped if another request has ended the session, or has cut this request off by a login. If another
+        request has changed the id first, its change stands, and this request has its former id again.
+        """
+        unsaved = self._unsaved
+        if self.attributes.closed:
+            return
+        if self._is_lost and not unsaved.is_login:
+            self.id = unsaved.id
+            return
+        if self._sessions.tells_activation:
+            self._passivate()
+        if not self._is_stored:
+            self._store(self.attributes.changes(is_final=True)[0])
+            return
+        own = self.attributes.set_since_login() if unsaved.is_login else {}
+        changes = unsaved.before_rotation if unsaved.is_undone else self._changes(is_final=True)
+        if changes is None:
+            return
+        if self._save(changes):
+            self.is_own = self.is_own or changes.is_login
+            self.attributes.mark_saved(changes.put, changes.removed)
+            self._unsaved = Unsaved(self.id, self.record)
+        elif changes.is_login:
+            self._begin_again(changes, own)
+        else:
+            self.id = unsaved.id
+            self._lose()
+
+    def _save(self, changes: Changes) -> bool:
+        """Save the changes; False if there is no such session any more."""
+        record, store = self.record, self._sessions.store
+        if not self._is_lost and store.save(record.key, changes, time.time()):
+            if changes.new_key is not None:
+                record.key = changes.new_key
+            return True
+        if changes.new_key is None or changes.is_login:
+            return False
+        self.id = self._unsaved.id
+        self._unsaved.lose_rotation()
+        return store.save(record.key, replace(changes, new_key=None), time.time())
+
+    def _begin_again(self, changes: Changes, own: dict[str, bytes]) -> None:
+        """Begin a session of which only this client knows, since the former one has gone.
+
+        If another request has logged in from it, the attributes that this request had read are carried over: a double
+        click must not empty the cart. If it was ended, only what was set since the login stays.
+        """
+        snapshot, was_left = self.attributes, self._sessions.store.was_left(self.record.key, time.time())
+        put = snapshot.merged(changes.put, changes.removed) if was_left and not changes.clear else own
+        self.record = replace(self.record, key=key_of(self.id))
+        snapshot.restart(put)
+        self._sessions.make_room_for(partial(self._store, put))
+        self._tell_created(put.keys() - own.keys())
+
+    def _store(self, put: dict[str, bytes]) -> None:
+        """Create the session in the store."""
+        if not self._sessions.store.create(StoredSession(self.record, put)):
+            raise StoreError("the id drawn for a new session is taken: the random numbers of this machine repeat")
+        self._is_stored, self._is_lost = True, False
+        self.is_own: bool = True
+        self.attributes.mark_saved(put)
+        self._unsaved = Unsaved(self.id, self.record)
+
+    def release(self, arrived: float) -> None:
+        """Note the access for the next flush."""
+        record = self.record
+        record.used = time.time()
+        self._is_new = False
+        self.is_released: bool = True
+        if self._is_stored:
+            self.context.accesses.note(self._unsaved.id, arrived, record.used)
+
+    def activate(self, name: str, value: object) -> None:
+        """Notify a value that it was deserialised."""
+        if self.audience.did_activate(self, value):
+            self._activated.add(name)
+
+    def _passivate(self) -> None:
+        """Notify the values that were read or set since the last commit that they are about to be serialised."""
+        activated, self._activated = self._activated, set()
+        for value in self.attributes.touched(activated):
+            self.audience.will_passivate(self, value)
+
+    def _changes(self, *, is_final: bool) -> Changes | None:
+        put, removed = self.attributes.changes(is_final=is_final)
+        return self._unsaved.changes(self.record, put, removed)
+
+    def _changes_so_far(self) -> Changes | None:
+        try:
+            return self._changes(is_final=False)
+        except CodecError:  # the commit will raise it
+            return None
+
+    def _lose(self) -> None:
+        self._is_lost = True
+        self.silence("another request has ended it or has logged in")
+
+    @contextmanager
+    def _noting_failure(self) -> Iterator[None]:
+        try:
+            yield
+        except StoreError as error:
+            self.failures.append(error)
+            raise
+
+
+class SharedSessions(Sessions[SharedSession, StoredSession]):
+    """The sessions of a shared store."""
+
+    slack: ClassVar[float] = SLACK
+
+    def __init__(
+        self, context: Context[Session], store: SessionStore[StoredSession], codec: Codec, *, tells_activation: bool
+    ) -> None:
+        self.codec: Codec = codec
+        #: Whether attributes can be of a type that is notified of being serialised and deserialised.
+        self.tells_activation: bool = tells_activation
+        self._count: int = 0
+        self._counted_at: float = -_COUNT_AGE
+        super().__init__(context, store)
+
+    def reset_after_fork(self) -> None:
+        super().reset_after_fork()
+        #: Held while a thread repeats an update that met a conflict.
+        self.updating: threading.Lock = threading.Lock()
+
+    def find(self, session_id: str, arrived: float, failures: list[StoreError]) -> SharedSession | None:
+        found = self.store.load(key_of(session_id), arrived)
+        if found is None:
+            return None
+        stored, previous_access, is_expired = found
+        session = self._open(stored, session_id, failures)
+        if is_expired:
+            session.finish("expired")
+            return None
+        stored.record.access(arrived)
+        session.previous_access = previous_access
+        return session
+
+    def open(self, stored: StoredSession) -> SharedSession:
+        return self._open(stored, "", [])
+
+    def _open(self, stored: StoredSession, session_id: str, failures: list[StoreError]) -> SharedSession:
+        snapshot = AttributeSnapshot(self.codec, stored.attributes)
+        session = SharedSession(self, session_id, stored.record, snapshot, failures)
+        if self.tells_activation:
+            snapshot.on_decode = session.activate
+        return session
+
+    def count(self) -> int:
+        now = time.monotonic()
+        if now - self._counted_at >= _COUNT_AGE:
+            self._count = len(self.store)
+            self._counted_at = now
+        return self._count
+
+    def flush(self) -> None:
+        self.context.accesses.flush(self.store.touch, with_in_flight=True)
+
+    def start(self, *, multiprocess: bool) -> None:
+        """Start the background thread, and flush at exit: a process may serve a single request, as with CGI."""
+        super().start(multiprocess=multiprocess)
+        self.flush_at_exit()
+
+    def _close_store(self) -> None:
+        """Flush the latest accesses. The store keeps the sessions."""
+        self.flush_finally()
+        self.store.close()
+
+    def _begin(self, session_id: str, key: bytes, failures: list[StoreError]) -> SharedSession:
+        self._count += 1
+        config = self.context.config
+        record = SessionRecord.created(key, time.time(), config.max_inactive_interval, config.max_lifetime)
+        session = SharedSession(self, session_id, record, AttributeSnapshot(self.codec, {}), failures)
+        session.begin()
+        return session

@@ -1,0 +1,192 @@
+"""The attributes of a shared session as one request sees them, and their baseline in the store."""
+
+from __future__ import annotations
+
+import logging
+import threading
+from collections.abc import Callable, Collection, Mapping
+from typing import Any
+
+from ..attributes import ABSENT, NOT_MARKED, Attributes
+from ..codec import Codec
+from ..codec.nodes import IMMUTABLE
+from ..errors import CodecError
+
+_log = logging.getLogger("httpsession")
+
+
+class AttributeSnapshot(Attributes):
+    """Attributes that are decoded when they are first read, with the changes of one request.
+
+    The baseline is what the store had when the request read or saved the session. An attribute that cannot be decoded
+    is logged, and is absent; the other attributes are not affected.
+    """
+
+    __slots__ = ("_changed", "_codec", "_earlier", "_stored", "_unread", "on_decode")
+
+    def __init__(self, codec: Codec, stored: Mapping[str, bytes]) -> None:
+        # Without super().__init__(), which would be two more calls in each request that reads.
+        self._values = {}
+        self._lock = threading.Lock()
+        self._owners = NOT_MARKED
+        self.closed = self.detached = False
+        self._codec: Codec = codec
+        #: The baseline, which is replaced and never changed, and the names that are not decoded yet.
+        self._stored: Mapping[str, bytes] = stored
+        self._unread: set[str] = set(stored)
+        #: The names that were set or removed since the last save; after a login, since the login.
+        self._changed: set[str] = set()
+        #: The names that were set or removed between the last save and a login.
+        self._earlier: frozenset[str] = frozenset()
+        #: A function to call with each name and value that was decoded.
+        self.on_decode: Callable[[str, object], object] | None = None
+
+    def get(self, name: object) -> Any:
+        """Return the value of *name*, or :data:`ABSENT`."""
+        if name in self._unread:
+            self._decode(name)
+        value = self._values.get(name, ABSENT)
+        if self.closed:
+            self.check_open()
+        return value
+
+    def snapshot(self) -> dict[str, Any]:
+        """Return names and values, as a copy."""
+        self._decode_all()
+        return super().snapshot()
+
+    def put(self, name: str, value: Any, owner: object = None) -> Any:
+        """Set *name* and return its former value, or :data:`ABSENT`."""
+        if name in self._unread:
+            self._decode(name)
+        old = super().put(name, value, owner)
+        self._changed.add(name)
+        return old
+
+    def swap(self, name: str, old: Any, new: Any, owner: object = None, owned_by: object = None) -> bool:
+        """Give *name* the value *new* if it still has the value *old*."""
+        if name in self._unread:
+            self._decode(name)
+        is_done = super().swap(name, old, new, owner, owned_by)
+        if is_done:
+            self._changed.add(name)
+        return is_done
+
+    def close(self) -> dict[str, Any]:
+        """Close the map and return its values. A value whose listener fails when it is decoded here is logged."""
+        for name in sorted(self._unread):
+            try:
+                self._decode(name)
+            except Exception:
+                _log.exception("An attribute failed when it was deserialised at the end of its session.")
+        return super().close()
+
+    def touched(self, names: set[str]) -> list[Any]:
+        """Return the values that were set since the last save, and those of *names* that still exist."""
+        return [self._values[name] for name in self._changed | self._earlier | names if name in self._values]
+
+    def changes(self, *, is_final: bool) -> tuple[dict[str, bytes], list[str]]:
+        """Return the changes since the baseline: encodings of values that were set or have changed inside, and the
+        names of removed attributes. If *is_final*, names that were set so far count as unchanged afterwards.
+
+        Raises:
+            CodecError: a value cannot be stored any more.
+        """
+        changed, values = self._changed | self._earlier, {**self._values}
+        put: dict[str, bytes] = {}
+        removed: list[str] = []
+        if changed:
+            removed = [name for name in changed if name not in values and name in self._stored]
+        for name in values:
+            value = values[name]
+            if name in changed or name not in self._stored:
+                put[name] = self._codec.encode(value, name)
+            elif type(value) not in IMMUTABLE and self._codec.can_change(value):
+                data = self._codec.changed(value, self._stored[name], name)
+                if data is not None:
+                    put[name] = data
+        if is_final:
+            self._changed -= changed
+            self._earlier = frozenset()
+        return put, removed
+
+    def mark_saved(self, put: Mapping[str, bytes], removed: Collection[str] = ()) -> None:
+        """Add saved changes to the baseline."""
+        self._stored = self.merged(put, removed)
+
+    def mark_unchanged(self, name: str) -> None:
+        """Count *name* as unchanged: the store has its present value."""
+        self._changed.discard(name)
+
+    def begin_login(self) -> None:
+        """Separate the changes so far from those after the login, which belong to the user."""
+        self._earlier |= self._changed
+        self._changed = set()
+
+    def set_since_login(self) -> dict[str, bytes]:
+        """Return the encodings of the attributes that were set since the login."""
+        return {name: self._codec.encode(self._values[name], name) for name in self._changed if name in self._values}
+
+    def merged(self, put: Mapping[str, bytes], removed: Collection[str]) -> dict[str, bytes]:
+        """Return the baseline with these changes applied."""
+        return {name: data for name, data in self._stored.items() if name not in removed} | dict(put)
+
+    def restart(self, stored: Mapping[str, bytes]) -> None:
+        """Reset to a new session that was stored with some of these attributes."""
+        with self._lock:
+            self._unread = {name for name in self._unread if name in stored}
+            self._values = {name: value for name, value in self._values.items() if name in stored}
+            self._stored, self._changed, self._earlier = stored, set(), frozenset()
+
+    def rebase(self, stored: Mapping[str, bytes]) -> None:
+        """Replace the baseline by what the store has now. Changes of this request stand."""
+        for name in self._stored.keys() | stored.keys():
+            self.rebase_one(name, stored.get(name))
+
+    def rebase_one(self, name: str, data: bytes | None) -> None:
+        """Replace the baseline of *name* alone; None: the store has no such attribute."""
+        with self._lock:
+            if self._stored.get(name) == data:
+                return
+            if name not in self._changed and name not in self._earlier and not self._has_changed_inside(name):
+                self._values.pop(name, None)
+                (self._unread.discard if data is None else self._unread.add)(name)
+            others = {other: kept for other, kept in self._stored.items() if other != name}
+            self._stored = others if data is None else {**others, name: data}
+
+    def _has_changed_inside(self, name: str) -> bool:
+        """Return whether a stored value was read and has changed inside since."""
+        if name not in self._values or name not in self._stored:
+            return False
+        value = self._values[name]
+        try:
+            return self._codec.can_change(value) and self._codec.changed(value, self._stored[name], name) is not None
+        except CodecError:  # the commit will raise it
+            return True
+
+    def stored(self, name: str) -> bytes | None:
+        """Return the encoding of *name* in the baseline; None if there is none."""
+        return self._stored.get(name)
+
+    def encoded(self, name: str) -> bytes | None:
+        """Return the encoding of the present value of *name*; None if there is no such attribute."""
+        value = self.get(name)
+        return None if value is ABSENT else self._codec.encode(value, name)
+
+    def _decode(self, name: Any) -> None:
+        with self._lock:
+            if name not in self._unread:
+                return
+            try:
+                value = self._codec.decode(self._stored[name], name)
+                self._values[name] = value
+            except CodecError as error:
+                value = ABSENT
+                _log.error("An attribute is left out: %r", str(error))
+            self._unread.discard(name)
+        if self.on_decode is not None and value is not ABSENT:
+            self.on_decode(name, value)
+
+    def _decode_all(self) -> None:
+        for name in sorted(self._unread):
+            self._decode(name)

@@ -1,0 +1,69 @@
+"""The changes to a shared session, beside its attributes, that one request has not saved yet."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Mapping
+
+from ..record import SessionRecord
+from ..stores.base import Changes
+
+
+class Unsaved:
+    """The baseline of one request's record, its new key and its login. It builds the changes for the store."""
+
+    __slots__ = ("_interval", "_principal", "before_rotation", "clears", "id", "is_login", "is_undone", "new_key")
+
+    def __init__(self, session_id: str, record: SessionRecord) -> None:
+        #: The id under which the store has the session.
+        self.id: str = session_id
+        self._interval: int = record.max_inactive_interval
+        self._principal: str | None = record.principal
+        #: The key of the id that this request has drawn.
+        self.new_key: bytes | None = None
+        #: Whether a user logs in, and whether another user's attributes go.
+        self.is_login: bool = False
+        self.clears: bool = False
+        #: The changes before the first change of the id, which stand if that is undone; None: there were none.
+        self.before_rotation: Changes | None = None
+        #: Whether the change of the id was undone.
+        self.is_undone: bool = False
+
+    @property
+    def principal(self) -> str | None:
+        """The user in the baseline."""
+        return self._principal
+
+    def rotate(self, new_key: bytes, before: Changes | None) -> None:
+        """Note a new key. *before* are the changes so far, which only the first call keeps."""
+        if self.new_key is None:
+            self.before_rotation = before
+        self.new_key = new_key
+
+    def login(self, former: str | None) -> None:
+        """Note a login, which replaces the user *former* if there was one."""
+        self.is_login = True
+        self.clears = self.clears or former is not None
+
+    def undo(self) -> None:
+        """Drop the new key and all changes after it."""
+        self.is_undone = True
+
+    def lose_rotation(self) -> None:
+        """Drop the new key: another request has changed the id first."""
+        self.new_key = None
+
+    def changes(self, record: SessionRecord, put: Mapping[str, bytes], removed: Collection[str]) -> Changes | None:
+        """Return the changes since the baseline, with the given ones of attributes; None if there are none."""
+        interval, principal = record.max_inactive_interval, record.principal
+        if interval == self._interval and principal == self._principal and self.new_key is None:
+            return Changes(put=put, removed=removed) if put or removed else None
+        return Changes(
+            put=put,
+            removed=removed,
+            max_inactive_interval=None if interval == self._interval else interval,
+            deadline=record.deadline if self.is_login else None,
+            principal=... if principal == self._principal else principal,
+            new_key=self.new_key,
+            is_login=self.is_login,
+            clear=self.clears,
+        )

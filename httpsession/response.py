@@ -1,0 +1,207 @@
+"""The way out of a response: headers are held back, the session is committed, and a cookie is sent if one is due."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Callable, Iterable, Iterator
+from types import TracebackType
+from typing import TYPE_CHECKING, Final
+
+from .core.session import Session
+from .errors import SessionError, StoreError
+from .exchange import Exchange
+
+if TYPE_CHECKING:
+    from _typeshed.wsgi import StartResponse
+
+    _ExcInfo = tuple[type[BaseException], BaseException, TracebackType] | tuple[None, None, None]
+
+_log = logging.getLogger("httpsession")
+
+#: The status of a response while the store fails, and after how many seconds the client may try again.
+UNAVAILABLE: Final = "503 Service Unavailable"
+RETRY_AFTER: Final = ("Retry-After", "5")
+
+
+class Response:
+    """A response whose headers are held back until the session is committed."""
+
+    __slots__ = ("_exc_info", "_has_committed", "_headers", "_start_response", "_status", "_write", "exchange")
+
+    def __init__(self, exchange: Exchange, start_response: StartResponse) -> None:
+        self.exchange: Exchange = exchange
+        self._start_response: StartResponse = start_response
+        self._status: str | None = None
+        self._has_committed: bool = False
+        self._headers: list[tuple[str, str]]
+        self._exc_info: _ExcInfo | None
+        self._write: Callable[[bytes], object]
+
+    def start(
+        self, status: str, headers: list[tuple[str, str]], exc_info: _ExcInfo | None = None
+    ) -> Callable[[bytes], object]:
+        """Keep status and headers: the ``start_response`` given to the application."""
+        if exc_info is not None and self.exchange.is_committed:
+            return self._start_response(status, headers, exc_info)  # the server raises it
+        if exc_info is None and self._status is not None:
+            raise AssertionError("start_response() was called a second time, without exc_info")
+        self._status = status
+        self._headers = headers
+        self._exc_info = exc_info
+        return self.write
+
+    def write(self, data: bytes) -> object:
+        """Send a chunk: the ``write()`` that the application got from ``start_response``."""
+        if not self.exchange.is_committed:
+            self.send()
+        return self._write(data)
+
+    def send(self) -> None:
+        """Commit the session and send the headers, with the session cookie if one is due."""
+        if self._status is None:
+            raise AssertionError("the application sends a body, but has not called start_response()")
+        exchange, headers = self.exchange, self._headers
+        if exchange.has_looked:
+            if self._status >= "500" and exchange.failures:
+                # The application or its framework has turned the store's failure into an error of its own.
+                self.abandon()
+                self._status = UNAVAILABLE
+                headers = [*(header for header in headers if header[0].lower() != "retry-after"), RETRY_AFTER]
+            elif exchange.session is not None:
+                headers = self._commit(exchange.session, headers)
+        if self._exc_info is None:
+            self._write = self._start_response(self._status, headers)
+        else:
+            self._write = self._start_response(self._status, headers, self._exc_info)
+            self._exc_info = None
+        exchange.is_committed = True
+
+    def refuse(self, error: StoreError) -> list[bytes]:
+        """Answer 503. No cookie is touched, since the client's session may still exist."""
+        _log.error("A request was answered with 503, since the session store failed: %s", error)
+        body = b"The service is temporarily unavailable. Please try again in a moment.\n"
+        headers = [("Content-Type", "text/plain; charset=utf-8"), ("Content-Length", str(len(body))), RETRY_AFTER]
+        self._start_response(UNAVAILABLE, headers)
+        self.exchange.is_committed = True
+        return [body]
+
+    def close(self) -> None:
+        """End the request: save late changes or, if no headers went out, undo an id that the client will not learn."""
+        try:
+            if self.exchange.is_committed:
+                self.commit_late()
+            else:
+                self.abandon()
+        finally:
+            self.exchange.end()
+
+    def commit_late(self) -> None:
+        """Save changes made after the headers went out. A failure is logged."""
+        session = self.exchange.session
+        if session is None or self.exchange.failures:
+            return
+        try:
+            session.commit()
+        except Exception as error:
+            is_listener = not isinstance(error, SessionError)
+            _log.error("A change made after the headers went out was not saved: %s", error, exc_info=is_listener)
+
+    def abandon(self) -> None:
+        """Undo a creation, or a change of the id with the changes after it: the client will not learn the id.
+
+        What the request changed before stands, and is saved.
+        """
+        session = self.exchange.session
+        if session is None or not session.is_valid:
+            return
+        try:
+            if session.is_own:
+                session.end()
+            else:
+                session.undo()
+        except Exception:
+            _log.exception("A failed request was not undone completely.")
+        if not self._has_committed:
+            self.commit_late()
+
+    def _commit(self, session: Session, headers: list[tuple[str, str]]) -> list[tuple[str, str]]:
+        """Commit the session, and return the headers with the session cookie if it is due."""
+        failures = self.exchange.failures
+        if self._has_committed and failures:
+            raise failures[-1]  # an application that tries again does not get half of its changes saved
+        self._has_committed = True
+        try:
+            session.commit()
+        except StoreError as error:
+            failures.append(error)
+            raise
+        if session.undo_log is not None:
+            session.keep_changes()
+        if session.id == self.exchange.joined_id and not session.ended_here:
+            return headers
+        cookie = self._cookie_due(session)
+        return headers if cookie is None else self.exchange.tracking.cookie.add(headers, cookie)
+
+    def _cookie_due(self, session: Session) -> str | None:
+        """Return the cookie with the id of the session, or one that expires the cookie of an ended session.
+
+        None: the client's cookie stays as it is.
+        """
+        exchange = self.exchange
+        cookie, is_https = exchange.tracking.cookie, exchange.scheme == "https"
+        if not cookie.enabled:
+            return None
+        if session.is_valid:
+            return cookie.cookie(session.id, exchange.script_name, is_https)
+        if session.context.config.expire_cookie and exchange.has_ended_requested():
+            return cookie.expired_cookie(exchange.script_name, is_https)
+        return None
+
+
+class Body:
+    """A response body that is generated while it is sent. The session is in use until :meth:`close`."""
+
+    __slots__ = ("_body", "_response")
+
+    def __init__(self, body: Iterable[bytes], response: Response) -> None:
+        self._body: Iterable[bytes] = body
+        self._response: Response = response
+
+    def __iter__(self) -> Iterator[bytes]:
+        response = self._response
+        try:
+            for chunk in self._body:
+                if not response.exchange.is_committed:
+                    if not chunk:
+                        continue
+                    response.send()
+                yield chunk
+            if not response.exchange.is_committed:
+                response.send()
+        except StoreError as error:
+            if response.exchange.is_committed:
+                raise
+            response.abandon()
+            yield from response.refuse(error)
+
+    def close(self) -> None:
+        """Close the application's body, which may change the session once more, and end the request."""
+        try:
+            close_body(self._body)
+        finally:
+            self._response.close()
+
+    def __del__(self) -> None:
+        """End the request later, if the server did not close the body: its session would be in use for ever.
+
+        Not now, because a destructor may run at any time, also while its thread holds a lock.
+        """
+        exchange = self._response.exchange
+        if exchange.arrived:
+            exchange.sessions.context.accesses.note_unclosed(self._response.close)
+
+
+def close_body(body: Iterable[bytes]) -> None:
+    """Close a body, if it can be closed."""
+    if hasattr(body, "close"):
+        body.close()

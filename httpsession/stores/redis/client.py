@@ -1,0 +1,253 @@
+"""The client of one server, with a pool of connections: one for each thread."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Hashable, Iterable, Sequence
+from typing import Any, Final, NoReturn
+
+from redis.exceptions import (
+    ConnectionError,
+    NoScriptError,
+    RedisError,
+    ResponseError,
+)
+
+from ... import fork
+from ...errors import StoreError
+from .address import Address, Login, Place
+from .connection import Connection, Word, pack
+from .scripts import Script
+
+#: A shard, and the words of a command that is about its keys.
+Command = tuple[int, tuple[Word, ...]]
+#: A shard, the keys that a script is about, and its other arguments.
+Call = tuple[int, list[bytes], list[Word]]
+
+#: How many commands are sent before their replies are read.
+_BATCH: Final = 256
+
+
+class _Idle(dict[Hashable, Connection]):
+    """The connections of a thread that carry no command now, by the node to which they lead.
+
+    They close when the thread ends or the client drops its pool, even if the traceback of an error still holds them.
+    """
+
+    def __del__(self) -> None:
+        for connection in self.values():
+            connection.close()
+
+
+class _NeverIdle(_Idle):
+    """The idle connections in a closed client: none, since a connection whose command ends is closed."""
+
+    def __setitem__(self, node: Hashable, connection: Connection) -> None:
+        connection.close()
+
+
+class _Pool(threading.local):
+    """The idle connections of each thread."""
+
+    def __init__(self, kind: type[_Idle] = _Idle) -> None:
+        self.idle = kind()
+
+
+class Client:
+    """Sends commands and scripts to one server.
+
+    While a command is under way, its connection is not in the pool. If the thread is interrupted, the connection is
+    dropped, so that no late reply is mistaken for the reply to a later command.
+    """
+
+    def __init__(self, address: Address) -> None:
+        self.address = address
+        self._is_closed = False
+        self.reset_after_fork()
+        fork.register(self)
+
+    def reset_after_fork(self) -> None:
+        """Empty the pool. In a forked child the connections are dropped without a word: they are the parent's."""
+        self._pool = _Pool()
+
+    def close(self) -> None:
+        """Close the connections and open none again. One that carries a command closes when the command has ended."""
+        self._is_closed = True
+        self._pool = _Pool(_NeverIdle)
+
+    def read(self, shard: int, *words: Word) -> Any:
+        """Return the reply to a command that reads one key; a value of the wrong type gives an error as the reply."""
+        try:
+            return self._execute(shard, pack(words), True)
+        except (RedisError, OSError) as error:
+            if _is_wrong_type(error):
+                return error
+            self._fail(error)
+
+    def read_all(self, commands: Iterable[Command]) -> list[Any]:
+        """Return the replies to commands such as :meth:`read` sends, in one round trip to each server."""
+        return [reply if _is_wrong_type(reply) else self.check(reply) for reply in self.try_all(commands)]
+
+    def execute_all(self, commands: Iterable[Command]) -> list[Any]:
+        """Return the replies to commands that only read. A reply that is an error is raised."""
+        return [self.check(reply) for reply in self.try_all(commands)]
+
+    def run(self, shard: int, script: Script, keys: Sequence[bytes], *words: Word, retry: bool = False) -> Any:
+        """Return what a script returns. With *retry* it is run again if a connection from the pool breaks."""
+        rest = (len(keys), *keys, *words)
+        try:
+            try:
+                return self._execute(shard, pack((b"EVALSHA", script.digest, *rest)), retry)
+            except NoScriptError:
+                return self._execute(shard, pack((b"EVAL", script.text, *rest)), retry)
+        except (RedisError, OSError) as error:
+            self._fail(error)
+
+    def run_all(self, script: Script, calls: Iterable[Call]) -> list[Any]:
+        """Return what a script returns for each of many calls; it must be one that may run again.
+
+        If a server fails, the error is raised when all other servers have run their calls.
+        """
+        calls = list(calls)
+        replies = self.try_all(
+            (shard, (b"EVALSHA", script.digest, len(keys), *keys, *words)) for shard, keys, words in calls
+        )
+        for number, (shard, keys, words) in enumerate(calls):
+            if isinstance(replies[number], NoScriptError):
+                replies[number] = self.run(shard, script, keys, *words, retry=True)
+        return [self.check(reply) for reply in replies]
+
+    def try_all(self, commands: Iterable[Command]) -> list[Any]:
+        """Return the replies to commands that may be sent again, errors among them; :meth:`check` raises those.
+
+        If a server fails, each command for it has the failure as its reply.
+        """
+        packed = [(shard, pack(words)) for shard, words in commands]
+        replies: list[Any] = [None] * len(packed)
+        try:
+            groups = list(self._group(packed))
+        except (RedisError, OSError) as error:
+            self._fail(error)
+        for numbers in groups:
+            for number, reply in zip(numbers, self._try_node([packed[one] for one in numbers]), strict=True):
+                replies[number] = reply
+        return replies
+
+    def check(self, reply: Any) -> Any:
+        """Return a reply that is no error.
+
+        Raises:
+            StoreError: it is an error.
+        """
+        if isinstance(reply, RedisError | OSError):
+            self._fail(reply)
+        return reply
+
+    def describe(self) -> str:
+        """Return the version and the location of the server."""
+        try:
+            [info] = self.execute_all([(0, (b"INFO", b"server"))])
+        except StoreError:
+            info = b""
+        version = next((line[14:] for line in info.decode().splitlines() if line.startswith("redis_version:")), "")
+        return f"Redis {version}".rstrip() + self._location()
+
+    def _location(self) -> str:
+        place = self.address.places[0]
+        return f" at {place}" if isinstance(place, str) else f" at {place[0]}:{place[1]}"
+
+    def _node(self, shard: int) -> Hashable:
+        """Return the node that has the keys of a shard."""
+        return None
+
+    def _group(self, commands: list[tuple[int, bytes]]) -> Iterable[list[int]]:
+        """Return the numbers of the commands, in a group for each node."""
+        return [list(range(len(commands)))]
+
+    def _connect(self, node: Hashable) -> Connection:
+        return self._open(self.address.login, self.address.places[0])
+
+    def _open(self, login: Login, place: Place) -> Connection:
+        """Open a connection. Every connection of the client is opened here, so that a closed client opens none."""
+        if self._is_closed:
+            raise StoreError(f"the store in Redis{self._location()} is closed")
+        return Connection(login.transport(place))
+
+    def _acquire(self, node: Hashable) -> Connection:
+        connection = self._pool.idle.pop(node, None)
+        if connection is not None and connection.is_usable():
+            return connection
+        try:
+            return self._connect(node)
+        except (RedisError, OSError):
+            self._on_failure(node)
+            raise
+
+    def _release(self, node: Hashable, connection: Connection) -> None:
+        self._pool.idle[node] = connection
+
+    def _execute(self, shard: int, packed: bytes, retry: bool) -> Any:
+        node = self._node(shard)
+        connection = self._acquire(node)
+        try:
+            reply = connection.execute(packed)
+        except ResponseError as error:
+            self._release(node, connection)
+            return self._on_refusal(shard, packed, error)
+        except (ConnectionError, OSError):
+            self._on_failure(node)
+            if not retry or connection.is_new:
+                raise
+            return self._execute(shard, packed, False)
+        except RedisError:
+            self._on_failure(node)
+            raise
+        self._pool.idle[node] = connection
+        return reply
+
+    def _try_node(self, commands: list[tuple[int, bytes]]) -> list[Any]:
+        """Return the replies to commands for one node, errors among them."""
+        replies: list[Any] = []
+        try:
+            for start in range(0, len(commands), _BATCH):
+                replies += self._execute_batch(commands[start : start + _BATCH], True)
+        except (RedisError, OSError) as error:
+            replies += [error] * (len(commands) - len(replies))
+        return replies
+
+    def _execute_batch(self, commands: list[tuple[int, bytes]], retry: bool) -> list[Any]:
+        node = self._node(commands[0][0])
+        connection = self._acquire(node)
+        try:
+            replies = connection.execute_all(packed for _, packed in commands)
+        except (RedisError, OSError) as error:
+            self._on_failure(node)
+            if not retry or connection.is_new or not isinstance(error, ConnectionError | OSError):
+                raise
+            return self._execute_batch(commands, False)
+        self._release(node, connection)
+        for number, ((shard, packed), reply) in enumerate(zip(commands, replies, strict=True)):
+            if isinstance(reply, ResponseError):
+                try:
+                    replies[number] = self._on_refusal(shard, packed, reply)
+                except ResponseError as error:
+                    replies[number] = error
+        return replies
+
+    def _on_failure(self, node: Hashable) -> None:
+        """Act on a node that did not answer."""
+
+    def _on_refusal(self, shard: int, packed: bytes, error: ResponseError) -> Any:
+        """Return the reply of another server to a command that this one refused, or raise the *error*."""
+        raise error
+
+    def _fail(self, error: Exception) -> NoReturn:
+        """Raise a :class:`StoreError`. The *error* is its cause unless that shows a password."""
+        secrets = [login.password for login in (self.address.login, self.address.sentinel_login) if login]
+        is_safe = not any(secret and secret in str(error) for secret in secrets)
+        what = str(error) if is_safe else type(error).__name__
+        raise StoreError(f"Redis{self._location()} failed: {what}") from (error if is_safe else None)
+
+
+def _is_wrong_type(reply: object) -> bool:
+    return isinstance(reply, ResponseError) and str(reply).startswith("WRONGTYPE")
