@@ -115,7 +115,8 @@ class Listeners:
         self._id = tuple(listener for listener in given if isinstance(listener, HttpSessionIdListener))
         self._attribute = tuple(listener for listener in given if isinstance(listener, HttpSessionAttributeListener))
 
-    bindable = HttpSessionBindingListener
+    bindable: type = HttpSessionBindingListener
+    activatable: type = HttpSessionActivationListener
 
     def session_created(self, session: Session) -> None:
         """Notify of a new session, in the order of registration."""

@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
-from functools import partial
+from collections.abc import Iterable
 from types import TracebackType
 from typing import Any, Self
 
@@ -15,9 +14,8 @@ from .core.context import Context
 from .core.live import LiveSessions
 from .core.session import Session
 from .core.shared import SharedSessions
-from .core.undo import call_all
 from .errors import ConfigError
-from .events import HttpSessionActivationListener, Listener, Listeners
+from .events import Listener, Listeners
 from .ids import KEY_SIZE
 from .record import Handled, SessionInfo, SessionStats
 from .stores import AnyStore, open_store
@@ -57,9 +55,7 @@ class SessionManager:
         config, opened = self.config, open_store("memory://" if store is None else store)
         if opened.is_shared:
             codec = Codec(config.types)
-            tells_activation = any(issubclass(kind, HttpSessionActivationListener) for kind in config.types.values())
-            context = Context(self, config, codec, listeners, Accesses(keeps_latest=True))
-            return SharedSessions(context, opened, codec, tells_activation=tells_activation)
+            return SharedSessions(Context(self, config, codec, listeners, Accesses(keeps_latest=True)), opened, codec)
         live_codec = Codec(config.types) if config.distributable else None
         return LiveSessions(Context(self, config, live_codec, listeners, Accesses(keeps_latest=False)), opened)
 
@@ -104,19 +100,7 @@ class SessionManager:
 
         All are invalidated, also if listeners raise. The first exception then goes to the caller.
         """
-        store = self._sessions.store
-        spared = None if except_ is None else store.peek(bytes.fromhex(except_.handle))
-        keys = [record.key for record in store.records_of(principal)]
-        ended: list[bool] = []
-
-        def end(key: bytes) -> None:
-            ended.append(self._sessions.end(key))
-
-        calls: list[Callable[[], object]] = [
-            partial(end, key) for key in keys if spared is None or key != spared.record.key
-        ]
-        call_all(calls)
-        return sum(ended)
+        return self._sessions.end_all(principal, but=None if except_ is None else except_.handle)
 
     def close(self) -> None:
         """Stop the background thread and close the store.

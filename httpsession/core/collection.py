@@ -22,6 +22,7 @@ from .context import Context
 from .counts import End
 from .session import Session
 from .sweeper import Sweeper
+from .undo import call_all
 
 _log = logging.getLogger("httpsession")
 
@@ -94,7 +95,7 @@ class Sessions(ABC, Generic[S, T]):
             TooManySessionsError: there are ``max_sessions`` already, and none of them can be evicted.
         """
         session = self.make_room_for(partial(self._create, failures))
-        session.is_own = True
+        session.begin()
         self.context.counts.add("created")
         return session
 
@@ -148,6 +149,21 @@ class Sessions(ABC, Generic[S, T]):
         is_expired = self._is_expired(stored.record)
         self.open(stored).finish("expired" if is_expired else "invalidated")
         return not is_expired
+
+    def end_all(self, principal: str, *, but: str | None) -> int:
+        """End the sessions in which *principal* is logged in, *but* not the one with this handle; return how many.
+
+        All are ended, whatever listeners raise. The first exception goes to the caller.
+        """
+        spared = None if but is None else self.store.peek(bytes.fromhex(but))
+        keys = [record.key for record in self.store.records_of(principal)]
+        ended: list[bool] = []
+
+        def end(key: bytes) -> None:
+            ended.append(self.end(key))
+
+        call_all(partial(end, key) for key in keys if spared is None or key != spared.record.key)
+        return sum(ended)
 
     def records_of(self, principal: str) -> Iterable[SessionRecord]:
         """Return the records of the sessions in which *principal* is logged in and that have not expired."""

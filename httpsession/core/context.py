@@ -18,6 +18,10 @@ S = TypeVar("S", contravariant=True)
 class Audience(BindingAudience[S], Protocol[S]):
     """The receiver of all that happens to sessions *S*. It knows the listeners and makes their events."""
 
+    @property
+    def activatable(self) -> type:
+        """The kind of attribute values that are notified of being serialised and deserialised."""
+
     def session_created(self, session: S, /) -> None: ...
     def session_destroyed(self, session: S, /) -> None: ...
     def session_id_changed(self, session: S, old_id: str, /) -> None: ...

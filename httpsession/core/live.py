@@ -41,6 +41,7 @@ class LiveSession(Session):
         record: LiveRecord,
         attributes: Attributes,
         failures: list[StoreError],
+        previous_access: float,
     ) -> None:
         self.context: Context[Session] = sessions.context
         self.audience: Audience[Session] = self.context.audience
@@ -48,7 +49,7 @@ class LiveSession(Session):
         self.record: LiveRecord = record
         self.attributes: Attributes = attributes
         self.failures: list[StoreError] = failures
-        self.previous_access: float = record.accessed
+        self.previous_access: float = previous_access
         self._sessions: LiveSessions = sessions
 
     @property
@@ -295,15 +296,14 @@ class LiveSessions(Sessions[LiveSession, LiveEntry]):
         if found is None:
             return None
         entry, previous_access, is_expired = found
-        session = LiveSession(self, session_id, entry.record, entry.attributes, failures)
+        session = LiveSession(self, session_id, entry.record, entry.attributes, failures, previous_access)
         if is_expired:
             session.finish("expired")
             return None
-        session.previous_access = previous_access
         return session
 
     def open(self, stored: LiveEntry) -> LiveSession:
-        return LiveSession(self, stored.record.id, stored.record, stored.attributes, [])
+        return LiveSession(self, stored.record.id, stored.record, stored.attributes, [], stored.record.accessed)
 
     def count(self) -> int:
         return len(self.store)
@@ -337,4 +337,4 @@ class LiveSessions(Sessions[LiveSession, LiveEntry]):
         attributes = Attributes()
         if not self.store.create(LiveEntry(record, attributes)):
             return None
-        return LiveSession(self, session_id, record, attributes, failures)
+        return LiveSession(self, session_id, record, attributes, failures, record.accessed)

@@ -66,6 +66,10 @@ class Session(Bindings, ABC):
     def lender(self) -> Callable[[], AbstractContextManager[Session]]:
         """Return a function that borrows the session again, outside of its requests."""
 
+    def begin(self) -> None:
+        """Begin as a session that this request has created."""
+        self.is_own = True
+
     def note_earlier(self, arrived: float) -> None:
         """Note that another request *arrived* then, before this one, of which the store may not know."""
         if arrived > self.record.creation_time:

@@ -47,6 +47,7 @@ class SharedSession(Session):
         record: SessionRecord,
         attributes: AttributeSnapshot,
         failures: list[StoreError],
+        previous_access: float,
     ) -> None:
         self.context: Context[Session] = sessions.context
         self.audience: Audience[Session] = self.context.audience
@@ -54,7 +55,7 @@ class SharedSession(Session):
         self.record: SessionRecord = record
         self.attributes: AttributeSnapshot = attributes
         self.failures: list[StoreError] = failures
-        self.previous_access: float = record.accessed
+        self.previous_access: float = previous_access
         self._sessions: SharedSessions = sessions
         self._unsaved: Unsaved = Unsaved(session_id, record)
         #: The names of attributes that were notified of being deserialised, and must be notified before the save.
@@ -71,7 +72,8 @@ class SharedSession(Session):
         return partial(self._sessions.borrow, self.id)
 
     def begin(self) -> None:
-        """Mark the session as new; the commit creates it in the store."""
+        """Begin as a session that the commit creates in the store."""
+        super().begin()
         self._is_stored = False
         self._is_new = True
 
@@ -278,12 +280,11 @@ class SharedSessions(Sessions[SharedSession, StoredSession]):
 
     slack: ClassVar[float] = SLACK
 
-    def __init__(
-        self, context: Context[Session], store: SessionStore[StoredSession], codec: Codec, *, tells_activation: bool
-    ) -> None:
+    def __init__(self, context: Context[Session], store: SessionStore[StoredSession], codec: Codec) -> None:
         self.codec: Codec = codec
+        kinds = context.config.types.values()
         #: Whether attributes can be of a type that is notified of being serialised and deserialised.
-        self.tells_activation: bool = tells_activation
+        self.tells_activation: bool = any(issubclass(kind, context.audience.activatable) for kind in kinds)
         self._count: int = 0
         self._counted_at: float = -_COUNT_AGE
         super().__init__(context, store)
@@ -298,22 +299,23 @@ class SharedSessions(Sessions[SharedSession, StoredSession]):
         if found is None:
             return None
         stored, previous_access, is_expired = found
-        session = self._open(stored, session_id, failures)
+        session = self._open(stored, session_id, failures, previous_access)
         if is_expired:
             session.finish("expired")
             return None
         stored.record.access(arrived)
-        session.previous_access = previous_access
         return session
 
     def open(self, stored: StoredSession) -> SharedSession:
-        return self._open(stored, "", [])
+        return self._open(stored, "", [], stored.record.accessed)
 
-    def _open(self, stored: StoredSession, session_id: str, failures: list[StoreError]) -> SharedSession:
+    def _open(
+        self, stored: StoredSession, session_id: str, failures: list[StoreError], previous_access: float
+    ) -> SharedSession:
         snapshot = AttributeSnapshot(self.codec, stored.attributes)
-        session = SharedSession(self, session_id, stored.record, snapshot, failures)
+        session = SharedSession(self, session_id, stored.record, snapshot, failures, previous_access)
         if self.tells_activation:
-            snapshot.on_decode = session.activate
+            snapshot.notify(session.activate)
         return session
 
     def count(self) -> int:
@@ -340,6 +342,4 @@ class SharedSessions(Sessions[SharedSession, StoredSession]):
         self._count += 1
         config = self.context.config
         record = SessionRecord.created(key, time.time(), config.max_inactive_interval, config.max_lifetime)
-        session = SharedSession(self, session_id, record, AttributeSnapshot(self.codec, {}), failures)
-        session.begin()
-        return session
+        return SharedSession(self, session_id, record, AttributeSnapshot(self.codec, {}), failures, record.accessed)

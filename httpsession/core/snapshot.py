@@ -22,7 +22,7 @@ class AttributeSnapshot(Attributes):
     is logged, and is absent; the other attributes are not affected.
     """
 
-    __slots__ = ("_changed", "_codec", "_earlier", "_stored", "_unread", "on_decode")
+    __slots__ = ("_changed", "_codec", "_earlier", "_on_decode", "_stored", "_unread")
 
     def __init__(self, codec: Codec, stored: Mapping[str, bytes]) -> None:
         # Without super().__init__(), which would be two more calls in each request that reads.
@@ -39,7 +39,11 @@ class AttributeSnapshot(Attributes):
         #: The names that were set or removed between the last save and a login.
         self._earlier: frozenset[str] = frozenset()
         #: A function to call with each name and value that was decoded.
-        self.on_decode: Callable[[str, object], object] | None = None
+        self._on_decode: Callable[[str, object], object] | None = None
+
+    def notify(self, on_decode: Callable[[str, object], object]) -> None:
+        """Call *on_decode* with each name and value that is decoded from now on."""
+        self._on_decode = on_decode
 
     def get(self, name: object) -> Any:
         """Return the value of *name*, or :data:`ABSENT`."""
@@ -184,8 +188,8 @@ class AttributeSnapshot(Attributes):
                 value = ABSENT
                 _log.error("An attribute is left out: %r", str(error))
             self._unread.discard(name)
-        if self.on_decode is not None and value is not ABSENT:
-            self.on_decode(name, value)
+        if self._on_decode is not None and value is not ABSENT:
+            self._on_decode(name, value)
 
     def _decode_all(self) -> None:
         for name in sorted(self._unread):
