@@ -1,4 +1,8 @@
-"""The requests in flight, and the accesses that wait for the next flush to the store."""
+"""The requests in flight, and the accesses that wait for the next flush to the store.
+
+Both tell when a session may expire: never while a request uses it (S54), and only its interval after the end of the
+latest request, also of those that never asked for it (S26).
+"""
 
 from __future__ import annotations
 
@@ -38,6 +42,10 @@ class Accesses:
 
     An exchange changes `in_flight`, `latest` and `ended` itself, by single atomic operations: a method for each would
     be a third of what an untouched request costs. All other changes go through methods.
+
+    Args:
+        keeps_latest: whether `latest` keeps an arrival until it is flushed. A shared store needs that: a load does not
+            return an access that waits for a flush. A load from memory does, so requests in flight are enough.
     """
 
     def __init__(self, *, keeps_latest: bool) -> None:
@@ -55,7 +63,10 @@ class Accesses:
         fork.register(self)
 
     def reset_after_fork(self) -> None:
-        """Forget all requests, which are the parent's, and replace the lock."""
+        """Forget all requests, which are the parent's, and replace the lock.
+
+        The parent flushes its own notes.
+        """
         self.in_flight.clear()
         self.ended.clear()
         self.unclosed.clear()
@@ -79,7 +90,11 @@ class Accesses:
         self.unclosed.append(finish)
 
     def in_use(self) -> Mapping[bytes, float]:
-        """Return the keys of the sessions that requests in flight are using, and since when."""
+        """Return the keys of the sessions that requests in flight are using, and since when.
+
+        Requests that have ended and are not flushed yet count, too: the store does not know of them. Times are seconds
+        since the epoch; of several requests the first arrival counts.
+        """
         since: dict[bytes, float] = {}
         for access in list(self.in_flight):
             for key in access.store_keys():
@@ -94,6 +109,11 @@ class Accesses:
 
         *with_in_flight* adds the requests in flight, as if they ended now. Notes stay until *touch* has returned, so
         that a thread which finds no notes can rely on it that the store knows of all accesses.
+
+        One thread flushes at a time; others wait. Requests may add notes meanwhile, which stay for the next flush.
+
+        Raises:
+            StoreError: the store failed. The notes stay for the next flush, but thinned out if they are too many.
         """
         self._finish_unclosed()
         with self._flushing:
@@ -119,6 +139,7 @@ class Accesses:
                     self._forget_latest(now)
 
     def _finish_unclosed(self) -> None:
+        """End the requests whose responses the server did not close, in this thread and not in a destructor."""
         while self.unclosed:
             try:
                 finish = self.unclosed.popleft()
@@ -134,7 +155,10 @@ class Accesses:
             self.ended.popleft()
 
     def _forget_latest(self, now: float) -> None:
-        """Forget arrivals that the store has had since the previous flush: loads return them."""
+        """Forget arrivals that the store has had since the previous flush: loads return them.
+
+        This happens after a failed flush, too, so that the map stays small while the store is down.
+        """
         for session_id, arrived in list(self.latest.items()):
             if arrived < self._flushed_at:
                 self.latest.pop(session_id, None)
@@ -142,7 +166,11 @@ class Accesses:
 
 
 def _thinned(touches: Iterable[Touch]) -> list[Touch]:
-    """Return the first and the latest access to each key, in the order of arrival: those in between change nothing."""
+    """Return the first and the latest access to each key, in the order of arrival: those in between change nothing.
+
+    The latest gets the latest end of all. A batch is assumed to span less than the interval of its sessions: over a
+    longer time, only the requests in between may have kept a session alive for the latest.
+    """
     first: dict[bytes, Touch] = {}
     last: dict[bytes, Touch] = {}
     for key, arrived, ended in sorted(touches, key=itemgetter(1)):

@@ -19,17 +19,29 @@ S = TypeVar("S", contravariant=True)
 
 
 class BindingAudience(Protocol[S]):
-    """The part of an :class:`.Audience` that is about attributes. It is given the session of the bindings."""
+    """The part of an :class:`.Audience` that is about attributes. It is given the session of the bindings.
+
+    Values that listen are notified by ``value_bound`` and ``value_unbound``, registered listeners by the others.
+    """
 
     @property
     def bindable(self) -> type:
         """The kind of attribute values that are notified of being bound."""
 
-    def attribute_added(self, session: S, name: str, value: Any, /) -> None: ...
-    def attribute_removed(self, session: S, name: str, value: Any, /) -> None: ...
-    def attribute_replaced(self, session: S, name: str, old: Any, /) -> None: ...
-    def value_bound(self, session: S, name: str, value: Any, /) -> None: ...
-    def value_unbound(self, session: S, name: str, value: Any, /) -> None: ...
+    def attribute_added(self, session: S, name: str, value: Any, /) -> None:
+        """Notify of an attribute that was not there before."""
+
+    def attribute_removed(self, session: S, name: str, value: Any, /) -> None:
+        """Notify of an attribute that is gone, and had this *value*."""
+
+    def attribute_replaced(self, session: S, name: str, old: Any, /) -> None:
+        """Notify of an attribute that was set again; the event carries the *old* value (S98)."""
+
+    def value_bound(self, session: S, name: str, value: Any, /) -> None:
+        """Notify *value*, before it can be read, that it gets bound (S62)."""
+
+    def value_unbound(self, session: S, name: str, value: Any, /) -> None:
+        """Notify *value*, which can no longer be read, that it is not bound any more (S62)."""
 
 
 class Bindings:
@@ -37,6 +49,10 @@ class Bindings:
 
     Each change notifies the values that listen, then the registered listeners (Servlet 6.1, 7.4 and 11). A request that
     has changed the id notes how to undo it.
+
+    Several threads may use the same bindings, and in memory several requests share one map of attributes. So each
+    change of the map is one atomic step, a compare and swap where it depends on the old value. Only the thread whose
+    step took place notifies of it. The map is not locked meanwhile, so listeners may use the session.
     """
 
     audience: BindingAudience[Any]
@@ -50,7 +66,13 @@ class Bindings:
         log.append(undo)
 
     def bind(self, name: str, value: Any) -> None:
-        """Set an attribute, and notify its values and the listeners."""
+        """Set an attribute, and notify its values and the listeners.
+
+        A value that does not listen needs one atomic step. One that does is notified before (:meth:`_bind_listener`).
+
+        Raises:
+            InvalidSessionError: the session has ended; nothing was set (S50).
+        """
         if isinstance(value, self.audience.bindable):
             self._bind_listener(name, value)
             return
@@ -63,7 +85,11 @@ class Bindings:
             self._tell_bound(name, old, value, is_told=False)
 
     def _bind_listener(self, name: str, value: Any) -> None:
-        """Set an attribute whose value is notified before it can be read, once, also if it then sets itself (7.4)."""
+        """Set an attribute whose value is notified before it can be read, once, also if it then sets itself (7.4).
+
+        If another thread sets the attribute meanwhile, this one tries again with what it finds. If the session ends
+        meanwhile, the value is notified that it is unbound, as it was of being bound (S50).
+        """
         if self.attributes.detached:
             self.detach()
         old = self.attributes.get(name)
@@ -82,7 +108,10 @@ class Bindings:
             self._tell_bound(name, old, value, is_told)
 
     def unbind(self, name: Any) -> Any:
-        """Remove an attribute, notify its value and the listeners, and return the value; ABSENT if there is none."""
+        """Remove an attribute, notify its value and the listeners, and return the value; ABSENT if there is none.
+
+        Of several threads that remove the same value exactly one gets it, and notifies.
+        """
         while True:
             old = self.attributes.get(name)
             if old is ABSENT or self.replace(name, old, ABSENT):
@@ -94,7 +123,15 @@ class Bindings:
             self.unbind(name)
 
     def replace(self, name: str, old: Any, new: Any, owned_by: object = None) -> bool:
-        """Put *new* in the place of *old*, and notify; False if *old* is not the value any more."""
+        """Put *new* in the place of *old*, and notify; False if *old* is not the value any more.
+
+        Args:
+            name: the name of the attribute.
+            old: the value that it must have; ABSENT: it must not exist. Values are compared by identity.
+            new: the value that it gets; ABSENT removes it.
+            owned_by: the undo log that must have marked the latest change; None: any change. An undo passes it, so that
+                a value which another request has set since stays, even if it is the same object.
+        """
         if self.attributes.detached:
             self.detach()
         is_told = self._announce(name, old, new)
@@ -127,7 +164,10 @@ class Bindings:
         _log.info("Changes of the session %s are dropped: %s.", self.record.handle[:8], why)
 
     def _announce(self, name: str, old: Any, value: Any) -> bool:
-        """Notify *value*, if it listens and is not bound already, that it is about to be bound."""
+        """Notify *value*, if it listens and is not bound already, that it is about to be bound.
+
+        Return whether it was notified. Then it must be notified of its end, too, if it is not bound after all.
+        """
         audience = self.audience
         if old is value or not isinstance(value, audience.bindable):
             return False
@@ -148,6 +188,7 @@ class Bindings:
         audience.attribute_replaced(self, name, old)
 
     def _tell_unbound(self, name: str, value: Any) -> None:
+        """Notify the removed value, if it listens, and then the listeners (S101)."""
         audience = self.audience
         if isinstance(value, audience.bindable):
             self._unbind_value(name, value)

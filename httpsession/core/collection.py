@@ -1,4 +1,8 @@
-"""Sessions: all sessions of one application, which it creates, finds, ends and sweeps."""
+"""Sessions: all sessions of one application, which it creates, finds, ends and sweeps.
+
+An exchange finds and creates sessions here, the manager ends and lists them, and the sweeper sweeps. The store decides
+each race: whatever ends a session gets it from the store, which returns it to one caller alone.
+"""
 
 from __future__ import annotations
 
@@ -35,7 +39,11 @@ R = TypeVar("R")
 
 
 class Sessions(ABC, Generic[S, T]):
-    """The sessions of one application, of the kind *S*, in a store that gives back *T*."""
+    """The sessions of one application, of the kind *S*, in a store that gives back *T*.
+
+    There is one object for each manager. Any thread may call any method. The one lock here guards making room, so that
+    two creations do not count the same free place. It is free again when listeners are called.
+    """
 
     #: Seconds by which idle sessions expire late.
     slack: ClassVar[float]
@@ -57,6 +65,17 @@ class Sessions(ABC, Generic[S, T]):
 
         A session that had expired by then ends here; an exception of its listeners goes to the caller (S52). The
         session adds failures of its store to *failures*.
+
+        Args:
+            session_id: a well-formed id, as the client sent it.
+            arrived: seconds since the epoch.
+            failures: the list that the request and its session share.
+
+        Returns:
+            A new hold, or None if there is no session. An id of the client is never adopted for a new session (S135).
+
+        Raises:
+            StoreError: the store failed, so that it is not known whether there is a session.
         """
 
     @abstractmethod
@@ -72,7 +91,10 @@ class Sessions(ABC, Generic[S, T]):
         """Flush the noted accesses to the store."""
 
     def start(self, *, multiprocess: bool) -> None:
-        """Start the background thread, unless it runs. *multiprocess* says whether the server has several processes."""
+        """Start the background thread, unless it runs. *multiprocess* says whether the server has several processes.
+
+        The middleware calls it in the first request, since a server may fork after it has loaded the application.
+        """
         self._sweeper.start()
 
     def close(self) -> None:
@@ -100,6 +122,7 @@ class Sessions(ABC, Generic[S, T]):
         return session
 
     def _create(self, failures: list[StoreError]) -> S:
+        """Draw ids until one is free: two clients with the same id would share a session."""
         while True:
             session_id, key = draw(self.context.config.id_bytes)
             session = self._begin(session_id, key, failures)
@@ -116,6 +139,11 @@ class Sessions(ABC, Generic[S, T]):
         return create() if most is None else self._create_within(most, create)
 
     def _create_within(self, most: int, create: Callable[[], R]) -> R:
+        """Return what *create* returns, with at most *most* sessions after it.
+
+        Only a store in memory keeps the bound exactly. The count of a shared store may be old, and other processes hold
+        no lock of this one.
+        """
         removed: list[tuple[T, End]] = []
         if self.count() >= most:
             self.flush()
@@ -130,6 +158,11 @@ class Sessions(ABC, Generic[S, T]):
                 self._finish_quietly(stored, end)
 
     def _make_room(self, most: int, removed: list[tuple[T, End]]) -> None:
+        """Remove expired sessions, then newcomers, until there is room, and append them to *removed*.
+
+        The caller notifies their listeners later, also if this raises: a session that the store gave back has no other
+        owner.
+        """
         in_use = self.context.accesses.in_use
         if len(self.store) >= most:
             removed += ((stored, "expired") for stored in self.store.expire(time.time(), BATCH, in_use))
@@ -141,7 +174,10 @@ class Sessions(ABC, Generic[S, T]):
             removed.append((stored, "evicted"))
 
     def end(self, key: bytes) -> bool:
-        """Invalidate the session with this key; False if there is none, or it had expired already."""
+        """Invalidate the session with this key; False if there is none, or it had expired already.
+
+        The flush comes first, so that a session in use is not taken for expired.
+        """
         self.flush()
         stored = self.store.remove(key)
         if stored is None:
@@ -175,7 +211,14 @@ class Sessions(ABC, Generic[S, T]):
         return self.context.counts.stats(len(self.store))
 
     def sweep(self, now: float | None = None) -> int:
-        """Remove the sessions that have expired by *now*, and return their number."""
+        """Remove the sessions that have expired by *now*, and return their number.
+
+        They are removed in batches, so that no call of the store takes long. Several processes may sweep at once: the
+        store gives each session to one of them. Exceptions of listeners are logged (S110).
+
+        Raises:
+            StoreError: the store failed. Sessions that it gave back before have ended completely.
+        """
         self.flush()
         now = time.time() if now is None else now
         total = 0
@@ -195,7 +238,10 @@ class Sessions(ABC, Generic[S, T]):
             _log.error("The latest accesses were not flushed to the store: %s", error)
 
     def flush_at_exit(self) -> None:
-        """Flush when the process ends, unless these sessions are garbage by then."""
+        """Flush when the process ends, unless these sessions are garbage by then.
+
+        The hook has a weak reference, since it would keep the sessions alive until the exit otherwise.
+        """
         reference = weakref.ref(self)
 
         def flush() -> None:
@@ -206,6 +252,7 @@ class Sessions(ABC, Generic[S, T]):
         atexit.register(flush)
 
     def _is_expired(self, record: SessionRecord) -> bool:
+        """Return whether a session has expired, and no request is in flight that keeps it alive (S54)."""
         return record.is_due(time.time(), self.slack) and record.key not in self.context.accesses.in_use()
 
     def _finish_quietly(self, stored: T, end: End) -> None:
@@ -220,8 +267,12 @@ class Sessions(ABC, Generic[S, T]):
     def borrow(self, session_id: str) -> Iterator[S]:
         """Hold a session and commit it afterwards, as if a request of it had arrived.
 
+        It is in use meanwhile, and its access counts (S46). It is committed and released also if the borrower raises
+        (S48).
+
         Raises:
             InvalidSessionError: there is no session with this id.
+            StoreError: the store failed.
         """
         arrived, accesses = time.time(), self.context.accesses
         session = self.find(session_id, arrived, [])

@@ -1,4 +1,4 @@
-"""Sessions in the memory of one process: their requests share them, and changes take effect at once."""
+"""Sessions in the memory of one process: requests share the very objects, and changes take effect at once."""
 
 from __future__ import annotations
 
@@ -28,8 +28,8 @@ _log = logging.getLogger("httpsession")
 class LiveSession(Session):
     """A hold on a session whose requests all use the very same record and attributes.
 
-    Between a login and its commit the hold has a record and attributes of its own, so that a login which fails has
-    changed nothing for other requests.
+    Between a login and its commit the hold has a record and attributes of its own. So a login that fails changes
+    nothing for other requests, and :attr:`_login` has what to return to.
     """
 
     _login: Login | None = None
@@ -61,12 +61,14 @@ class LiveSession(Session):
 
     @property
     def key(self) -> bytes:
+        """The key in the store, which is still that of the former session between a login and its commit."""
         return (self.record if self._login is None else self._login.record).key
 
     def lender(self) -> Callable[[], AbstractContextManager[Session]]:
         return partial(self._sessions.borrow, self.id)
 
     def rotate(self) -> bool:
+        """Move the session to a new key at once; of two requests the store lets one win."""
         if self.attributes.is_left:
             return False
         new_id, new_key = draw(self.context.config.id_bytes)
@@ -89,6 +91,7 @@ class LiveSession(Session):
         return True
 
     def bind_principal(self, principal: str) -> None:
+        """Bind a user to a session of this very request at once, and to any other at the commit."""
         if self.is_own:
             if not self._save(Changes(principal=principal)):
                 raise _is_over()
@@ -150,6 +153,7 @@ class LiveSession(Session):
             self.record.max_inactive_interval = seconds
 
     def update(self, name: str, function: Callable[[Any], Any]) -> Any:
+        """Compare and swap until no other thread came in between; *function* runs without a lock."""
         codec = self.context.codec
         while True:
             old = self.attributes.get(name)
@@ -160,6 +164,7 @@ class LiveSession(Session):
                 return new
 
     def remove(self) -> bool:
+        """Remove the session, before the commit of a login the former one; the store lets one caller win."""
         is_removed = self._sessions.store.remove(self.key) is not None
         if not is_removed and self._login is not None:
             call_all(self._close_login(self._login, {}))
@@ -187,7 +192,7 @@ class LiveSession(Session):
                 yield partial(self._tell_unbound, name, values[name])
 
     def commit(self) -> None:
-        """Put a login into effect."""
+        """Put a login into effect by one save, which cuts off all other requests; all else is in effect already."""
         login = self._login
         if login is None:
             if self.undo_log is not None and self.attributes.is_left:
@@ -269,7 +274,7 @@ class LiveSession(Session):
         self._tell_created([name for name, value in values.items() if login.has_bound(name, value)])
 
     def release(self, arrived: float) -> None:
-        """Record the end of the request. The session begins to idle, and its client knows of it."""
+        """Record the end of the request: the session begins to idle, and its client knows of it."""
         record = self.record
         record.used = time.time()
         record.is_new = False
@@ -284,11 +289,12 @@ def _is_over() -> InvalidSessionError:
 
 
 class LiveSessions(Sessions[LiveSession, LiveEntry]):
-    """The sessions of a store in the memory of the process."""
+    """The sessions of a store in the memory of the process; they expire to the moment, and end with the process."""
 
     slack: ClassVar[float] = 0.0
 
     def find(self, session_id: str, arrived: float, failures: list[StoreError]) -> LiveSession | None:
+        """Flush first: a request that never asked for the session may have kept it alive until now (S26)."""
         accesses = self.context.accesses
         if accesses.ended or accesses.unclosed:
             self.flush()
@@ -323,7 +329,7 @@ class LiveSessions(Sessions[LiveSession, LiveEntry]):
             )
 
     def _close_store(self) -> None:
-        """End all sessions: they are lost with the process (Servlet 6.1, 11.3.4)."""
+        """End all sessions: they are lost with the process (Servlet 6.1, 11.3.4; S66)."""
         for entry in self.store:
             claimed = self.store.remove(entry.record.key)
             if claimed is not None:

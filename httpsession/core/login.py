@@ -1,4 +1,8 @@
-"""A login to a session in memory, between the call of the application and the commit."""
+"""A login to a session in memory, between the call of the application and the commit.
+
+A login cuts other requests off, which cannot be undone. So it takes effect only at the commit, when the client is sure
+to learn the new id.
+"""
 
 from __future__ import annotations
 
@@ -13,7 +17,11 @@ from .session import Session
 
 @dataclass(slots=True)
 class Login:
-    """The former session of a login that is not committed yet, as the hold of the request had it."""
+    """The former session of a login that is not committed yet, as the hold of the request had it.
+
+    A :class:`.LiveSession` owns it: an undo returns to it, and the commit compares with it. It is not shared with other
+    requests, but its record and attributes are. They go on changing until the commit.
+    """
 
     id: str
     record: LiveRecord
@@ -30,5 +38,8 @@ class Login:
     unbound: set[str] = field(default_factory=set)
 
     def has_bound(self, name: str, value: object) -> bool:
-        """Return whether *value* is bound in the former session, and was not bound again since."""
+        """Return whether *value* is bound in the former session, and was not bound again since.
+
+        If this request replaces it, it is unbound only at the commit: until then the former session has it.
+        """
         return name not in self.unbound and self.values.get(name, ABSENT) is value

@@ -1,4 +1,8 @@
-"""Session: one request's hold on a session, of either kind, behind the HttpSession that the application has."""
+"""Session: one request's hold on a session, of either kind, behind the HttpSession that the application has.
+
+Here is all that the two kinds have in common: the order of notifications, the end of a session, and undoing. It is
+built on eight verbs, which :mod:`.live` and :mod:`.shared` implement.
+"""
 
 from __future__ import annotations
 
@@ -21,6 +25,10 @@ class Session(Bindings, ABC):
 
     The two kinds differ in eight verbs. A live session puts them into effect at once, but a login at the commit. A
     shared session collects changes and saves them at the commit.
+
+    An exchange owns the hold from its first look-up to the end of the request; a borrower owns it for the length of one
+    call. The threads of that request may use it at the same time. A verb that answers False has changed nothing in the
+    store: another request was first, and the store keeps the change of that one.
     """
 
     context: Context[Session]
@@ -60,18 +68,24 @@ class Session(Bindings, ABC):
 
     @abstractmethod
     def is_known_by(self, session_id: str) -> bool:
-        """Return whether *session_id* is the id of the session now."""
+        """Return whether *session_id* is the id of the session now: not a former one, nor one that a login left."""
 
     @abstractmethod
     def lender(self) -> Callable[[], AbstractContextManager[Session]]:
-        """Return a function that borrows the session again, outside of its requests."""
+        """Return a function that borrows the session again, outside of its requests.
+
+        It keeps the id and not the session, so that an accessor finds no session whose id has changed since (S47).
+        """
 
     def begin(self) -> None:
         """Begin as a session that this request has created."""
         self.is_own = True
 
     def note_earlier(self, arrived: float) -> None:
-        """Note that another request *arrived* then, before this one, of which the store may not know."""
+        """Note that another request *arrived* then, before this one, of which the store may not know.
+
+        Accesses wait for the next flush, so a loaded record may lack the latest (S24).
+        """
         if arrived > self.record.creation_time:
             self.previous_access = max(self.previous_access, arrived)
 
@@ -79,7 +93,11 @@ class Session(Bindings, ABC):
 
     @abstractmethod
     def rotate(self) -> bool:
-        """Give the session a new id; False if another request has changed the id already."""
+        """Give the session a new id; False if another request has changed the id already.
+
+        Raises:
+            InvalidSessionError: the session has ended.
+        """
 
     @abstractmethod
     def undo_rotation(self, former_id: str) -> bool:
@@ -87,19 +105,31 @@ class Session(Bindings, ABC):
 
     @abstractmethod
     def bind_principal(self, principal: str) -> None:
-        """Log a user in. A session that another client may know begins anew under a new id."""
+        """Log a user in. A session that another client may know begins anew under a new id.
+
+        So an id that an attacker has planted before the login is worth nothing after it. Raise InvalidSessionError if
+        the session has ended.
+        """
 
     @abstractmethod
     def change_interval(self, seconds: int) -> None:
-        """Change the interval."""
+        """Change the interval, in seconds. This never fails, also after the end of the session (S28)."""
 
     @abstractmethod
     def update(self, name: str, function: Callable[[Any], Any]) -> Any:
-        """Replace a value by the result of *function*, at once and atomically, and return it."""
+        """Replace a value by the result of *function*, at once and atomically, and return it.
+
+        *function* gets None for a missing attribute, and None as its result removes it. It runs again if another
+        request has set the attribute meanwhile, so it must have no other effect.
+        """
 
     @abstractmethod
     def remove(self) -> bool:
-        """Remove the session from the store; False if another request has done so."""
+        """Remove the session from the store; False if another request has done so.
+
+        The store returns it to exactly one caller. So exactly one request in the whole cluster notifies of its end
+        (S61).
+        """
 
     @abstractmethod
     def commit(self) -> None:
@@ -117,12 +147,19 @@ class Session(Bindings, ABC):
     # The end of a session.
 
     def end(self) -> None:
-        """Invalidate the session, unless this request or another one has done so."""
+        """Invalidate the session, unless this request or another one has done so.
+
+        A listener that invalidates the session again ends nothing twice, and does not recurse (S60).
+        """
         if not self.ended_here and self.remove():
             self.finish("invalidated")
 
     def finish(self, end: End) -> None:
-        """Notify the listeners and unbind the attributes of a session that was removed. Order: S57."""
+        """Notify the listeners and unbind the attributes of a session that was removed.
+
+        Order (S57): the destroyed event with readable attributes, then the session is invalid, then each value is
+        unbound. All of it happens even if a listener raises; its first exception goes to the caller.
+        """
         self.ended_here = True
         self.context.counts.add(end)
 
@@ -138,7 +175,12 @@ class Session(Bindings, ABC):
             yield partial(self._tell_unbound, *item)
 
     def check(self, name: str, value: Any = None) -> None:
-        """Refuse a name or a value that cannot be kept."""
+        """Refuse a name or a value that cannot be kept. It is called before anything has changed.
+
+        Raises:
+            ValueError: *name* is no string.
+            CodecError: *value* cannot be stored, where sessions are shared or distributable.
+        """
         if not isinstance(name, str):
             raise ValueError(f"the name of an attribute is a string, not {name!r}")
         codec = self.context.codec
@@ -148,7 +190,10 @@ class Session(Bindings, ABC):
     # Changes of the id, and how they are undone.
 
     def change_id(self) -> bool:
-        """Give the session a new id and notify the listeners; False if another request has changed the id already."""
+        """Give the session a new id and notify the listeners; False if another request has changed the id already.
+
+        The attributes, the creation time and the hold stay (S15); no created or destroyed event is sent (S17).
+        """
         old_id = self.id
         if not self.rotate():
             return False
@@ -157,7 +202,11 @@ class Session(Bindings, ABC):
         return True
 
     def login(self, principal: str) -> None:
-        """Log in a user who is not logged in yet. The attributes of another user are dropped."""
+        """Log in a user who is not logged in yet. The attributes of another user are dropped.
+
+        To listeners a login is a change of the id (S65). What it drops is unbound with the usual events. The change of
+        the id is told first, and only if there was one: a session of this very request keeps its id.
+        """
         old_id, former = self.id, self.record.principal
         self._keep_undo(old_id)
         self.bind_principal(principal)
@@ -172,11 +221,16 @@ class Session(Bindings, ABC):
         call_all(calls())
 
     def _keep_undo(self, former_id: str) -> None:
+        """Begin an undo log, unless there is one. A session that this request made is ended instead of undone."""
         if not self.is_own and self.undo_log is None:
             self.undo_log = UndoLog(former_id)
 
     def undo(self) -> None:
-        """Undo a change of the id, and all changes since in the same request: its client will not learn the id."""
+        """Undo a change of the id, and all changes since in the same request: its client will not learn the id.
+
+        The latest change is undone first, with the usual events, and the id last. A value that another request has set
+        since stays. There is nothing to undo if the session has ended, or if a login has left this request behind.
+        """
         log, new_id = self.undo_log, self.id
         if log is None or not self.is_valid or self.attributes.is_left:
             return
@@ -199,7 +253,7 @@ class Session(Bindings, ABC):
             self.undo_log = None
 
     def set_interval(self, seconds: int) -> None:
-        """Change the interval, so that it can be undone."""
+        """Change the interval, so that it can be undone; the undo spares an interval that was set since."""
         before = self.record.max_inactive_interval
 
         def restore(_: object) -> None:

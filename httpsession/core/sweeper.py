@@ -1,4 +1,8 @@
-"""The background thread of an application: it flushes accesses to the store, and sweeps expired sessions."""
+"""The background thread of an application: it flushes accesses to the store, and sweeps expired sessions.
+
+A write for each access would cost every request a round trip. So requests note their accesses in :class:`.Accesses`,
+and this thread flushes the notes in batches. Sessions also expire without any request (S53), so it sweeps, too.
+"""
 
 from __future__ import annotations
 
@@ -28,7 +32,16 @@ class Swept(Protocol):
 
 
 class Sweeper:
-    """A thread that flushes and sweeps until the sessions are closed or garbage. The child of a fork starts its own."""
+    """A thread that flushes and sweeps until the sessions are closed or garbage.
+
+    The first request of a process starts it, and the child of a fork starts its own. Between two ticks the thread holds
+    its sessions by a weak reference alone. So a manager that is dropped without a close can be collected. The thread is
+    a daemon, so it never keeps a process alive.
+
+    Args:
+        sessions: the sessions that it flushes and sweeps.
+        sweep_interval: seconds between two sweeps; None: the thread only flushes.
+    """
 
     def __init__(self, sessions: Swept, sweep_interval: float | None) -> None:
         self._sessions: weakref.ref[Swept] = weakref.ref(sessions)
@@ -47,13 +60,19 @@ class Sweeper:
                 self._thread.start()
 
     def stop(self) -> None:
-        """Stop the thread and wait for a flush or sweep that has begun."""
+        """Stop the thread and wait for a flush or sweep that has begun.
+
+        A listener that a sweep calls may close the manager. Then this is the thread itself, and there is no waiting.
+        """
         self._stopped.set()
         if self._thread is not None and self._thread is not threading.current_thread():
             self._thread.join()
 
     def reset_after_fork(self) -> None:
-        """Start the thread in the child of a fork if it ran in the parent."""
+        """Start the thread in the child of a fork if it ran in the parent.
+
+        Event and lock are replaced, since another thread may have held them. A sweeper that was stopped stays stopped.
+        """
         was_stopped, was_started = self._stopped.is_set(), self._thread is not None
         self._stopped = threading.Event()
         self._starting = threading.Lock()
@@ -64,6 +83,11 @@ class Sweeper:
             self.start()
 
     def _run(self) -> None:
+        """Flush at each tick, and sweep when it is time, until the sweeper is stopped.
+
+        An outage of the store is logged once, and each tick tries again. No other exception ends the thread either
+        (S110).
+        """
         ticks_to_sweep = self._ticks_to_sweep()
         is_down = False
         while not self._stopped.wait(self._tick):

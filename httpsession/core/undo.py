@@ -1,4 +1,8 @@
-"""The undo log of a request that has changed the id of its session."""
+"""The undo log of a request that has changed the id of its session.
+
+If the request fails before its commit, the client never learns the new id. Then the change of the id is undone, and all
+that the request has changed since.
+"""
 
 from __future__ import annotations
 
@@ -37,7 +41,10 @@ class UndoLog:
 
 
 def call_all(calls: Iterable[Callable[[], object]]) -> None:
-    """Make all calls, even if some raise. The first exception goes to the caller, further ones are logged."""
+    """Make all calls, even if some raise. The first exception goes to the caller, further ones are logged.
+
+    The end of a session is made of such calls: a listener that raises must not keep other attributes bound.
+    """
     first: BaseException | None = None
     for call in calls:
         try:

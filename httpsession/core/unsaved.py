@@ -9,7 +9,11 @@ from ..stores.base import Changes
 
 
 class Unsaved:
-    """The baseline of one request's record, its new key and its login. It builds the changes for the store."""
+    """The baseline of one request's record, its new key and its login. It builds the changes for the store.
+
+    A :class:`.SharedSession` owns it, and replaces it by a new one after each save. Only what differs from the baseline
+    is saved: saving an interval that this request did not change could undo the change of another request.
+    """
 
     __slots__ = ("_interval", "_principal", "before_rotation", "clears", "id", "is_login", "is_undone", "new_key")
 
@@ -34,7 +38,11 @@ class Unsaved:
         return self._principal
 
     def rotate(self, new_key: bytes, before: Changes | None) -> None:
-        """Note a new key. *before* are the changes so far, which only the first call keeps."""
+        """Note a new key. *before* are the changes so far, which only the first call keeps.
+
+        A request may rotate several times. The client knows only the id of before the first, so an undo returns to
+        that.
+        """
         if self.new_key is None:
             self.before_rotation = before
         self.new_key = new_key
@@ -45,7 +53,7 @@ class Unsaved:
         self.clears = self.clears or former is not None
 
     def undo(self) -> None:
-        """Drop the new key and all changes after it."""
+        """Drop the new key and all changes after it; the commit saves :attr:`before_rotation` alone."""
         self.is_undone = True
 
     def lose_rotation(self) -> None:
@@ -53,7 +61,18 @@ class Unsaved:
         self.new_key = None
 
     def changes(self, record: SessionRecord, put: Mapping[str, bytes], removed: Collection[str]) -> Changes | None:
-        """Return the changes since the baseline, with the given ones of attributes; None if there are none."""
+        """Return the changes since the baseline, with the given ones of attributes.
+
+        Args:
+            record: the record as the request has it now.
+            put: the encodings of attributes that were set or have changed inside, by name.
+            removed: the names of attributes that were removed.
+
+        Returns:
+            All in one object, since the store applies it as a whole; None if there are no changes. The deadline is
+                among them
+            only at a login, which alone moves it.
+        """
         interval, principal = record.max_inactive_interval, record.principal
         if interval == self._interval and principal == self._principal and self.new_key is None:
             return Changes(put=put, removed=removed) if put or removed else None
