@@ -1,4 +1,7 @@
-"""The order in which the sessions of a memory store become due."""
+"""The order in which the sessions of a memory store become due.
+
+Nothing here has a lock of its own: the store holds its lock for each call.
+"""
 
 from __future__ import annotations
 
@@ -13,7 +16,10 @@ from ..base import LiveEntry
 
 
 class Entry(LiveEntry):
-    """A session in memory, with its place in the queue in which it waits to become due."""
+    """A session in memory, with its place in the queue in which it waits to become due.
+
+    The store owns it, and returns it as it is. Its requests use the record and the attributes without the store's lock.
+    """
 
     __slots__ = ("after", "before", "former_keys", "has_joined", "previous_access", "queue")
 
@@ -32,7 +38,10 @@ class Entry(LiveEntry):
         self.former_keys: set[bytes] | None = None
 
     def access(self, arrived: float) -> float:
-        """Record the arrival of a request, go to the end of the queue, and return when the request before arrived."""
+        """Record the arrival of a request, go to the end of the queue, and return when the request before arrived.
+
+        A request that is reported late moves no time back, and hears of no arrival after its own.
+        """
         if self.queue is not None:
             self.queue.move_to_end(self)
         record = self.record
@@ -70,12 +79,14 @@ class _Queue:
         last.after = entry.after.before = entry
 
     def remove(self, entry: Entry) -> None:
+        """Remove an entry in constant time, since it knows its neighbours."""
         entry.queue = None
         before, after = entry.before, entry.after
         before.after, after.before = after, before
         del entry.before, entry.after
 
     def move_to_end(self, entry: Entry) -> None:
+        """Move an entry behind all others: it was accessed just now. This is all that an access costs."""
         before, after = entry.before, entry.after
         before.after, after.before = after, before
         last = self.before
@@ -83,6 +94,7 @@ class _Queue:
         last.after = self.before = entry
 
     def __iter__(self) -> Iterator[Entry]:
+        """Iterate from the earliest access. A caller that removes an entry asks for the next one first."""
         link = self.after
         while isinstance(link, Entry):
             yield link
@@ -93,7 +105,10 @@ _Link = Entry | _Queue
 
 
 class _Deadlines:
-    """Entries by deadline: a heap, in which items may be stale until they reach its top or outnumber the others."""
+    """Entries by deadline: a heap, in which items may be stale until they reach its top or outnumber the others.
+
+    An item is stale if its entry has gone or has another deadline. Removing it at once would search the whole heap.
+    """
 
     #: How many stale items are always tolerated, so that a small heap is not built again and again.
     _FEW = 64
@@ -115,11 +130,12 @@ class _Deadlines:
             self._trim()
 
     def discard(self, entry: Entry) -> None:
+        """Remove an entry; its item in the heap becomes stale."""
         if self._deadlines.pop(entry, None) is not None:
             self._trim()
 
     def due(self, now: float) -> Iterator[Entry]:
-        """Iterate over the entries whose deadline has come."""
+        """Iterate over the entries whose deadline has come, in no order. None of them is removed by that."""
         heap = self._heap
         while heap and self._is_stale(heap[0]):
             heappop(heap)
@@ -137,6 +153,7 @@ class _Deadlines:
         return self._deadlines.get(entry) != deadline
 
     def _trim(self) -> None:
+        """Build the heap again when most of it is stale, so that its size follows the number of entries."""
         if len(self._heap) > 2 * len(self._deadlines) + self._FEW:
             self._heap = [(deadline, next(self._numbers), entry) for entry, deadline in self._deadlines.items()]
             heapify(self._heap)
@@ -146,7 +163,7 @@ class ExpiryQueue:
     """Sessions in the order in which they become due, so that a sweep looks at what is due and not at what is alive.
 
     Sessions with the same interval become due in the order of their latest accesses. So each interval has a queue, and
-    an access moves a session to its end.
+    an access moves a session to its end. A deadline ends a session whatever its accesses, so deadlines have a heap.
     """
 
     def __init__(self) -> None:
@@ -154,7 +171,12 @@ class ExpiryQueue:
         self._deadlines = _Deadlines()
 
     def put(self, entry: Entry, now: float) -> None:
-        """Add a session, or move it to where its present interval and deadline put it."""
+        """Add a session, or move it to where its present interval and deadline put it.
+
+        Args:
+            entry: the session; with an interval of zero or less it waits for its deadline alone.
+            now: seconds since the epoch. It tells accesses of the past from those that a clock put into the future.
+        """
         interval = entry.record.max_inactive_interval
         if entry.queue is None or entry.queue.interval != interval:
             self._leave_queue(entry)
@@ -182,6 +204,7 @@ class ExpiryQueue:
         yield from self._deadlines.due(now)
 
     def _leave_queue(self, entry: Entry) -> None:
+        """Remove a session from its queue, and the queue if that was its last."""
         queue = entry.queue
         if queue is not None:
             queue.remove(entry)

@@ -1,4 +1,7 @@
-"""The store for one process: live objects in a dict."""
+"""The store for one process: live objects in a dict.
+
+One lock guards it all, and is held for one session or one slice of a sweep at a time.
+"""
 
 from __future__ import annotations
 
@@ -48,6 +51,7 @@ class MemoryStore:
         self._clear()
 
     def _clear(self) -> None:
+        """Create the empty structures. The caller holds the lock, or no other thread knows the store yet."""
         self._sessions: dict[bytes, Entry] = {}
         # Former keys: the session that has a new key, and since when; the oldest first.
         self._moved: dict[bytes, tuple[Entry, float]] = {}
@@ -59,7 +63,7 @@ class MemoryStore:
         self._by_principal: dict[str, dict[Entry, None]] = {}
 
     def create(self, session: LiveEntry) -> bool:
-        """Keep a new session."""
+        """Keep a new session. The look at the key and the insertion are one step under the lock."""
         entry = Entry(session.record, session.attributes)
         with self._lock:
             if session.record.key in self._sessions:
@@ -68,7 +72,7 @@ class MemoryStore:
         return True
 
     def load(self, key: bytes, arrived: float, in_use: InUse = nothing_in_use) -> tuple[LiveEntry, float, bool] | None:
-        """Return the session, and record the access."""
+        """Return the session, and record the access in the same step, so that no sweep comes in between."""
         with self._lock:
             entry = self._sessions.get(key)
             if entry is None:
@@ -83,12 +87,16 @@ class MemoryStore:
         return entry, previous, False
 
     def peek(self, key: bytes) -> LiveEntry | None:
-        """Return the session as it is."""
+        """Return the session as it is, also by a former key."""
         with self._lock:
             return self._follow(key)
 
     def save(self, key: bytes, changes: Changes, now: float) -> bool:
-        """Apply the changes."""
+        """Apply the changes in one step under the lock; attributes first, since they alone can refuse.
+
+        A new key is not given to a session that has moved meanwhile: of two changes of the id one wins. A login
+        follows, since it has to begin anew whatever came before.
+        """
         new_key = changes.new_key
         if changes.is_login and new_key is None:
             raise ValueError("a login needs a new key")
@@ -112,11 +120,11 @@ class MemoryStore:
         return True
 
     def was_left(self, key: bytes, now: float) -> bool:
-        """Return whether a login moved a session away lately."""
+        """Return whether a login moved a session away lately. One look into a dict needs no lock."""
         return self._left.get(key, -inf) >= now - FOLLOW
 
     def remove(self, key: bytes) -> LiveEntry | None:
-        """Remove and return the session."""
+        """Remove and return the session; of several callers the lock lets one find it."""
         with self._lock:
             entry = self._follow(key)
             if entry is not None:
@@ -124,7 +132,10 @@ class MemoryStore:
         return entry
 
     def expire(self, now: float, limit: int, in_use: InUse = nothing_in_use) -> list[LiveEntry]:
-        """Remove sessions that are due, and forget old marks."""
+        """Remove sessions that are due, and forget old marks.
+
+        They are claimed in slices, between which requests get the lock. A session in use is spared (S54).
+        """
         claimed: list[LiveEntry] = []
         with self._lock:
             self._forget_old_marks(now, in_use)
@@ -137,7 +148,7 @@ class MemoryStore:
         return claimed
 
     def evict(self, in_use: InUse = nothing_in_use) -> LiveEntry | None:
-        """Remove the oldest session whose client never came back."""
+        """Remove the oldest session whose client never came back, and that no request is using."""
         with self._lock:
             entries = self._entries(in_use)
             for entry in self._newcomers:
@@ -147,7 +158,7 @@ class MemoryStore:
         return None
 
     def touch(self, accesses: Iterable[Touch], in_use: InUse = nothing_in_use) -> None:
-        """Record requests."""
+        """Record requests. One that finds its session due is ignored, unless one in flight has kept that alive."""
         for key, arrived, ended in accesses:
             with self._lock:
                 # A request that arrived in time may take as long as it does, as in _entries.
@@ -168,6 +179,7 @@ class MemoryStore:
             return [entry.record for entry in self._by_principal.get(principal, ())]
 
     def __iter__(self) -> Iterator[LiveEntry]:
+        """Iterate over a copy, which is made in one atomic step."""
         return iter(list(self._sessions.values()))
 
     def __len__(self) -> int:
@@ -178,7 +190,7 @@ class MemoryStore:
         return "the memory of this process"
 
     def close(self) -> None:
-        """Forget all sessions."""
+        """Forget all sessions, which the caller has ended before."""
         with self._lock:
             self._clear()
 
@@ -201,11 +213,13 @@ class MemoryStore:
         return entry
 
     def _change_attributes(self, entry: Entry, changes: Changes) -> bool:
+        """Change the attributes; False if values are not as expected, with nothing changed."""
         if not (changes.put or changes.removed or changes.expected or changes.clear):
             return True
         return entry.attributes.apply(changes.put, changes.removed, changes.expected, clear=changes.clear)
 
     def _change_record(self, entry: Entry, changes: Changes, now: float) -> None:
+        """Change the rest, which nothing can refuse, and the indexes by which sessions are found."""
         record = entry.record
         if changes.max_inactive_interval is not None:
             record.max_inactive_interval = changes.max_inactive_interval
@@ -231,6 +245,7 @@ class MemoryStore:
         return entry
 
     def _move(self, entry: Entry, new_key: bytes, now: float) -> None:
+        """Give the session a new key, and mark the former. Its requests share the record, so all know the new key."""
         key = entry.record.key
         self._forget(new_key)
         del self._sessions[key]
@@ -275,11 +290,13 @@ class MemoryStore:
         return True
 
     def _join(self, entry: Entry) -> None:
+        """Note that the client has come back: the session is not new (S42), and cannot be evicted any more."""
         entry.has_joined = True
         entry.record.is_new = False
         self._newcomers.pop(entry, None)
 
     def _add(self, entry: Entry, now: float) -> None:
+        """Keep a session under its key, which from then on is no former key of another session."""
         key = entry.record.key
         self._forget(key)
         self._sessions[key] = entry
@@ -289,6 +306,7 @@ class MemoryStore:
         self._index_principal(entry)
 
     def _discard(self, entry: Entry) -> None:
+        """Remove a session and the marks that lead to it. The traces of logins outlive it."""
         del self._sessions[entry.record.key]
         for key in entry.former_keys or ():
             self._moved.pop(key, None)
@@ -297,6 +315,7 @@ class MemoryStore:
         self._unindex_principal(entry)
 
     def _expire_some(self, now: float, limit: int, in_use: InUse) -> list[Entry]:
+        """Claim sessions that are due, at most *limit*. The caller holds the lock."""
         entries = self._entries(in_use)
         due = (entry for entry in self._expiry.due(now) if not self._spare(entry, now, entries))
         # A session may be due in both ways.

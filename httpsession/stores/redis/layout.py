@@ -31,7 +31,10 @@ _log = logging.getLogger("httpsession")
 
 
 def fields_of(session: StoredSession) -> list[bytes]:
-    """Return the fields of a session, names and values in turn, the record first; the user is not among them."""
+    """Return the fields of a session, names and values in turn, the record first; the user is not among them.
+
+    ``create.lua`` takes the user apart from the fields, since it also adds the session to the user's set.
+    """
     record = session.record
     times = record.creation_time, record.accessed, record.used, record.deadline
     fields = [RECORD, _PACKED.pack(_VERSION, *times, record.max_inactive_interval)]
@@ -44,7 +47,11 @@ def fields_of(session: StoredSession) -> list[bytes]:
 
 
 def session_of(key: bytes, fields: Any) -> StoredSession | None:
-    """Return the session that has these *fields*, names and values in turn. If it is none, log that and return None."""
+    """Return the session that has these *fields*, names and values in turn. If it is none, log that and return None.
+
+    Any client of Redis may have written the hash, so nothing in it is trusted. Fields with an unknown mark are ignored:
+    a later release may have added them.
+    """
     attributes: dict[str, bytes] = {}
     notes: dict[str, bytes] = {}
     try:
@@ -65,6 +72,11 @@ def session_of(key: bytes, fields: Any) -> StoredSession | None:
 
 
 def _record_of(key: bytes, record: bytes, principal: bytes | None, notes: Mapping[str, bytes]) -> SessionRecord:
+    """Return the record that these values hold. *notes* becomes part of it, and the caller fills it afterwards.
+
+    Raises:
+        ValueError: *record* is not of this version, or a number in it is NaN.
+    """
     if len(record) != _PACKED.size:
         raise ValueError("not the length of a record")
     version, created, accessed, used, deadline, interval = _PACKED.unpack(record)
@@ -75,5 +87,6 @@ def _record_of(key: bytes, record: bytes, principal: bytes | None, notes: Mappin
 
 
 def _without_giants(key: bytes, attributes: Mapping[str, bytes]) -> dict[str, bytes]:
+    """Return the attributes without those that no store accepts, which another client must have written."""
     _log.warning("session %s has attributes of more than %d bytes, which are ignored", key.hex()[:8], MAX_VALUE)
     return {name: value for name, value in attributes.items() if len(value) <= MAX_VALUE}

@@ -1,4 +1,8 @@
-"""How a save changes a session, statement by statement, in a transaction."""
+"""How a save changes a session, statement by statement, in a transaction.
+
+The caller has begun the transaction, so no other writer comes in between. It commits also when a save is refused: so
+all checks come before the first change. If a statement fails, the caller rolls all of them back.
+"""
 
 from __future__ import annotations
 
@@ -11,7 +15,15 @@ from .statements import Statements
 
 
 def apply(statements: Statements, key: bytes, changes: Changes, now: float, cursor: Cursor) -> bool:
-    """Apply all changes to the session that *key* leads to, or none; return whether they were applied."""
+    """Apply all changes to the session that *key* leads to, or none; return whether they were applied.
+
+    Args:
+        statements: the statements of the store.
+        key: the key that the caller knows, which may be a former one.
+        changes: the changes, which the caller has checked.
+        now: seconds since the epoch; it decides which former keys still lead to a session.
+        cursor: a connection in a transaction that writes.
+    """
     # A change of the key follows no former one, unless it is a login.
     since = now - FOLLOW if changes.new_key is None or changes.is_login else inf
     ((identity,),) = cursor.execute(statements.follow, {"key": key, "since": since}).fetchall()
@@ -36,6 +48,7 @@ def delete_old_marks(cursor: Cursor, statements: Statements, now: float) -> None
 
 
 def _is_as_expected(cursor: Cursor, statements: Statements, identity: int, changes: Changes) -> bool:
+    """Return whether the new key is free, and the attributes have the values that the caller expects."""
     if changes.new_key is not None and cursor.execute(statements.find, (changes.new_key,)).fetchall():
         return False
     for name, value in changes.expected.items():
@@ -47,6 +60,7 @@ def _is_as_expected(cursor: Cursor, statements: Statements, identity: int, chang
 
 
 def _change_attributes(cursor: Cursor, statements: Statements, identity: int, changes: Changes) -> None:
+    """Clear, then remove, then put: a name that is removed and put ends up with its value."""
     if changes.clear:
         cursor.execute(statements.clear, (identity,))
     cursor.executemany(statements.delete_attribute, [(identity, name) for name in changes.removed])
@@ -54,6 +68,7 @@ def _change_attributes(cursor: Cursor, statements: Statements, identity: int, ch
 
 
 def _change_notes(cursor: Cursor, statements: Statements, identity: int, notes: Mapping[str, bytes | None]) -> None:
+    """Set and remove notes. They are kept apart from the attributes, so that clearing these spares them."""
     for name, value in notes.items():
         if value is None:
             cursor.execute(statements.delete_note, (identity, name))
@@ -62,6 +77,7 @@ def _change_notes(cursor: Cursor, statements: Statements, identity: int, notes: 
 
 
 def _change_end(cursor: Cursor, statements: Statements, identity: int, changes: Changes) -> None:
+    """Change interval and deadline, and the time by which sweeps find the session."""
     if changes.max_inactive_interval is not None:
         cursor.execute(statements.set_interval, (changes.max_inactive_interval, identity))
     if changes.deadline is not None:
@@ -70,7 +86,12 @@ def _change_end(cursor: Cursor, statements: Statements, identity: int, changes: 
 
 
 def _move(cursor: Cursor, statements: Statements, identity: int, new_key: bytes, is_login: bool, now: float) -> None:
-    """Give the session a new key. Its former keys lead to it or, after a login, nowhere."""
+    """Give the session a new key. Its former keys lead to it or, after a login, nowhere.
+
+    The identity of the session stays, so its attributes, notes and marks need no change. After a login the former keys
+    are only remembered, so that a request can learn why it finds no session. The new key may have been a former one,
+    after an undone change of the id: then its mark goes.
+    """
     cursor.execute(statements.mark, (now, identity))
     if is_login:
         cursor.execute(statements.leave, (now, identity))

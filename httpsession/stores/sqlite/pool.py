@@ -1,4 +1,8 @@
-"""The pool of connections to a database, and how a connection is opened."""
+"""The pool of connections to a database, and how a connection is opened.
+
+Opening a connection costs many times what a statement costs, and a connection that was used before has pages and
+statements in its cache.
+"""
 
 from __future__ import annotations
 
@@ -19,6 +23,9 @@ class Pool:
     """The connections to one file, each represented by its one cursor. A thread removes the one that it uses.
 
     There are as many as were ever needed at once. The latest one is reused first, since its cache is warmest.
+
+    Each operation on `idle` and `opened` is atomic, so the pool needs no lock. A database that releases its pool makes
+    a new one: connections in use then come back to the former pool, and are closed there.
     """
 
     __slots__ = ("identity", "idle", "opened")
@@ -31,6 +38,7 @@ class Pool:
         self.opened: set[sqlite3.Cursor] = set()
 
     def __del__(self) -> None:
+        """Close the idle connections of a pool that is garbage."""
         self.close_idle()
 
     def close_idle(self) -> None:
@@ -57,6 +65,12 @@ def connect(path: str, deadline: float, synchronous: str, reads_any_text: bool) 
         deadline: a time of the monotonic clock.
         synchronous: SQLite's setting of that name.
         reads_any_text: whether text that is not UTF-8 is read as its bytes, instead of an error.
+
+    Returns:
+        The one cursor of the connection. It begins no transaction by itself.
+
+    Raises:
+        sqlite3.Error: the file is missing, locked, damaged or no database, or its system has no shared memory for WAL.
     """
     # Threads pass connections to each other, but no two use the same connection at once.
     connection = sqlite3.connect(
@@ -84,6 +98,7 @@ def connect(path: str, deadline: float, synchronous: str, reads_any_text: bool) 
 
 
 def _text(text: bytes) -> str | bytes:
+    """Decode a text, or return its bytes: one damaged row must not keep all others from being read."""
     try:
         return text.decode()
     except UnicodeDecodeError:

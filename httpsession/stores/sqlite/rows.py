@@ -18,7 +18,10 @@ Row = Sequence[Any]
 
 
 def sessions_of(rows: Iterable[Row]) -> Iterator[StoredSession]:
-    """Iterate over the sessions that rows make up, the rows of each together; those that are damaged are left out."""
+    """Iterate over the sessions that rows make up; those that are damaged are left out.
+
+    The rows of each session must be adjacent, so a statement orders them by identity.
+    """
     for _, group in groupby(rows, itemgetter(0)):
         stored = session_of(list(group))
         if stored is not None:
@@ -26,7 +29,14 @@ def sessions_of(rows: Iterable[Row]) -> Iterator[StoredSession]:
 
 
 def session_of(rows: Sequence[Row]) -> StoredSession | None:
-    """Return the session that rows with one attribute or note each make up; None if it is damaged, which is logged."""
+    """Return the session that rows with one attribute or note each make up; None if it is damaged, which is logged.
+
+    Args:
+        rows: at least one row, all of the same session. Without attributes and notes it has one row without a name.
+
+    Returns:
+        The session. A damaged attribute or note is left out and logged; it costs the session nothing else.
+    """
     attributes: dict[str, bytes] = {}
     notes: dict[str, bytes] = {}
     record = _record_of(rows[0], notes)
@@ -42,7 +52,11 @@ def session_of(rows: Sequence[Row]) -> StoredSession | None:
 
 
 def _record_of(row: Row, notes: Mapping[str, bytes]) -> SessionRecord | None:
-    """Return the record that a row holds; None if it is damaged, which is logged."""
+    """Return the record that a row holds; None if it is damaged, which is logged.
+
+    SQLite keeps a value of any type in any column, so each type is checked. *notes* becomes part of the record, and the
+    caller fills it afterwards.
+    """
     _, key, created, accessed, used, interval, deadline, principal = row[:8]
     if (
         type(key) is bytes

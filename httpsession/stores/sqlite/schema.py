@@ -1,4 +1,7 @@
-"""The tables of the store in a database, and the steps from each version to the next."""
+"""The tables of the store in a database, and the steps from each version to the next.
+
+A database remembers how many steps it has run. So a released step stays as it is, and a change is a new step.
+"""
 
 from __future__ import annotations
 
@@ -57,8 +60,18 @@ STEPS: Final[Sequence[Sequence[str]]] = (
 def migrate(cursor: Cursor, statements: Statements, path: str, steps: Sequence[Sequence[str]] = STEPS) -> None:
     """Bring the tables to the latest version, all or nothing. Only one process at a time may call this.
 
+    The database calls it for each new connection, under the write lock. A database of the latest version stays as it
+    is.
+
+    Args:
+        cursor: a connection without an open transaction.
+        statements: the statements of the store, which know the names of its tables.
+        path: the file, for the message of an error.
+        steps: the statements of each step. Only tests give others.
+
     Raises:
         StoreError: a newer release of this package has made the tables.
+        sqlite3.Error: a statement failed; the caller closes the connection, which undoes all steps.
     """
     cursor.execute(statements.make_version)
     ((version,),) = cursor.execute(statements.version).fetchall()

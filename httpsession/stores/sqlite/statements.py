@@ -1,4 +1,8 @@
-"""The SQL of the store. The text of a statement never changes, so that a connection prepares it once."""
+"""The SQL of the store. The text of a statement never changes, so that a connection prepares it once.
+
+A session has an identity, a number that stays when its key changes. Attributes, notes and marks refer to that.
+Statements are written with words in braces for shared parts and for the names of tables (:func:`text`).
+"""
 
 from __future__ import annotations
 
@@ -36,7 +40,11 @@ _NAMES: Final = (
 
 
 def text(template: str, prefix: str) -> str:
-    """Return a template with each word in braces replaced by the part, table or index that it names."""
+    """Return a template with each word in braces replaced by the part, table or index that it names.
+
+    A part may have words in braces itself, so they are replaced until none is left. For the prefix ``shop``,
+    ``{marks}`` becomes ``"shop_marks"``.
+    """
     # SQLite ignores the case of a name, but prefixes that differ in case are different.
     stem = re.sub("[A-Z]", r"^\g<0>", prefix)
     words = _WORDS | {name: f'"{stem}_{name}"' for name in _NAMES}
@@ -48,6 +56,15 @@ def text(template: str, prefix: str) -> str:
 @dataclass
 class Statements:
     """The statements of a store whose tables have names that begin with *prefix*.
+
+    Parameters are given by position, or by these names:
+
+    - ``:key``, a key, which may be a former one; ``:since``, the time before which former keys lead nowhere;
+    - ``:arrived`` and ``:ended``, the times of a request; ``:now``, the present;
+    - ``:name`` and ``:value`` of an attribute; ``:size``, the most rows that are returned.
+
+    Times are seconds since the epoch. Each statement is atomic by itself, so a store needs a transaction only for
+    several.
 
     Raises:
         ConfigError: the prefix is wrong.
@@ -131,6 +148,7 @@ class Statements:
     set_version: str = "INSERT INTO {schema} (version) VALUES (?)"
 
     def __post_init__(self) -> None:
+        """Check the prefix, and replace each template by its text."""
         flaw = flaw_of_prefix(self.prefix)
         if not flaw and self.prefix.lower().partition("_")[0] == "sqlite":
             flaw = f"has the prefix {self.prefix!r}, but SQLite keeps names that begin so for itself"

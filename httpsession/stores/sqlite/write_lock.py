@@ -1,4 +1,8 @@
-"""The lock under which one thread of one process at a time writes to a database."""
+"""The lock under which one thread of one process at a time writes to a database.
+
+It has two levels. A lock of the file keeps processes apart, but belongs to a descriptor, which all threads of a process
+share. So the threads queue for a lock of their own first, and only its holder asks for the file's.
+"""
 
 from __future__ import annotations
 
@@ -23,7 +27,11 @@ PAUSE: Final = 0.0005
 
 
 class FairLock:
-    """A reentrant lock that threads get in the order in which they asked for it."""
+    """A reentrant lock that threads get in the order in which they asked for it.
+
+    It is handed over: a thread that releases it and asks again comes after all that wait. Each waiting thread sleeps on
+    a lock of its own, so a release wakes exactly one.
+    """
 
     def __init__(self) -> None:
         self._guard = threading.Lock()
@@ -33,7 +41,11 @@ class FairLock:
         self._waiting: deque[tuple[int, threading.Lock]] = deque()
 
     def acquire(self, deadline: float) -> bool:
-        """Wait until *deadline*, by the monotonic clock, and return whether this thread holds the lock."""
+        """Wait until *deadline*, by the monotonic clock, and return whether this thread holds the lock.
+
+        A thread that holds it gets it again at once, and must release it as often. A deadline that has passed still
+        gets a free lock. If an exception interrupts the wait, the thread does not hold the lock afterwards.
+        """
         thread = threading.get_ident()
         with self._guard:
             if self._owner in (None, thread):
@@ -53,7 +65,7 @@ class FairLock:
         return not self._leave(place)
 
     def _leave(self, place: tuple[int, threading.Lock]) -> bool:
-        """Stop waiting; False if this thread was given the lock just now."""
+        """Stop waiting; False if this thread was given the lock just now, and so holds it."""
         with self._guard:
             if place not in self._waiting:
                 return False
@@ -78,6 +90,9 @@ class WriteLock:
 
     SQLite's own busy handler is unfair: a writer sleeps longer after each attempt, so under load it starves for whole
     seconds. Here all writers try equally often.
+
+    Where there is no ``flock``, only the threads of this process are kept apart, and SQLite's own lock keeps the
+    processes apart.
     """
 
     def __init__(self, database: str) -> None:
@@ -116,7 +131,7 @@ class WriteLock:
                 raise
 
     def release(self) -> None:
-        """Release the lock to the next writer."""
+        """Release the lock to the next writer, the file's lock first: the next thread asks for it itself."""
         try:
             if self._threads.depth == 1 and self._descriptor is not None:
                 fcntl.flock(self._descriptor, fcntl.LOCK_UN)
@@ -126,7 +141,10 @@ class WriteLock:
             self._threads.release()
 
     def pause(self, deadline: float) -> bool:
-        """Keep the threads of this process from the lock, but no other process; False if *deadline* came first."""
+        """Keep the threads of this process from the lock, but no other process; False if *deadline* came first.
+
+        A fork needs that: no thread may write or open a connection while the process forks.
+        """
         return self._threads.acquire(deadline)
 
     def resume(self) -> None:
@@ -141,11 +159,19 @@ class WriteLock:
             self.resume()
 
     def _close_file(self) -> None:
+        """Close the descriptor. In a child this leaves the parent's lock as it is, which unlocking would release."""
         descriptor, self._descriptor = self._descriptor, None
         if descriptor is not None:
             os.close(descriptor)
 
     def _lock_file(self, deadline: float) -> None:
+        """Wait for the lock of the file, by an attempt every :data:`PAUSE`: a wait of the system knows no deadline.
+
+        Raises:
+            TimeoutError: other processes held the lock until *deadline*.
+            OSError: the file cannot be opened.
+            StoreError: the file is not regular, or belongs to another user.
+        """
         if not _has_flock:
             return
         if self._descriptor is None:

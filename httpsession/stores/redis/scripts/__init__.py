@@ -1,4 +1,14 @@
-"""The scripts that run in the server. Each is atomic there."""
+"""The scripts that run in the server. Each is atomic there, since Redis runs one command at a time.
+
+All are for one shard. Times come as arguments; the clock of the server only measures how long marks and expired
+sessions stay. A script looks at all that it will change before it changes anything: Redis undoes nothing if a script
+fails.
+
+- ``create`` adds a session, ``save`` changes or moves it, ``touch`` records accesses;
+- ``remove`` removes a session by its key or a former key, ``claim`` only one that is due, ``expire`` all that are due,
+  ``evict`` a newcomer; each returns what it removed, so to one caller;
+- ``sessions_of`` lists the sessions of a user.
+"""
 
 from __future__ import annotations
 
@@ -23,7 +33,11 @@ _CONSTANTS: Final = (
 
 
 class Script:
-    """A script: its text, and the digest by which the server knows it."""
+    """A script: its text, and the digest by which the server knows it.
+
+    The text begins with the constants of this package and with ``common.lua``. So the scripts and the stores count
+    alike, and two releases with other constants use scripts with other digests.
+    """
 
     def __init__(self, name: str) -> None:
         folder = files(__package__)
