@@ -1,4 +1,8 @@
-"""The attribute map of a session: names and values, for any number of threads."""
+"""The attribute map of a session: names and values, for any number of threads.
+
+It knows nothing of listeners and stores. The core notifies after each change, and a shared session derives its
+:class:`.AttributeSnapshot` from the map.
+"""
 
 from __future__ import annotations
 
@@ -25,7 +29,10 @@ NOT_MARKED: Final[dict[str, object]] = {}
 
 
 class DetachedError(Exception):
-    """A refused change of a map that a login has left behind: it would reach no session."""
+    """A refused change of a map that a login has left behind: it would reach no session.
+
+    The core catches it, and repeats the change on a copy that belongs to the request alone. No application sees it.
+    """
 
 
 class Attributes:
@@ -59,12 +66,17 @@ class Attributes:
             raise InvalidSessionError("the session was invalidated or has expired")
 
     def _check_changeable(self) -> None:
+        """Raise what refuses a change; the caller holds the lock, so the map does not close afterwards."""
         self.check_open()
         if self.detached:
             raise DetachedError
 
     def get(self, name: object) -> Any:
-        """Return the value of *name*, or :data:`ABSENT`."""
+        """Return the value of *name*, or :data:`ABSENT`.
+
+        Raises:
+            InvalidSessionError: the map is closed.
+        """
         # Look at the flag after reading: a map that is closed meanwhile must not seem empty.
         value = self._values.get(name, ABSENT)
         if self.closed:
@@ -72,7 +84,7 @@ class Attributes:
         return value
 
     def snapshot(self) -> dict[str, Any]:
-        """Return names and values, as a copy."""
+        """Return names and values, as a copy, so that callers may change the map while they iterate (S34)."""
         values = self._values.copy()
         self.check_open()
         return values
@@ -123,7 +135,8 @@ class Attributes:
     ) -> bool:
         """Make all changes; or none, and return False, if an *expected* value differs. None there means absence.
 
-        With *clear*, only the attributes of *put* remain.
+        With *clear*, only the attributes of *put* remain. A name that is both in *removed* and in *put* gets its value.
+        Marks stay as they are.
         """
         with self._lock:
             if self.closed or self.detached:
@@ -139,11 +152,16 @@ class Attributes:
         return set(self._owners)
 
     def _mark(self, name: str, owner: object) -> None:
+        """Note the mark of the latest change of *name*, or that it has none. The caller holds the lock."""
         others = {other: mark for other, mark in self._owners.items() if other != name}
         self._owners = others if owner is None else {**others, name: owner}
 
     def close(self) -> dict[str, Any]:
-        """Close the map and return its values."""
+        """Close the map and return its values.
+
+        From then on every change and every look raises InvalidSessionError. A second call returns no values, so exactly
+        one caller unbinds them.
+        """
         with self._lock:
             self.closed = True
             values, self._values = self._values, {}

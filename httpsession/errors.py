@@ -1,4 +1,8 @@
-"""The exceptions of this package, under one root."""
+"""The exceptions of this package, under one root.
+
+An exception for a wrong argument is a ValueError, too, as Java's IllegalArgumentException. One for a wrong moment is a
+RuntimeError, as Java's IllegalStateException.
+"""
 
 from __future__ import annotations
 
@@ -31,7 +35,11 @@ class ConfigError(SessionError, ValueError):
 
 
 class CodecError(SessionError, ValueError):
-    """A value cannot be stored exactly, or stored bytes are not a value. The message names attribute, type and path."""
+    """A value cannot be stored exactly, or stored bytes are not a value. The message names attribute, type and path.
+
+    Most values are refused where they are set. A value that was changed inside is refused at the commit, and nothing of
+    that commit is saved.
+    """
 
     def __init__(self, message: str, name: str | None = None, path: str | None = None) -> None:
         super().__init__(message)
@@ -42,7 +50,11 @@ class CodecError(SessionError, ValueError):
 
 
 class StoreError(SessionError):
-    """The system behind a store failed, or did not answer in time. The session may or may not exist."""
+    """The system behind a store failed, or did not answer in time. The session may or may not exist.
+
+    So it is never taken for a missing session. Unless the application catches it, the response is a 503 that leaves the
+    cookie of the client as it is.
+    """
 
 
 class IllegalStateError(SessionError, RuntimeError):
@@ -50,7 +62,11 @@ class IllegalStateError(SessionError, RuntimeError):
 
 
 class InvalidSessionError(IllegalStateError):
-    """The session was invalidated or has expired (Servlet 6.1, ``HttpSession``)."""
+    """The session was invalidated or has expired (Servlet 6.1, ``HttpSession``).
+
+    In memory a request learns so that another one has ended the session (S56). With a shared store it goes on with its
+    snapshot, unless it invalidates the session itself.
+    """
 
 
 class ResponseCommittedError(IllegalStateError):

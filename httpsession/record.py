@@ -1,4 +1,8 @@
-"""The small record of a session: its times, its user, and when it expires."""
+"""The small record of a session: its times, its user, and when it expires.
+
+Every store counts expiry as :meth:`SessionRecord.is_due` does. The SQL and the Lua scripts repeat this arithmetic, and
+the tests of the store contract hold all of them to it.
+"""
 
 from __future__ import annotations
 
@@ -10,7 +14,11 @@ from typing import Protocol, Self
 
 @dataclass(slots=True, eq=False)
 class SessionRecord:
-    """The part of a session that stores keep beside the attributes. It has no id. Times are seconds since the epoch."""
+    """The part of a session that stores keep beside the attributes. It has no id. Times are seconds since the epoch.
+
+    A store in memory shares one record among all requests of a session. A shared store returns a new copy with each
+    load; changes of it reach the store only by a save.
+    """
 
     #: The digest of the id, by which the store finds the session (:func:`httpsession.ids.key_of`).
     key: bytes = field(repr=False)
@@ -30,25 +38,37 @@ class SessionRecord:
 
     @classmethod
     def created(cls, key: bytes, now: float, interval: int, lifetime: float | None) -> Self:
-        """Return the record of a session that begins *now* and lasts *lifetime* seconds at most; None: no bound."""
+        """Return the record of a session that begins *now* and lasts *lifetime* seconds at most; None: no bound.
+
+        Args:
+            key: the digest of the id.
+            now: seconds since the epoch: the creation, and the first access (S23).
+            interval: seconds without a request after which the session expires; zero or less: never (S29).
+            lifetime: seconds until the deadline, which no request moves.
+        """
         return cls(key, now, interval, inf if lifetime is None else now + lifetime, now, now)
 
     @property
     def handle(self) -> str:
-        """The key in hexadecimal (:attr:`SessionInfo.handle`)."""
+        """The key in hexadecimal (:attr:`SessionInfo.handle`). It finds the session, but opens it for no client."""
         return self.key.hex()
 
     def due(self, slack: float = 0.0) -> float:
         """Return the time at which the session expires if no further request comes; infinite for never.
 
-        Being idle ends a session *slack* seconds later than its interval says.
+        Being idle ends a session *slack* seconds later than its interval says. Idle time counts from the latest arrival
+        or end of a request, whichever is later.
         """
         if self.max_inactive_interval <= 0:
             return self.deadline
         return min(max(self.accessed, self.used) + self.max_inactive_interval + slack, self.deadline)
 
     def is_due(self, now: float, slack: float = 0.0) -> bool:
-        """Return whether the session has expired *now*. Idle for exactly the interval and *slack* is expired (S51)."""
+        """Return whether the session has expired *now*. Idle for exactly the interval and *slack* is expired (S51).
+
+        A deadline is exact, and no slack moves it. The result does not tell whether a request in flight still keeps the
+        session alive (S54): the store or its caller has to ask for that.
+        """
         interval = self.max_inactive_interval
         if interval > 0 and self.accessed + interval + slack <= now and self.used + interval + slack <= now:
             return True
@@ -66,7 +86,10 @@ class SessionRecord:
 
 @dataclass(slots=True, eq=False)
 class LiveRecord(SessionRecord):
-    """The record that all requests of a live session share, with the fields that only live sessions have."""
+    """The record that all requests of a live session share, with the fields that only live sessions have.
+
+    A shared store must never see an id, so only the memory of the process has this record.
+    """
 
     id: str = field(default="", repr=False)
     #: Whether the client does not know of the session yet (Servlet 6.1, 7.2).
@@ -97,7 +120,10 @@ class Handled(Protocol):
 
 @dataclass(frozen=True, slots=True)
 class SessionStats:
-    """Counts of sessions: those in the store now, and the others since the manager was made."""
+    """Counts of sessions: those in the store now, and the others since the manager was made.
+
+    Of a shared store, *active* counts the sessions of all processes; the other numbers are those of this process.
+    """
 
     #: Sessions in the store, including expired ones that no sweep has removed yet.
     active: int

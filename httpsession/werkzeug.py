@@ -13,7 +13,8 @@ from .session import HttpSession
 class Request(WerkzeugRequest):
     """A request that came through :class:`httpsession.SessionMiddleware`.
 
-    Its members do the same as those of :class:`httpsession.RequestSession`, where they are described in full.
+    Its members do the same as those of :class:`httpsession.RequestSession`, where they are described in full. Without
+    the middleware each of them raises :class:`httpsession.IllegalStateError`.
     """
 
     @property

@@ -83,7 +83,7 @@ class ServletContext(Translated):
             self._middleware.manager.close()
 
     def getSessionCookieConfig(self) -> SessionCookieConfig:
-        """Return the configuration of the session cookie, always the same object."""
+        """Return the configuration of the session cookie, always the same object (S71)."""
         return self._cookie
 
     def setSessionTrackingModes(self, modes: Iterable[SessionTrackingMode]) -> None:
@@ -109,7 +109,7 @@ class ServletContext(Translated):
         return -(-self._config.max_inactive_interval // 60)
 
     def setSessionTimeout(self, minutes: int) -> None:
-        """Set the timeout of new sessions in minutes; zero or less: never.
+        """Set the timeout of new sessions in minutes; zero or less: never. Sessions that exist keep theirs (S70).
 
         Raises:
             IllegalArgumentException: *minutes* is no whole number, or more than 68 years.
@@ -141,6 +141,7 @@ class ServletContext(Translated):
 
     @translated
     def _initialise(self) -> SessionMiddleware:
+        """Make the manager and the middleware from what was set, once, whatever number of threads call this."""
         with _INITIALISING:
             if self._middleware is not None:
                 return self._middleware

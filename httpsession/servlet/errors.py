@@ -57,7 +57,10 @@ def _is_from_here(error: BaseException) -> bool:
 
 
 class Translated:
-    """A class whose public methods, and whose construction, raise Java's exceptions."""
+    """A class whose public methods, and whose construction, raise Java's exceptions.
+
+    Subclasses are translated when they are defined. Properties and private methods are not.
+    """
 
     def __init_subclass__(cls, **arguments: Any) -> None:
         super().__init_subclass__(**arguments)

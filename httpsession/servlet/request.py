@@ -49,7 +49,10 @@ class HttpServletRequest(Translated):
         return self._request.change_session_id()
 
     def getRequestedSessionId(self) -> str | None:
-        """Return the id that the client sent, verbatim; null if it sent none."""
+        """Return the id that the client sent, verbatim; null if it sent none.
+
+        It stays so when the request creates or invalidates a session, or changes its id (S6, S7).
+        """
         return self._request.requested_session_id
 
     def isRequestedSessionIdValid(self) -> bool:
