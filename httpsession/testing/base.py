@@ -1,4 +1,8 @@
-"""The helpers of all tests: keys, times, and threads that begin at the same moment."""
+"""The helpers of all tests: keys, times, and threads that begin at the same moment.
+
+No test sleeps: times are arguments of a store. They are counted from the second in which the test began, since a store
+with a clock of its own would not keep a session of long ago.
+"""
 
 from __future__ import annotations
 
@@ -38,7 +42,13 @@ def draw() -> bytes:
 
 
 def session_for(store: AnyStore, record: SessionRecord, attributes: Mapping[str, bytes] = {}) -> Any:
-    """Return a new session in the form that the store keeps: live, or encoded."""
+    """Return a new session in the form that the store keeps: live, or encoded.
+
+    Args:
+        store: the store, which says by ``is_shared`` what it keeps.
+        record: the record, which a live session copies.
+        attributes: values by name. They are bytes for a live store, too, so that the same tests fit both.
+    """
     if store.is_shared:
         return StoredSession(record, dict(attributes))
     values = {field.name: getattr(record, field.name) for field in fields(record)}
@@ -57,7 +67,11 @@ def keys_of(sessions: Iterable[Stored]) -> list[bytes]:
 
 
 class Race:
-    """Threads that begin at the same moment and switch as often as Python can let them."""
+    """Threads that begin at the same moment and switch as often as Python can let them.
+
+    It is a context manager: inside, threads switch every 10 microseconds, and a pool of :data:`THREADS` threads is kept
+    for all runs. A race finds a fault only with some luck, so a test repeats it ``rounds`` times.
+    """
 
     def __enter__(self) -> Self:
         self._interval = sys.getswitchinterval()
@@ -76,6 +90,12 @@ class Race:
         """Run each action in a thread of its own and return all results; raise the error of an action that fails.
 
         Threads tend to run in the order in which they were started, so each run starts them in another order.
+
+        Args:
+            actions: at most :data:`THREADS` functions.
+
+        Returns:
+            The results in the order of the actions.
         """
         barrier = Barrier(len(actions))
         first = self._runs = (self._runs + 1) % len(actions)
@@ -90,7 +110,10 @@ class Race:
 
 
 class Contract:
-    """The helpers that all tests use. A test class derives from :class:`StoreContract` instead."""
+    """The helpers that all tests use. A test class derives from :class:`StoreContract` instead.
+
+    Methods with *at* count seconds from the beginning of the test.
+    """
 
     #: How often each race is run.
     rounds = 25
@@ -113,7 +136,10 @@ class Contract:
         return self.now + seconds
 
     def end_of(self, store: AnyStore, interval: int = INTERVAL) -> float:
-        """Return the seconds after which an idle session with this interval is due."""
+        """Return the seconds after which an idle session with this interval is due.
+
+        Accesses reach a shared store late, so its sessions are due :data:`SLACK` seconds later.
+        """
         return interval + (SLACK if store.is_shared else 0.0)
 
     def add(
@@ -126,18 +152,36 @@ class Contract:
         lifetime: float | None = None,
         principal: str | None = None,
     ) -> bytes:
-        """Keep a new session, created *at* so many seconds after the test began, and return its key."""
+        """Keep a new session, created *at* so many seconds after the test began, and return its key.
+
+        Args:
+            store: the store.
+            attributes: values by name.
+            at: seconds from the beginning of the test; negative is before it.
+            interval: seconds without a request after which the session is due; zero or less: never.
+            lifetime: seconds from the creation to the deadline; None: no deadline.
+            principal: the user that is logged in, if any.
+        """
         record = SessionRecord.created(draw(), self.at(at), interval, lifetime)
         record.principal = principal
         assert store.create(session_for(store, record, attributes)), "create refused a key that no session has"
         return record.key
 
     def save(self, store: AnyStore, key: bytes, **changes: Any) -> bool:
-        """Save changes at the time when the test began."""
+        """Save changes at the time when the test began.
+
+        Args:
+            store: the store.
+            key: the key under which the caller knows the session.
+            changes: fields of :class:`.Changes`.
+
+        Returns:
+            Whether the store applied them.
+        """
         return store.save(key, Changes(**changes), self.now)
 
     def draw_for(self, store: AnyStore, key: bytes) -> bytes:
-        """Return a new key to which the session can move."""
+        """Return a new key to which the session can move: a store with shards does not accept every key."""
         _, new_key = draw_until(_ID_BYTES, partial(store.can_move, key))
         return new_key
 

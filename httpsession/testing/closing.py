@@ -1,4 +1,7 @@
-"""close: files and connections are released for good."""
+"""close: files and connections are released for good.
+
+A closed store must not open them again by itself: an application that shuts down may remove the file.
+"""
 
 from __future__ import annotations
 
@@ -14,10 +17,13 @@ from .forking import Child, needs_fork
 
 
 class Closing(Contract):
-    """The promises of close."""
+    """The promises of close. A shared store keeps its sessions, and any other store forgets them."""
 
     def calls(self, store: AnyStore, key: bytes) -> dict[str, Callable[[], Any]]:
-        """Return by name a call of each method that needs the system behind the store."""
+        """Return by name a call of each method that needs the system behind the store.
+
+        ``can_move`` and ``describe`` are not among them: a store may answer these by itself.
+        """
         session = session_for(store, SessionRecord.created(draw(), self.now, INTERVAL, None))
         return {
             "create": lambda: store.create(session),
@@ -61,7 +67,7 @@ class Closing(Contract):
         assert not store.is_shared or self.read(another, key) == {"a": b"1"}
 
     def test_close_twice(self, store: AnyStore) -> None:
-        """A second close does nothing."""
+        """A second close does nothing, since a manager and its owner may both close the store."""
         key = self.add(store, {"a": b"1"})
         store.close()
         store.close()

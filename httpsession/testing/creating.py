@@ -1,4 +1,7 @@
-"""create: a new session with its record and attributes, if its key is free."""
+"""create: a new session with its record and attributes, if its key is free.
+
+The names, values and principals here are those that some store might confuse with its own marks.
+"""
 
 from __future__ import annotations
 
@@ -40,7 +43,7 @@ PRINCIPALS = ["anna", "", " ", "Änne 日本", "a\0b", "*", "a:b{c}%_?", "'\"", 
 
 
 def record_of(key: bytes, now: float) -> SessionRecord:
-    """Return a record in which no two numbers are the same."""
+    """Return a record in which no two numbers are the same, so that a store cannot mix them up unnoticed."""
     return SessionRecord(key, now - 10.1, 77, now + 1000.7, now - 3.3, now - 2.2, "anna")
 
 
@@ -50,10 +53,14 @@ def times_of(record: SessionRecord) -> tuple[float, ...]:
 
 
 class Creating(Contract):
-    """The promises of create."""
+    """The promises of create: it alone adds a session, and all that it was given comes back exactly."""
 
     def test_create_keeps_the_record(self, store: AnyStore, another: AnyStore) -> None:
-        """The times, the interval, the deadline and the principal come back exactly."""
+        """The times, the interval, the deadline and the principal come back exactly.
+
+        Times have fractions. A store that rounds them returns a previous arrival that never was, and expires sessions
+        early.
+        """
         key = draw()
         assert store.create(session_for(store, record_of(key, self.now))) is True
         stored = another.peek(key)
@@ -64,8 +71,10 @@ class Creating(Contract):
         assert stored.record.principal == "anna"
 
     def test_create_keeps_extreme_numbers(self, store: AnyStore) -> None:
-        """The longest interval, the most negative one, no deadline and a far one come back; none of the sessions is
-        due."""
+        """The longest interval, the most negative one, no deadline and a far one come back, and nothing is due.
+
+        Some systems know no infinity, and some take a time to live of zero for "at once", where it means "never" (S29).
+        """
         for interval in (2**31 - 1, 0, -1, -(2**31)):
             for deadline in (inf, self.at(2**31 - 1)):
                 key = draw()
@@ -77,7 +86,10 @@ class Creating(Contract):
         assert store.expire(self.at(1000), 100) == []
 
     def test_create_refuses_a_taken_key(self, store: AnyStore, another: AnyStore) -> None:
-        """If the key is taken, create refuses, and the session that has it stays as it is."""
+        """If the key is taken, create refuses, and the session that has it stays as it is.
+
+        Otherwise two clients would share a session. So the look at the key and the insertion have to be one step.
+        """
         key = self.add(store, {"mine": b"1"}, principal="anna")
         record = SessionRecord.created(key, self.at(5), 5, 5.0)
         record.principal = "berta"
@@ -90,7 +102,10 @@ class Creating(Contract):
         assert (len(store), len(store.records_of("anna")), len(store.records_of("berta"))) == (1, 1, 0)
 
     def test_create_after_remove(self, store: AnyStore) -> None:
-        """A key whose session was removed is free, and the next session inherits nothing."""
+        """A key whose session was removed is free, and the next session inherits nothing.
+
+        Attributes, or entries in a list of users, that a removal has left behind show here.
+        """
         key = self.add(store, {"old": b"1"}, principal="anna")
         assert store.remove(key) is not None
         record = SessionRecord.created(key, self.now, 60, None)
@@ -108,7 +123,10 @@ class Creating(Contract):
 
     @pytest.mark.parametrize("name", NAMES.values(), ids=NAMES)
     def test_any_name(self, store: AnyStore, name: str) -> None:
-        """An attribute may have any text as its name, beside other attributes, and never touches the record."""
+        """An attribute may have any text as its name, beside other attributes, and never touches the record.
+
+        A store that keeps attributes and record in one place has to tell them apart by more than their names.
+        """
         key = self.add(store, {name: b"created", "other": b"1"}, principal="anna")
         assert self.read(store, key) == {name: b"created", "other": b"1"}
         assert self.save(store, key, put={name: b"saved"}, expected={name: b"created"})
@@ -122,14 +140,21 @@ class Creating(Contract):
 
     @pytest.mark.parametrize("value", VALUES.values(), ids=VALUES)
     def test_any_value(self, store: AnyStore, value: bytes) -> None:
-        """Any bytes come back unchanged, created or saved, and can be expected."""
+        """Any bytes come back unchanged, created or saved, and can be expected.
+
+        A store that takes values for text, or for numbers, changes some of these.
+        """
         key = self.add(store, {"created": value})
         assert self.save(store, key, put={"saved": value}, expected={"created": value})
 
         assert self.read(store, key) == {"created": value, "saved": value}
 
     def test_thousands_of_attributes(self, store: AnyStore) -> None:
-        """A session may have thousands of attributes, created, saved, removed and expected at once."""
+        """A session may have thousands of attributes, created, saved, removed and expected at once.
+
+        Many systems bound the parameters of one statement or call. A store has to divide such a change and keep it
+        atomic.
+        """
         many = {f"name {number}": b"%d" % number for number in range(3000)}
         more = {f"more {number}": b"%d" % number for number in range(3000)}
         key = self.add(store, many)
@@ -140,7 +165,10 @@ class Creating(Contract):
 
     @pytest.mark.parametrize("principal", PRINCIPALS, ids=ascii)
     def test_any_principal(self, store: AnyStore, principal: str) -> None:
-        """A principal may be any text, and finds the sessions of that user alone."""
+        """A principal may be any text, and finds the sessions of that user alone.
+
+        The empty text is a user to a store: only None means that no user is logged in.
+        """
         created, bound = self.add(store, principal=principal), self.add(store)
         self.add(store, principal="another user")
         self.add(store)

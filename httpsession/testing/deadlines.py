@@ -1,4 +1,7 @@
-"""Deadlines: a session ends at its deadline, however much it is used, and a save can set another one."""
+"""Deadlines: a session ends at its deadline, however much it is used, and a save can set another one.
+
+A deadline is exact in every store, also where idle sessions end late: nothing that reaches a store late moves it.
+"""
 
 from __future__ import annotations
 
@@ -10,12 +13,18 @@ from .base import INTERVAL, MOMENT, AnyStore, Contract, contents, keys_of
 
 
 class Deadlines(Contract):
-    """The promises about deadlines that change."""
+    """The promises about deadlines that change.
+
+    A login sets one, since the lifetime of a session begins anew with it.
+    """
 
     @pytest.mark.parametrize("before", [None, 20.0, 200.0])
     @pytest.mark.parametrize("after", [10.5, 30.0, 500.0])
     def test_save_deadline(self, store: AnyStore, before: float | None, after: float) -> None:
-        """A new deadline moves the end of a session at once, to later or earlier, and changes nothing else."""
+        """A new deadline moves the end of a session at once, to later or earlier, and changes nothing else.
+
+        A store that keeps the time of the end apart has to compute it again.
+        """
         key = self.add(store, {"a": b"1"}, interval=0, lifetime=before, principal="anna")
         assert self.save(store, key, deadline=self.at(after))
         stored = store.peek(key)
@@ -39,7 +48,10 @@ class Deadlines(Contract):
         assert not self.is_alive(store, later, 50.5)
 
     def test_no_deadline_any_more(self, store: AnyStore) -> None:
-        """An infinite deadline is none: only being idle ends the session."""
+        """An infinite deadline is none: only being idle ends the session.
+
+        A system without infinity needs another value that is later than any time.
+        """
         idle, endless = self.add(store, lifetime=30), self.add(store, interval=0, lifetime=30)
         for key in (idle, endless):
             assert self.save(store, key, deadline=inf)
@@ -57,7 +69,10 @@ class Deadlines(Contract):
         assert keys_of(store.expire(self.at(self.end_of(store)), 10)) == [key]
 
     def test_deadline_with_all_else(self, store: AnyStore) -> None:
-        """A deadline changes in one step with the interval, the principal and the key."""
+        """A deadline changes in one step with the interval, the principal and the key.
+
+        It is one save, so no request sees the new key with the former deadline.
+        """
         key = self.add(store, lifetime=30)
         new = self.rename(store, key, deadline=self.at(100), max_inactive_interval=0, principal="anna")
         stored = store.peek(new)
@@ -77,7 +92,10 @@ class Deadlines(Contract):
         assert keys_of(store.expire(self.at(100), 10)) == [last]
 
     def test_order_of_new_deadlines(self, store: AnyStore) -> None:
-        """Among many sessions whose deadlines change, each comes at its own."""
+        """Among many sessions whose deadlines change, each comes at its own.
+
+        A former deadline that stays in an index would end a session early, or return it twice.
+        """
         keys = [self.add(store, interval=0, lifetime=1000 + number) for number in range(200)]
         for number, key in enumerate(keys):
             assert self.save(store, key, deadline=self.at(10_000 if number % 2 else 500 - number))

@@ -1,4 +1,8 @@
-"""remove, expire and evict: each session is returned to exactly one caller."""
+"""remove, expire and evict: each session is returned to exactly one caller.
+
+The caller notifies the listeners, so they hear of each end once in all processes (S61). A session that was removed but
+not returned would end unheard.
+"""
 
 from __future__ import annotations
 
@@ -9,10 +13,16 @@ from .base import INTERVAL, MOMENT, AnyStore, Contract, contents, draw, keys_of
 
 
 class Ending(Contract):
-    """The promises of remove, expire and evict."""
+    """The promises of remove, expire and evict.
+
+    A store has to remove and return in one step, under whatever key it finds the session.
+    """
 
     def test_remove_returns_the_session(self, store: AnyStore, another: AnyStore) -> None:
-        """A removed session comes back with its latest attributes and record."""
+        """A removed session comes back with its latest attributes and record.
+
+        Its values are unbound next, so all of them are needed, also those that other requests have saved.
+        """
         key = self.add(store, {"a": b"1", "b": b"2"}, lifetime=1000)
         changes = {"put": {"a": b"one", "c": b"3"}, "removed": ["b"], "max_inactive_interval": 5, "principal": "anna"}
         assert self.save(store, key, **changes)
@@ -25,7 +35,10 @@ class Ending(Contract):
         assert (record.creation_time, record.deadline) == (self.now, self.at(1000))
 
     def test_remove_once(self, store: AnyStore, another: AnyStore) -> None:
-        """Only the first remove returns the session. Then it is gone for all callers, and nothing revives it."""
+        """Only the first remove returns the session. Then it is gone for all callers, and nothing revives it.
+
+        A store that marks sessions as removed has to look at the mark in every verb.
+        """
         key = self.add(store, {"a": b"1"}, principal="anna")
         assert store.remove(key) is not None
 
@@ -52,7 +65,10 @@ class Ending(Contract):
         assert store.expire(self.now, 10) == []
 
     def test_expire_what_is_due(self, store: AnyStore) -> None:
-        """Sessions are removed that were idle for their interval or have reached their deadline; all others stay."""
+        """Sessions are removed that were idle for their interval or have reached their deadline; all others stay.
+
+        The end itself is due, and the moment before it is not (S51).
+        """
         end = self.end_of(store)
         due = [self.add(store), self.add(store, at=20, interval=40), self.add(store, interval=0, lifetime=end)]
         alive = [
@@ -68,7 +84,10 @@ class Ending(Contract):
         assert store.expire(self.at(end), 100) == [], "each session is claimed once"
 
     def test_expire_returns_the_sessions(self, store: AnyStore) -> None:
-        """An expired session comes back with all that it had, and its user's list loses it."""
+        """An expired session comes back with all that it had, and its user's list loses it.
+
+        A system that expires entries by itself cannot give them back, so a store must not leave this to it.
+        """
         key = self.add(store, {"a": b"1"}, principal="anna")
         [stored] = store.expire(self.at(self.end_of(store)), 10)
 
@@ -93,7 +112,10 @@ class Ending(Contract):
         assert keys_of(store) == sorted(keys)
 
     def test_expire_respects_the_limit(self, store: AnyStore) -> None:
-        """No more sessions than the limit are removed at a time. If as many come back, more may be due."""
+        """No more sessions than the limit are removed at a time. If as many come back, more may be due.
+
+        The limit bounds how long other callers wait. A sweep repeats the call.
+        """
         keys = [self.add(store) for _ in range(25)]
         alive = self.add(store, interval=600)
         sizes: list[int] = []
@@ -108,7 +130,10 @@ class Ending(Contract):
         assert keys_of(store) == [alive]
 
     def test_fewer_than_the_limit_are_all(self, store: AnyStore) -> None:
-        """When fewer sessions than the limit come back, no other is due, however many there were."""
+        """When fewer sessions than the limit come back, no other is due, however many there were.
+
+        A sweep ends there. A store that looks at a sample, or at one shard, would leave sessions behind.
+        """
         keys = [self.add(store, interval=50 + number % 7) for number in range(300)]
         claimed = store.expire(self.at(1000), 1000)
 
@@ -116,7 +141,10 @@ class Ending(Contract):
         assert len(store) == 0
 
     def test_used_later_due_later(self, store: AnyStore) -> None:
-        """Sessions become due in the order of their latest use, not of their creation."""
+        """Sessions become due in the order of their latest use, not of their creation.
+
+        A store that writes the end only at the creation returns them in the wrong order.
+        """
         keys = [self.add(store) for _ in range(5)]
         for seconds, key in enumerate(reversed(keys), 1):
             store.touch([(key, self.at(seconds), self.at(seconds))])
@@ -138,7 +166,10 @@ class Ending(Contract):
         assert keys_of(store.expire(self.at(end), 10)) == [key]
 
     def test_in_use_by_load_and_touch(self, store: AnyStore) -> None:
-        """Where touch does not report requests in flight, loads and touches spare a session in use as a sweep does."""
+        """Where touch does not report requests in flight, loads and touches spare a session in use as a sweep does.
+
+        A request that arrived after the end spares nothing.
+        """
         if store.is_shared:
             pytest.skip("a shared store learns of requests by touch")
         loaded, touched, late = (self.add(store) for _ in range(3))
@@ -160,7 +191,10 @@ class Ending(Contract):
         assert keys_of(store.expire(self.at(30), 10, lambda: {key: self.at(20)})) == [key]
 
     def test_evict(self, store: AnyStore) -> None:
-        """Sessions are evicted whose client never came back: in memory the oldest first, each to one caller."""
+        """Sessions are evicted whose client never came back: in memory the oldest first, each to one caller.
+
+        A flood of clients without cookies makes such sessions, and must push out only them.
+        """
         keys = [self.add(store, {"a": b"1"}, at=number, interval=600) for number in range(3)]
         evicted = [store.evict() for _ in range(4)]
 
@@ -172,7 +206,10 @@ class Ending(Contract):
         assert len(store) == 0
 
     def test_joined_are_not_evicted(self, store: AnyStore) -> None:
-        """A session whose client came back is never evicted."""
+        """A session whose client came back is never evicted.
+
+        A shared store knows it by an access after the creation, which a change of the key must not lose.
+        """
         key = self.add(store, interval=600)
         store.load(key, self.at(5))
         store.touch([(key, self.at(5), self.at(6))])

@@ -1,4 +1,8 @@
-"""Forks: a store that was opened before works in parent and children; a shared store on the same data."""
+"""Forks: a store that was opened before works in parent and children; a shared store on the same data.
+
+Servers load the application first and fork then. A connection that parent and child both use mixes up their answers, so
+one client could be shown the session of another.
+"""
 
 from __future__ import annotations
 
@@ -14,7 +18,13 @@ from .base import AnyStore, Contract
 
 
 class Child:
-    """A process that runs one function."""
+    """A process that runs one function, forked from this one with all that it has opened.
+
+    It never returns to the test: it leaves by ``os._exit``, which runs no hook of pytest and flushes no buffer twice.
+
+    Args:
+        action: the function. What it returns, or the text of its exception, goes to the parent through a pipe.
+    """
 
     def __init__(self, action: Callable[[], str]) -> None:
         self._answer, answer = os.pipe()
@@ -29,6 +39,7 @@ class Child:
         os.close(answer)
 
     def _tell(self, action: Callable[[], str], told: TextIO) -> int:  # pragma: no cover - in another process
+        """Write what *action* returns or raises, and return the status of the process."""
         try:
             told.write(action())
         except BaseException:
@@ -37,7 +48,7 @@ class Child:
         return 0
 
     def result(self) -> str:
-        """Wait until the process has ended, and return what *action* returned."""
+        """Wait until the process has ended, and return what *action* returned; fail if it raised."""
         with open(self._answer) as answer:
             told = answer.read()
         assert os.waitpid(self._process, 0)[1] == 0, f"the child of a fork failed: {told}"
@@ -74,7 +85,10 @@ class Forking(Contract):
         return "well"
 
     def test_race_of_processes(self, store: AnyStore) -> None:
-        """Children of a fork that save to one session lose no update, and count exactly."""
+        """Children of a fork that save to one session lose no update, and count exactly.
+
+        A lock in the memory of a process does not keep them apart.
+        """
         if not store.is_shared:
             pytest.skip("each process has its own sessions")
         key = self.add(store, {"n": b"0"})
@@ -96,7 +110,10 @@ class Forking(Contract):
         return "done"
 
     def test_race_of_sweeping_processes(self, store: AnyStore) -> None:
-        """Each session that is due is returned in one process, and together the processes get all."""
+        """Each session that is due is returned in one process, and together the processes get all.
+
+        So listeners hear of each end once, although every worker sweeps.
+        """
         if not store.is_shared:
             pytest.skip("each process has its own sessions")
         keys = [self.add(store) for _ in range(100)]

@@ -1,4 +1,7 @@
-"""records_of, iteration, len and describe."""
+"""records_of, iteration, len and describe.
+
+Administration uses them, while requests and sweeps go on. They look at sessions and change none.
+"""
 
 from __future__ import annotations
 
@@ -17,7 +20,10 @@ class Listing(Contract):
         assert store.evict() is None
 
     def test_records_of(self, store: AnyStore, another: AnyStore) -> None:
-        """From every process records_of lists the sessions of a user, with their records."""
+        """From every process records_of lists the sessions of a user, with their records.
+
+        An administrator ends all sessions of a user by it, so none may be missing.
+        """
         keys = [self.add(store, principal="anna", at=number, interval=600 + number) for number in range(3)]
         self.add(store, principal="berta")
         self.add(store)
@@ -30,7 +36,10 @@ class Listing(Contract):
         assert another.records_of("unknown") == []
 
     def test_records_of_many(self, store: AnyStore) -> None:
-        """A user may have hundreds of sessions. Sessions that ended, in whatever way, are not listed."""
+        """A user may have hundreds of sessions. Sessions that ended, in whatever way, are not listed.
+
+        A store that keeps a list for each user has to remove a session from it in every verb that ends one.
+        """
         keys = [self.add(store, principal="anna", interval=600) for _ in range(300)]
         store.remove(keys.pop())
         self.save(store, keys.pop(), principal=None)
@@ -44,7 +53,10 @@ class Listing(Contract):
         assert sorted(record.key for record in store.records_of("anna")) == sorted(keys)
 
     def test_iteration(self, store: AnyStore, another: AnyStore) -> None:
-        """Iteration yields each session once, with its attributes, and records no access."""
+        """Iteration yields each session once, with its attributes, and records no access.
+
+        There are more sessions than the stores of this package read at a time.
+        """
         expected = {self.add(store, {"n": b"%d" % number}): {"n": b"%d" % number} for number in range(250)}
         seen = [(stored.record.key, contents(stored), stored.record.accessed) for stored in another]
 
@@ -53,7 +65,10 @@ class Listing(Contract):
         assert {accessed for _, _, accessed in seen} == {self.now}
 
     def test_iteration_while_sessions_come_and_go(self, store: AnyStore) -> None:
-        """Iteration goes on while sessions are removed and created, and yields those that stay."""
+        """Iteration goes on while sessions are removed and created, and yields those that stay.
+
+        A cursor that counts positions would skip a session for each one that goes.
+        """
         stay = [self.add(store) for _ in range(20)]
         go = {self.add(store) for _ in range(100)}
         seen = []
@@ -68,7 +83,10 @@ class Listing(Contract):
         assert go <= set(seen)
 
     def test_length(self, store: AnyStore, another: AnyStore) -> None:
-        """The length is the number of sessions, due or not, however they came and went."""
+        """The length is the number of sessions, due or not, however they came and went.
+
+        A counter beside the sessions drifts at the first verb that forgets it.
+        """
         self.add(store, at=-1000)
         keys = [self.add(store) for _ in range(5)] + [self.add(store, interval=0)]
         assert (len(store), len(another)) == (7, 7)
@@ -81,7 +99,10 @@ class Listing(Contract):
         assert (len(store), len(another)) == (5, 5)
 
     def test_describe(self, store: AnyStore) -> None:
-        """The store describes itself in a few words, on one line."""
+        """The store describes itself in a few words, on one line.
+
+        Commands print the line, so it has no control characters.
+        """
         words = store.describe()
 
         assert isinstance(words, str)
@@ -89,7 +110,10 @@ class Listing(Contract):
         assert words.isprintable()
 
     def test_two_objects(self, store: AnyStore, another: AnyStore) -> None:
-        """Each change by one store object is seen by the next call of another object on the same data."""
+        """Each change by one store object is seen by the next call of another object on the same data.
+
+        A cache in a store object would return what another process has changed since.
+        """
         key = self.add(store, {"a": b"1"})
         assert self.read(another, key) == {"a": b"1"}
         for number in range(20):

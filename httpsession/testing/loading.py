@@ -1,4 +1,7 @@
-"""load and peek: the session, and when the request before arrived."""
+"""load and peek: the session, and when the request before arrived.
+
+A load is made for a request, which is an access. A peek looks at a session in the middle of one, and is none.
+"""
 
 from __future__ import annotations
 
@@ -8,7 +11,7 @@ from .base import INTERVAL, MOMENT, AnyStore, Contract, contents, draw
 
 
 class Loading(Contract):
-    """The promises of load and peek."""
+    """The promises of load and peek, of which the first ends a session that is due, and the second ends none."""
 
     def test_load_unknown(self, store: AnyStore) -> None:
         """A load of an unknown key finds nothing and makes nothing."""
@@ -18,7 +21,11 @@ class Loading(Contract):
         assert (len(store), list(store)) == (0, [])
 
     def test_load_returns_the_arrival_before(self, store: AnyStore, another: AnyStore) -> None:
-        """The first load returns when the session was created; later loads, when the latest request arrived."""
+        """The first load returns when the session was created; later loads, when the latest request arrived.
+
+        ``last_accessed_time`` comes from it (S24). A store that records the access first would return the present
+        request.
+        """
         key = self.add(store)
         first = store.load(key, self.at(10))
         store.touch([(key, self.at(10), self.at(11))])
@@ -29,7 +36,10 @@ class Loading(Contract):
         assert (first[1], second[1]) == (self.now, self.at(10))
 
     def test_late_load(self, store: AnyStore) -> None:
-        """A load that comes late never returns an arrival after its own."""
+        """A load that comes late never returns an arrival after its own.
+
+        Requests of one client may reach the store in another order than they arrived.
+        """
         key = self.add(store)
         store.touch([(key, self.at(30), self.at(30)), (key, self.at(40), self.at(40))])
         found = store.load(key, self.at(20))
@@ -38,7 +48,10 @@ class Loading(Contract):
         assert found[1] <= self.at(20)
 
     def test_load_and_the_access(self, store: AnyStore) -> None:
-        """A store that is not shared records the access at the load. A shared store writes nothing until touch."""
+        """A store that is not shared records the access at the load. A shared store writes nothing until touch.
+
+        With a write in each load, every request that only reads would wait for the writers.
+        """
         key = self.add(store)
         assert self.is_alive(store, key, 10)
         stored = store.peek(key)
@@ -57,8 +70,10 @@ class Loading(Contract):
         assert self.is_alive(store, key, self.end_of(store) - MOMENT)
 
     def test_idle_until_its_end(self, store: AnyStore) -> None:
-        """A session is expired when it was idle for its interval; in a shared store a second later. The load returns
-        it."""
+        """A session that was idle for its interval, in a shared store a second longer, is returned as expired.
+
+        Idle for exactly so long is expired (S51). The caller needs the session to notify the listeners (S52).
+        """
         key = self.add(store, {"a": b"1"}, principal="anna")
         found = store.load(key, self.at(self.end_of(store)))
 
@@ -79,7 +94,10 @@ class Loading(Contract):
 
     @pytest.mark.parametrize("interval", [0, -1])
     def test_no_interval(self, store: AnyStore, interval: int) -> None:
-        """With an interval of zero or less a session is never idle for too long; its deadline holds."""
+        """With an interval of zero or less a session is never idle for too long; its deadline holds.
+
+        A store that hands the interval to its system as a time to live ends such a session at once (S29).
+        """
         key = self.add(store, interval=interval)
         mortal = self.add(store, interval=interval, lifetime=1e6)
 
@@ -88,7 +106,10 @@ class Loading(Contract):
         assert not self.is_alive(store, mortal, 1e6)
 
     def test_due_is_dead_whatever_the_clock_does(self, store: AnyStore, another: AnyStore) -> None:
-        """A session that a load found expired is gone for all callers, even when the clock goes back."""
+        """A session that a load found expired is gone for all callers, even when the clock goes back.
+
+        A store that only compares times in each call would find it alive again, after its listeners heard of its end.
+        """
         key = self.add(store, principal="anna")
         store.load(key, self.at(self.end_of(store)))
 
@@ -109,7 +130,10 @@ class Loading(Contract):
             assert (record.max_inactive_interval, record.deadline) == (INTERVAL, self.at(1000))
 
     def test_copies(self, store: AnyStore) -> None:
-        """A shared store accepts and returns copies; any other store shares the very objects."""
+        """A shared store accepts and returns copies; any other store shares the very objects.
+
+        If a shared store returned its own objects, a request could change a session without saving it.
+        """
         given = {"a": b"1"}
         key = self.add(store, given)
         given["a"] = b"given"
@@ -130,7 +154,10 @@ class Loading(Contract):
         assert len(store) == 0
 
     def test_peek_records_nothing(self, store: AnyStore) -> None:
-        """A peek is no access: it moves neither the end nor the arrival that the next load returns."""
+        """A peek is no access: it moves neither the end nor the arrival that the next load returns.
+
+        Otherwise a look by an administrator would keep a session alive.
+        """
         key = self.add(store, {"a": b"1"})
         for _ in range(3):
             stored = store.peek(key)

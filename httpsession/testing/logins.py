@@ -1,4 +1,8 @@
-"""save as a login: the session begins anew under a new key, and nothing follows from its former keys."""
+"""save as a login: the session begins anew under a new key, and nothing follows from its former keys.
+
+An attacker may have planted an id, and may have a request in flight with it. After the login neither is worth anything,
+since no mark leads on. The traces that a login leaves lead nowhere.
+"""
 
 from __future__ import annotations
 
@@ -13,7 +17,7 @@ from .base import MOMENT, AnyStore, Contract, contents, draw, keys_of, session_f
 
 
 class Logins(Contract):
-    """The promises about logins."""
+    """The promises about logins, in which only ``was_left`` remembers the former keys, for a minute."""
 
     def try_login(self, store: AnyStore, key: bytes, at: float = 0.0) -> bool:
         """Log in berta, clear the attributes, and return whether the store accepted it."""
@@ -38,7 +42,10 @@ class Logins(Contract):
 
     @pytest.mark.parametrize("is_login", [False, True])
     def test_clear(self, store: AnyStore, another: AnyStore, is_login: bool) -> None:
-        """With clear only those attributes stay that are put, at a login and without."""
+        """With clear only those attributes stay that are put, at a login and without.
+
+        A user who logs in after another one must not see what that user had.
+        """
         key = self.add(store, {"a": b"1", "b": b"2"}, lifetime=1000, principal="anna")
         changes = {"clear": True, "put": {"b": b"3", "c": b"4"}, "principal": "berta"}
         new = self.log_in(store, key, **changes) if is_login else key
@@ -51,7 +58,10 @@ class Logins(Contract):
         assert (len(another.records_of("anna")), len(another.records_of("berta"))) == (0, 1)
 
     def test_login_without_a_new_key(self, store: AnyStore) -> None:
-        """A login that keeps the key is a mistake of the caller, and changes nothing."""
+        """A login that keeps the key is a mistake of the caller, and changes nothing.
+
+        It would cut off no request, and a planted id would be that of the user.
+        """
         key = self.add(store, {"a": b"1"})
         with pytest.raises(ValueError, match="new key"):
             self.save(store, key, is_login=True, clear=True, principal="anna")
@@ -60,7 +70,10 @@ class Logins(Contract):
         assert (store.was_left(key, self.now), store.records_of("anna")) == (False, [])
 
     def test_login_follows_renames(self, store: AnyStore, another: AnyStore) -> None:
-        """A login in flight follows changes of the key, which other changes of the key do not."""
+        """A login in flight follows changes of the key, which other changes of the key do not.
+
+        It cuts off also the request that changed the key, so that only the client that logs in has the session.
+        """
         key = self.add(store, {"a": b"1"})
         renamed = self.rename(store, self.rename(store, key))
         new = self.log_in(another, key, principal="anna")
@@ -83,7 +96,10 @@ class Logins(Contract):
         assert self.try_login(store, key, FOLLOW - 1)
 
     def test_nothing_follows_a_login(self, store: AnyStore, another: AnyStore) -> None:
-        """No request in flight with a former key reaches the session."""
+        """No request in flight with a former key reaches the session.
+
+        Each verb that follows marks is tried, from each of the former keys.
+        """
         key = self.add(store, {"a": b"1"})
         renamed = self.rename(store, key)
         last = self.log_in(store, renamed)
@@ -114,7 +130,10 @@ class Logins(Contract):
         assert (store.was_left(key, self.now), store.was_left(second, self.now)) == (True, False)
 
     def test_login_after_an_undone_rename(self, store: AnyStore) -> None:
-        """A session that returned to its key leaves both keys at a login."""
+        """A session that returned to its key leaves both keys at a login.
+
+        The key is a former one and the present one at once, which a chain of marks easily loses.
+        """
         key = self.add(store)
         renamed = self.rename(store, key)
         assert self.save(store, renamed, new_key=key)
@@ -124,7 +143,10 @@ class Logins(Contract):
         assert (store.was_left(key, self.now), store.was_left(renamed, self.now)) == (True, True)
 
     def test_was_left(self, store: AnyStore, another: AnyStore) -> None:
-        """A login leaves all keys that the session had until then, and no other key, and so does each later login."""
+        """A login leaves all keys that the session had until then, and no other key, and so does each later login.
+
+        A login that is refused asks for it. Only after another login may it carry over the attributes that it has read.
+        """
         keys = [self.add(store, interval=600)]
         keys.append(self.rename(store, keys[0]))
         assert [another.was_left(key, self.now) for key in keys] == [False, False]
@@ -149,7 +171,10 @@ class Logins(Contract):
             assert not store.was_left(former, self.at(31 + FOLLOW))
 
     def test_only_logins_leave(self, store: AnyStore) -> None:
-        """A session that was removed, evicted, renamed or has expired has left no key."""
+        """A session that was removed, evicted, renamed or has expired has left no key.
+
+        Otherwise a login would bring back the attributes of a session that was invalidated.
+        """
         keys = [self.add(store, interval=600, at=number) for number in range(3)]
         assert store.evict() is not None
         assert [store.remove(key) for key in keys].count(None) == 1
@@ -171,7 +196,10 @@ class Logins(Contract):
         assert (store.was_left(key, self.now), store.was_left(new, self.now)) == (True, False)
 
     def test_second_login(self, store: AnyStore, another: AnyStore) -> None:
-        """A second login from a former key is refused and changes nothing; was_left says why."""
+        """A second login from a former key is refused and changes nothing; was_left says why.
+
+        A double click on the login button sends two such requests.
+        """
         key = self.add(store, {"a": b"1"})
         renamed = self.rename(store, key)
         new = self.log_in(store, renamed, principal="anna")
@@ -195,7 +223,10 @@ class Logins(Contract):
         assert (len(store), store.records_of("berta")) == (0, [])
 
     def test_login_to_a_taken_key(self, store: AnyStore) -> None:
-        """A login to a key that another session has is refused, and nothing changes in either session."""
+        """A login to a key that another session has is refused, and nothing changes in either session.
+
+        It leaves no trace either, since the session has not moved.
+        """
         key = self.add(store, {"a": b"1"})
         taken = self.add(store, {"b": b"2"})
         while not store.can_move(key, taken):
@@ -227,7 +258,10 @@ class Logins(Contract):
 
     @pytest.mark.parametrize("has_joined", [False, True])
     def test_eviction_after_a_login(self, store: AnyStore, has_joined: bool) -> None:
-        """After a login, too, a session can be evicted if its client never came back, and only then."""
+        """After a login, too, a session can be evicted if its client never came back, and only then.
+
+        A store that begins a new session for the login must not forget what it knew of the client.
+        """
         key = self.add(store, interval=600)
         if has_joined:
             store.load(key, self.at(5))
@@ -240,7 +274,10 @@ class Logins(Contract):
 
     @pytest.mark.parametrize("end", ["remove", "expire", "load", "evict"])
     def test_end_after_a_login(self, store: AnyStore, end: str) -> None:
-        """A session ends after a login like any other, and comes back with its present attributes."""
+        """A session ends after a login like any other, and comes back with its present attributes.
+
+        A store that keeps former and present session apart must not return what the login has left.
+        """
         key = self.log_in(store, self.add(store, {"a": b"1"}), principal="anna", put={"b": b"2"})
         late = self.at(self.end_of(store))
         ends: dict[str, Callable[[], list[Any]]] = {

@@ -1,4 +1,7 @@
-"""Notes: small values of the package's own, kept beside the attributes."""
+"""Notes: small values of the package's own, kept beside the attributes.
+
+Applications never see them, so that what the package keeps is in no list of attributes (D45).
+"""
 
 from __future__ import annotations
 
@@ -23,7 +26,7 @@ def notes_of(store: AnyStore, key: bytes) -> Mapping[str, bytes]:
 
 
 class Notes(Contract):
-    """The promises about notes."""
+    """The promises about notes: they are part of the record, and no change of the attributes touches them."""
 
     def add_noted(self, store: AnyStore, notes: Mapping[str, bytes]) -> bytes:
         """Keep a new session of anna with these notes, and return its key."""
@@ -41,7 +44,10 @@ class Notes(Contract):
         assert self.read(another, noted) == self.read(another, plain) == {"a": b"1"}
 
     def test_save_notes(self, store: AnyStore, another: AnyStore) -> None:
-        """Notes are added, replaced and removed; all others stay, and so do the attributes."""
+        """Notes are added, replaced and removed; all others stay, and so do the attributes.
+
+        Removing a note that is not there is no error.
+        """
         key = self.add(store, {"a": b"1"})
         assert self.save(store, key, notes={"stays": b"1", "replaced": b"2", "removed": b"3"})
         assert self.save(store, key, notes={"replaced": b"two", "added": b"", "removed": None, "never there": None})
@@ -51,7 +57,10 @@ class Notes(Contract):
 
     @pytest.mark.parametrize("name", [*NAMES.values(), *LOOKALIKES], ids=ascii)
     def test_attribute_and_note(self, store: AnyStore, name: str) -> None:
-        """No attribute, whatever its name, is mistaken for a note, and no note for an attribute."""
+        """No attribute, whatever its name, is mistaken for a note, and no note for an attribute.
+
+        An attribute may have any name. A store that keeps both in one place needs a mark that is outside of the name.
+        """
         key = self.add(store)
         assert self.save(store, key, put={name: b"attribute"}, notes={NOTE: b"note"})
         assert (self.read(store, key), notes_of(store, key)) == ({name: b"attribute"}, {NOTE: b"note"})
@@ -82,7 +91,10 @@ class Notes(Contract):
         assert notes_of(store, key) == {name: b"new" for name, value in changes.items() if value is not None}
 
     def test_notes_come_back(self, store: AnyStore) -> None:
-        """Records have their notes wherever a store returns them, also of sessions that it removes."""
+        """Records have their notes wherever a store returns them, also of sessions that it removes.
+
+        Records of a user's sessions have them, too, although they come without attributes.
+        """
         kept = self.add_noted(store, {"a": b"note"})
         found = store.load(kept, self.now)
         assert found is not None
@@ -100,7 +112,10 @@ class Notes(Contract):
         assert [dict(record.notes) for record in seen] == [{"a": b"note"}] * 7
 
     def test_notes_stay(self, store: AnyStore) -> None:
-        """A session keeps its notes when all else changes, its key included."""
+        """A session keeps its notes when all else changes, its key included.
+
+        A login that clears the attributes keeps them as well.
+        """
         key = self.add_noted(store, {"a": b"note"})
         assert self.save(store, key, put={"b": b"2"}, removed=["a"], max_inactive_interval=5, principal="berta")
         store.touch([(key, self.now, self.now)])
@@ -122,7 +137,10 @@ class Notes(Contract):
         assert notes_of(store, last) == {"a": b"last", "c": b"late"}
 
     def test_notes_of_no_session(self, store: AnyStore) -> None:
-        """Notes are saved to no session that is not there, or not as expected; they outlive none."""
+        """Notes are saved to no session that is not there, or not as expected; they outlive none.
+
+        The next session with the key begins without any.
+        """
         key = self.add_noted(store, {"a": b"note"})
         assert not self.save(store, key, notes={"a": b"changed", "b": b"2"}, expected={"a": b"other"})
         assert notes_of(store, key) == {"a": b"note"}

@@ -1,4 +1,7 @@
-"""Races: each method is atomic for one session, whatever other threads call at the same time."""
+"""Races: each method is atomic for one session, whatever other threads call at the same time.
+
+A store with two objects on the same data, as two processes have, races with itself through both.
+"""
 
 from __future__ import annotations
 
@@ -11,7 +14,7 @@ from .base import THREADS, AnyStore, Contract, Race, contents, keys_of, session_
 
 
 class Races(Contract):
-    """The promises to threads; of a shared store also to processes."""
+    """The promises to threads; of a shared store also to processes. A race may pass by luck: more rounds find more."""
 
     def create(self, store: AnyStore, key: bytes, name: str) -> bool:
         """Create a session with this key and an attribute that names its creator."""
@@ -30,7 +33,7 @@ class Races(Contract):
                 old = self.read(store, key)["n"]
 
     def claims(self, store: AnyStore, key: bytes, at: float) -> list[Callable[[], list[Stored]]]:
-        """Return the ways to claim a session that is due."""
+        """Return the ways to claim a session that is due. Each returns a list of what it got."""
 
         def load() -> list[Stored]:
             found = store.load(key, at)

@@ -1,4 +1,7 @@
-"""save with a new key: loads no longer find the former key, and requests in flight follow."""
+"""save with a new key: loads no longer find the former key, and requests in flight follow.
+
+A store leaves a mark from a former key to the session. The mark serves requests that joined before, for a minute.
+"""
 
 from __future__ import annotations
 
@@ -10,10 +13,17 @@ from .base import MOMENT, AnyStore, Contract, contents, draw, keys_of, session_f
 
 
 class Renaming(Contract):
-    """The promises of a change of the key."""
+    """The promises of a change of the key.
+
+    Saves, peeks, touches, removals and logins with a former key reach the session. Loads and other changes of the key
+    do not.
+    """
 
     def test_rename(self, store: AnyStore, another: AnyStore) -> None:
-        """The session goes on under its new key with all that it has; the former key finds nothing."""
+        """The session goes on under its new key with all that it has; the former key finds nothing.
+
+        An id is changed because another client may know it, so it must be dead at once (S16).
+        """
         key = self.add(store, {"a": b"1"}, lifetime=1000, principal="anna")
         new = self.rename(store, key)
         assert another.load(key, self.now) is None
@@ -26,7 +36,10 @@ class Renaming(Contract):
         assert (len(another), keys_of(another)) == (1, [new])
 
     def test_rename_with_all_else(self, store: AnyStore) -> None:
-        """A new key comes in one step with attributes, interval and principal."""
+        """A new key comes in one step with attributes, interval and principal.
+
+        After a crash between two steps, a session would have half of the changes.
+        """
         key = self.add(store, {"a": b"1", "b": b"2"})
         more = {"put": {"c": b"3"}, "removed": ["a"], "max_inactive_interval": 5, "principal": "anna"}
         new = self.rename(store, key, expected={"a": b"1"}, **more)
@@ -37,7 +50,10 @@ class Renaming(Contract):
         assert (stored.record.max_inactive_interval, stored.record.principal) == (5, "anna")
 
     def test_rename_to_a_taken_key(self, store: AnyStore) -> None:
-        """A key that another session has is refused, and nothing changes in either session."""
+        """A key that another session has is refused, and nothing changes in either session.
+
+        A move that overwrites would give the session of one client to another.
+        """
         key = self.add(store, {"a": b"1"})
         taken = self.add(store, {"b": b"2"})
         while not store.can_move(key, taken):
@@ -60,7 +76,10 @@ class Renaming(Contract):
         assert self.read(store, key) == {"a": b"1"}
 
     def test_requests_under_way_follow(self, store: AnyStore, another: AnyStore) -> None:
-        """Requests with the former key still save to the session and peek at it, and count as its accesses."""
+        """Requests with the former key still save to the session and peek at it, and count as its accesses.
+
+        They began before the change and know no other key. Without marks, all that they save would be lost.
+        """
         key = self.add(store)
         new = self.rename(store, key)
         assert another.save(key, Changes(put={"a": b"1"}, principal="anna"), self.now) is True
@@ -74,7 +93,10 @@ class Renaming(Contract):
         assert another.load(key, self.now) is None, "loads never follow, even after another verb has"
 
     def test_remove_follows(self, store: AnyStore, another: AnyStore) -> None:
-        """A logout with the former key removes the session, and gets it under its new key."""
+        """A logout with the former key removes the session, and gets it under its new key.
+
+        Otherwise a user who logs out in one tab would stay logged in by a change of the id in another.
+        """
         key = self.add(store, {"a": b"1"})
         new = self.rename(store, key)
         stored = another.remove(key)
@@ -126,7 +148,10 @@ class Renaming(Contract):
         assert (contents(stored), stored.record.accessed, stored.record.used) == ({}, self.now, self.now)
 
     def test_renames_do_not_follow(self, store: AnyStore) -> None:
-        """Of two changes of the key the second is refused, and so is everything that comes with it."""
+        """Of two changes of the key the second is refused, and so is everything that comes with it.
+
+        If it followed, two responses would set two ids, and a client that keeps the first would have lost its session.
+        """
         key = self.add(store)
         new = self.rename(store, key)
         late = self.draw_for(store, key)
@@ -136,7 +161,10 @@ class Renaming(Contract):
         assert (self.is_gone(store, late), store.records_of("anna")) == (True, [])
 
     def test_rename_can_be_undone(self, store: AnyStore) -> None:
-        """A session can return to its former key; then the other key is the former one."""
+        """A session can return to its former key; then the other key is the former one.
+
+        A request that fails undoes its change of the id. Two marks that lead to each other must not make a circle.
+        """
         key = self.add(store, {"a": b"1"})
         new = self.rename(store, key)
         assert store.can_move(new, key), "a session can return to its former key"
@@ -151,7 +179,10 @@ class Renaming(Contract):
         assert self.is_gone(store, key)
 
     def test_create_under_a_former_key(self, store: AnyStore) -> None:
-        """A new session may get the former key of another; from then on the key leads to the new session alone."""
+        """A new session may get the former key of another; from then on the key leads to the new session alone.
+
+        A session that has the key goes before any mark.
+        """
         key = self.add(store, {"old": b"1"})
         old = self.rename(store, key)
         record = SessionRecord.created(key, self.now, 60, None)
@@ -167,7 +198,10 @@ class Renaming(Contract):
         assert len(store) == 0
 
     def test_rename_moves_no_end(self, store: AnyStore) -> None:
-        """Under its new key a session is due when it would have been; it is found there, and once."""
+        """Under its new key a session is due when it would have been; it is found there, and once.
+
+        A store that keeps the ends of sessions by key moves that entry, too.
+        """
         key = self.add(store, principal="anna")
         new = self.rename(store, key)
         assert store.expire(self.at(self.end_of(store) - MOMENT), 10) == []

@@ -1,4 +1,8 @@
-"""save: all changes or none, and only to a session that exists."""
+"""save: all changes or none, and only to a session that exists.
+
+A request saves what it has changed, and nothing else. So requests that change different attributes lose nothing,
+without waiting for each other.
+"""
 
 from __future__ import annotations
 
@@ -12,10 +16,16 @@ from .base import MOMENT, AnyStore, Contract, contents, draw, keys_of
 
 
 class Saving(Contract):
-    """The promises of save, apart from changes of the key."""
+    """The promises of save, apart from changes of the key.
+
+    A save is no upsert. If it made the session, a slow request would revive one that a logout has ended.
+    """
 
     def test_save_unknown(self, store: AnyStore) -> None:
-        """A save to an unknown key changes nothing and makes no session."""
+        """A save to an unknown key changes nothing and makes no session.
+
+        It also leaves nothing behind by which a user's list would name a session that does not exist.
+        """
         key = draw()
         changes = Changes(put={"a": b"1"}, max_inactive_interval=5, principal="anna")
 
@@ -25,7 +35,10 @@ class Saving(Contract):
         assert (store.peek(key), len(store), store.records_of("anna")) == (None, 0, [])
 
     def test_save_attributes(self, store: AnyStore, another: AnyStore) -> None:
-        """Attributes are added, replaced and removed, and all others stay."""
+        """Attributes are added, replaced and removed, and all others stay.
+
+        A store that keeps all attributes in one value has to read, change and write it in one step.
+        """
         key = self.add(store, {"stays": b"1", "replaced": b"2", "removed": b"3"})
         changes = {"put": {"replaced": b"two", "added": b"4"}, "removed": ["removed", "was never there"]}
         assert self.save(store, key, **changes) is True
@@ -41,7 +54,10 @@ class Saving(Contract):
         assert self.read(store, key) == {"a": b"1"}
 
     def test_saves_of_two_requests(self, store: AnyStore, another: AnyStore) -> None:
-        """Two requests that loaded the same session and change different attributes lose nothing."""
+        """Two requests that loaded the same session and change different attributes lose nothing.
+
+        A store that writes whole sessions back fails here: the second save would undo the first.
+        """
         key = self.add(store, {"a": b"0", "b": b"0", "c": b"0"})
         for one in (store, another):
             assert self.read(one, key) == {"a": b"0", "b": b"0", "c": b"0"}
@@ -51,7 +67,10 @@ class Saving(Contract):
         assert self.read(store, key) == self.read(another, key) == {"a": b"1", "b": b"2"}
 
     def test_too_long_for_a_shared_store(self, store: AnyStore) -> None:
-        """A value that a shared store would not read again is refused, and nothing changes."""
+        """A value that a shared store would not read again is refused, and nothing changes.
+
+        It is refused before anything is changed, so the other values of the save are not stored either.
+        """
         if not store.is_shared:
             pytest.skip("in memory values are no bytes")
         key = self.add(store)
@@ -65,7 +84,10 @@ class Saving(Contract):
         assert len(self.read(store, key)["a"]) == MAX_VALUE
 
     def test_save_is_no_access(self, store: AnyStore) -> None:
-        """A save moves neither the end of a session nor the arrival that the next load returns."""
+        """A save moves neither the end of a session nor the arrival that the next load returns.
+
+        A touch reports the request with its true times. A store that stamps what it writes would count it twice.
+        """
         key = self.add(store)
         assert store.save(key, Changes(put={"a": b"1"}), self.at(30))
         found = store.load(key, self.at(31))
@@ -75,7 +97,10 @@ class Saving(Contract):
 
     @pytest.mark.parametrize(("interval", "longest"), [(600, 600), (5, 5), (0, None), (-1, None)])
     def test_save_interval(self, store: AnyStore, interval: int, longest: int | None) -> None:
-        """A new interval moves the end of the session at once, later or earlier, or removes it."""
+        """A new interval moves the end of the session at once, later or earlier, or removes it.
+
+        A store that keeps the time of the end beside the interval has to compute it again.
+        """
         key = self.add(store, {"a": b"1"})
         assert self.save(store, key, max_inactive_interval=interval)
         stored = store.peek(key)
@@ -107,7 +132,10 @@ class Saving(Contract):
         assert keys_of(store.expire(self.at(100), 10)) == [key]
 
     def test_save_principal(self, store: AnyStore, another: AnyStore) -> None:
-        """A session is bound to a user, to another user and to none; each time both lists are right."""
+        """A session is bound to a user, to another user and to none; each time both lists are right.
+
+        A store that keeps a list for each user changes two of them in the same step as the session.
+        """
         key = self.add(store, {"a": b"1"})
         for principal in ("anna", "berta", "berta", None, "anna"):
             assert self.save(store, key, principal=principal)
@@ -118,7 +146,10 @@ class Saving(Contract):
                 assert [record.key for record in another.records_of(user)] == ([key] if user == principal else [])
 
     def test_what_is_not_changed_stays(self, store: AnyStore) -> None:
-        """A change of one field leaves all other fields as they were, the principal included."""
+        """A change of one field leaves all other fields as they were, the principal included.
+
+        The default of a principal is the ellipsis, which changes nothing. None logs the user out.
+        """
         key = self.add(store, {"a": b"1"}, principal="anna", lifetime=1000)
         assert self.save(store, key, max_inactive_interval=5)
         assert self.save(store, key, put={"b": b"2"})
@@ -136,7 +167,10 @@ class Saving(Contract):
         ids=str,
     )
     def test_expected(self, store: AnyStore, expected: Mapping[str, bytes | None]) -> None:
-        """If all attributes are as expected, the changes are applied; None expects no such attribute."""
+        """If all attributes are as expected, the changes are applied; None expects no such attribute.
+
+        An empty value is a value, and not the absence of one.
+        """
         key = self.add(store, {"a": b"1", "empty": b""})
 
         assert self.save(store, key, put={"a": b"2", "b": b"3"}, expected=expected) is True
@@ -151,7 +185,10 @@ class Saving(Contract):
         ids=str,
     )
     def test_not_as_expected(self, store: AnyStore, expected: Mapping[str, bytes | None]) -> None:
-        """If any attribute is not as expected, nothing changes: attributes, interval, principal and key stay."""
+        """If any attribute is not as expected, nothing changes: attributes, interval, principal and key stay.
+
+        So a store compares all of them before it changes anything, also when the key changes.
+        """
         key = self.add(store, {"a": b"1", "empty": b""}, principal="anna")
         new = self.draw_for(store, key)
         for more in ({}, {"new_key": new}, {"new_key": new, "is_login": True, "clear": True}):
@@ -166,6 +203,7 @@ class Saving(Contract):
             assert self.is_alive(store, key)
 
     def _save_all(self, store: AnyStore, key: bytes, expected: Mapping[str, bytes | None], **more: Any) -> bool:
+        """Save a change of everything, and return whether the store applied it."""
         return self.save(
             store,
             key,
@@ -178,7 +216,10 @@ class Saving(Contract):
         )
 
     def test_expected_counts_by_bytes(self, store: AnyStore) -> None:
-        """A loop that reads, computes and expects the bytes it read counts on. A stale value is refused."""
+        """A loop that reads, computes and expects the bytes it read counts on. A stale value is refused.
+
+        ``update_attribute`` is such a loop. It is exact only if the comparison and the change are one step.
+        """
         key = self.add(store)
         assert self.save(store, key, put={"n": b"1"}, expected={"n": None})
         for number in range(1, 5):

@@ -1,4 +1,7 @@
-"""The secrecy of ids: an id opens a session, so a store is handed the digest of an id and nothing else of it."""
+"""The secrecy of ids: an id opens a session, so a store is handed the digest of an id and nothing else of it.
+
+Dumps and backups of a store are copied and stolen. With the digests in them no session can be opened.
+"""
 
 from __future__ import annotations
 
@@ -25,7 +28,10 @@ METHODS = (
 
 
 def leaves(thing: object) -> Iterator[bytes]:
-    """Yield all texts, bytes and numbers in *thing*, however deep, as bytes."""
+    """Yield all texts, bytes and numbers in *thing*, however deep, as bytes.
+
+    An object that is no collection is searched by its ``repr`` and by its instance attributes, private ones too.
+    """
     if isinstance(thing, str):
         yield thing.encode(errors="surrogatepass")
     elif isinstance(thing, bytes | bytearray | memoryview):
@@ -47,13 +53,16 @@ def state_of(thing: object) -> dict[str, object]:
 
 
 def spellings(session_id: str) -> list[bytes]:
-    """Return the forms in which an id might be kept."""
+    """Return the forms in which an id might be kept: its text, its bytes, and usual encodings of these."""
     raw = bytes.fromhex(session_id)
     return [session_id.encode(), session_id.lower().encode(), raw, b64encode(raw)]
 
 
 class _Watched:
-    """A store between the package and the store under test, which records all arguments and results."""
+    """A store between the package and the store under test, which records all arguments and results.
+
+    :attr:`seen` has what :func:`leaves` finds in them. Iterators are read here, and passed on as lists.
+    """
 
     def __init__(self, store: AnyStore) -> None:
         self.store = store
@@ -72,6 +81,7 @@ class _Watched:
 
 
 def _forwarding(method: str) -> Callable[..., Any]:
+    """Return a method that passes its call on by :meth:`_Watched.call`."""
     return lambda self, *arguments, **named: self.call(method, arguments, named)
 
 
@@ -99,7 +109,10 @@ REQUESTS: tuple[Callable[[Any], object], ...] = (
 
 
 class _Client:
-    """A client of an application that keeps its sessions in a store."""
+    """A client of an application that keeps its sessions in a store.
+
+    It keeps cookies as a browser does, and runs the middleware and the manager as they are.
+    """
 
     def __init__(self, store: Any) -> None:
         def app(environ: dict[str, Any], start_response: Callable[..., Any]) -> list[bytes]:
@@ -131,7 +144,10 @@ class _Client:
 
 
 class Secrecy(Contract):
-    """The promise that no content of a store opens a session."""
+    """The promise that no content of a store opens a session.
+
+    The package has to keep it, so the test sends requests through the middleware.
+    """
 
     def test_no_id(self, store: AnyStore) -> None:
         """No argument or result of a shared store has an id in it, in any spelling.

@@ -1,4 +1,7 @@
-"""touch: the accesses of many requests, to sessions that exist."""
+"""touch: the accesses of many requests, to sessions that exist.
+
+The package calls it in the background and in batches. Until then sessions may have ended, moved, or been used again.
+"""
 
 from __future__ import annotations
 
@@ -7,7 +10,7 @@ from .base import INTERVAL, MOMENT, AnyStore, Contract, contents, draw, keys_of
 
 
 class Touching(Contract):
-    """The promises of touch."""
+    """The promises of touch. It keeps sessions alive that are in use, and never revives one."""
 
     def record(self, store: AnyStore, key: bytes) -> SessionRecord:
         """Return the record of a session that must be there."""
@@ -17,7 +20,10 @@ class Touching(Contract):
         return record
 
     def test_touch_moves_the_end(self, store: AnyStore, another: AnyStore) -> None:
-        """The idle time begins anew when a request ends, each in its own session; all else stays."""
+        """The idle time begins anew when a request ends, each in its own session; all else stays.
+
+        A request uses its session from its arrival to its end, so both times are recorded.
+        """
         one, two = self.add(store, {"a": b"1"}), self.add(store, principal="anna")
         store.touch([(one, self.at(10), self.at(30)), (two, self.at(20), self.at(20.5))])
         record = self.record(another, one)
@@ -31,7 +37,10 @@ class Touching(Contract):
         assert (stored.record.key, contents(stored)) == (one, {"a": b"1"})
 
     def test_touch_unknown(self, store: AnyStore) -> None:
-        """Unknown keys are ignored: no session is made, and the other accesses are recorded."""
+        """Unknown keys are ignored: no session is made, and the other accesses are recorded.
+
+        Clients send ids of sessions that are long gone, so a batch always has some.
+        """
         key = self.add(store)
         unknown = [(draw(), self.at(10), self.at(10)) for _ in range(3)]
         store.touch([*unknown, (key, self.at(10), self.at(11)), *unknown])
@@ -48,7 +57,10 @@ class Touching(Contract):
         assert self.record(store, key).used == self.at(2)
 
     def test_touch_moves_no_time_back(self, store: AnyStore) -> None:
-        """An access that is recorded after later ones changes neither the latest arrival nor the latest end."""
+        """An access that is recorded after later ones changes neither the latest arrival nor the latest end.
+
+        Batches of several processes reach the store in any order.
+        """
         key = self.add(store)
         store.touch([(key, self.at(30), self.at(40))])
         store.touch([(key, self.at(10), self.at(20))])
@@ -66,7 +78,10 @@ class Touching(Contract):
         assert (record.accessed, record.used) == (self.at(20), self.at(50))
 
     def test_request_that_began_in_time(self, store: AnyStore) -> None:
-        """A request that arrived in time and ended long after has used the session for all that time."""
+        """A request that arrived in time and ended long after has used the session for all that time.
+
+        A store that compares the end of the request with the end of the session would lose it (S54).
+        """
         key = self.add(store)
         store.touch([(key, self.at(self.end_of(store) - MOMENT), self.at(500))])
 
@@ -74,7 +89,10 @@ class Touching(Contract):
         assert store.expire(self.at(500 + INTERVAL - MOMENT), 10) == []
 
     def test_touch_revives_nothing(self, store: AnyStore) -> None:
-        """A request that arrived when the session had expired does not extend it."""
+        """A request that arrived when the session had expired does not extend it.
+
+        What was due stays due, also if no sweep has claimed it yet.
+        """
         idle, mortal = self.add(store), self.add(store, lifetime=30)
         end = self.end_of(store)
         store.touch([(mortal, self.at(30), self.at(31)), (idle, self.at(end), self.at(end + 1))])
@@ -102,7 +120,10 @@ class Touching(Contract):
         assert found[1] == self.at(150)
 
     def test_touch_after_remove(self, store: AnyStore, another: AnyStore) -> None:
-        """A batch that was on its way when its session was removed does not revive it."""
+        """A batch that was on its way when its session was removed does not revive it.
+
+        A store whose touch is an upsert would keep an empty session.
+        """
         key, other = self.add(store), self.add(store)
         store.remove(key)
         another.touch([(key, self.at(1), self.at(2)), (other, self.at(1), self.at(2))])
@@ -127,7 +148,10 @@ class Touching(Contract):
         assert keys_of(store.expire(self.at(70), 10)) == [key]
 
     def test_touch_thousands(self, store: AnyStore) -> None:
-        """A batch of thousands of accesses, to many sessions and to few, is recorded completely."""
+        """A batch of thousands of accesses, to many sessions and to few, is recorded completely.
+
+        A store may divide it, since each access is atomic only for itself, but has to keep the order.
+        """
         keys = [self.add(store) for _ in range(200)]
         unknown = draw()
         batch = []
