@@ -1,7 +1,7 @@
 """The requests in flight, and the accesses that wait for the next flush to the store.
 
-Both tell when a session may expire: never while a request uses it (S54), and only its interval after the end of the
-latest request, also of those that never asked for it (S26).
+Both tell when a session may expire. While a request uses it, it never does (S54). Its idle time counts from the end of
+the latest request, also if that never asked for the session (S26).
 """
 
 from __future__ import annotations
@@ -110,7 +110,8 @@ class Accesses:
         *with_in_flight* adds the requests in flight, as if they ended now. Notes stay until *touch* has returned, so
         that a thread which finds no notes can rely on it that the store knows of all accesses.
 
-        One thread flushes at a time; others wait. Requests may add notes meanwhile, which stay for the next flush.
+        One thread flushes at a time; other threads wait. Requests may add notes meanwhile, which stay for the next
+        flush.
 
         Raises:
             StoreError: the store failed. The notes stay for the next flush, but thinned out if they are too many.

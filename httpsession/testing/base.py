@@ -1,7 +1,7 @@
 """The helpers of all tests: keys, times, and threads that begin at the same moment.
 
-No test sleeps: times are arguments of a store. They are counted from the second in which the test began, since a store
-with a clock of its own would not keep a session of long ago.
+No test sleeps: times are arguments of a store. They count from the second in which the test began, since a store may
+have a clock of its own.
 """
 
 from __future__ import annotations
