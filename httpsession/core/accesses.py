@@ -10,6 +10,7 @@ import threading
 import time
 from collections import deque
 from collections.abc import Callable, Iterable, Mapping, Sequence
+from itertools import chain
 from operator import itemgetter
 from typing import Protocol
 
@@ -22,6 +23,9 @@ from ..stores.base import Touch
 Note = tuple[Sequence[str], float, float]
 #: How many notes may wait for a store that fails before they are thinned out.
 MAX_NOTES = 100_000
+
+#: Seconds between the accesses to a session of which a flush leaves out those in between. No interval is shorter.
+STEP = 1.0
 
 
 class Access(Protocol):
@@ -68,6 +72,7 @@ class Accesses:
         The parent flushes its own notes.
         """
         self.in_flight.clear()
+        self.latest.clear()
         self.ended.clear()
         self.unclosed.clear()
         self._flushing: threading.Lock = threading.Lock()
@@ -150,7 +155,10 @@ class Accesses:
 
     def _thin_out(self, notes: Sequence[Note]) -> None:
         """Keep the latest note of each client, for a bounded number of clients, while the store fails."""
-        kept: dict[tuple[str, ...], Note] = {tuple(note[0]): note for note in notes}
+        kept: dict[tuple[str, ...], Note] = {}
+        for note in notes:
+            kept.pop(tuple(note[0]), None)  # so that the clients stand in the order of their latest requests
+            kept[tuple(note[0])] = note
         self.ended.extend(list(kept.values())[-MAX_NOTES // 2 :])
         for _ in notes:
             self.ended.popleft()
@@ -167,16 +175,18 @@ class Accesses:
 
 
 def _thinned(touches: Iterable[Touch]) -> list[Touch]:
-    """Return the first and the latest access to each key, in the order of arrival: those in between change nothing.
+    """Return the accesses that make a difference to the store, in the order of arrival.
 
-    The latest gets the latest end of all. A batch is assumed to span less than the interval of its sessions: over a
-    longer time, only the requests in between may have kept a session alive for the latest.
+    Of each key these are the first and the latest, and enough in between that no two are more than :data:`STEP` seconds
+    further apart than they were: after an outage only the requests in between may have kept a session alive for the
+    latest. An access gets the latest end of those that it stands for.
     """
-    first: dict[bytes, Touch] = {}
-    last: dict[bytes, Touch] = {}
+    kept: dict[bytes, list[Touch]] = {}
     for key, arrived, ended in sorted(touches, key=itemgetter(1)):
-        if key not in first:
-            first[key] = key, arrived, ended
-        else:
-            last[key] = key, arrived, max(ended, first[key][2], last[key][2] if key in last else ended)
-    return sorted([*first.values(), *last.values()], key=itemgetter(1))
+        group = kept.setdefault(key, [])
+        if group:
+            ended = max(ended, group[-1][2])
+        if len(group) > 1 and arrived - group[-2][1] < STEP:
+            group.pop()
+        group.append((key, arrived, ended))
+    return sorted(chain.from_iterable(kept.values()), key=itemgetter(1))

@@ -191,15 +191,30 @@ class Sessions(ABC, Generic[S, T]):
 
         All are ended, whatever listeners raise. The first exception goes to the caller.
         """
-        spared = None if but is None else self.store.peek(bytes.fromhex(but))
-        keys = [record.key for record in self.store.records_of(principal)]
+        spared, keys = self._list_beside(principal, but)
         ended: list[bool] = []
 
         def end(key: bytes) -> None:
             ended.append(self.end(key))
 
-        call_all(partial(end, key) for key in keys if spared is None or key != spared.record.key)
+        call_all(partial(end, key) for key in keys if key != spared)
         return sum(ended)
+
+    def _list_beside(self, principal: str, but: str | None) -> tuple[bytes | None, list[bytes]]:
+        """Return the present key of the session with the handle *but*, and the keys of the sessions of *principal*.
+
+        A request may change the id of that session meanwhile. The list is read again until it was not so: otherwise
+        the session would be in the list under a key that nothing shows to be its own.
+        """
+        while True:
+            before = self._present_key(but)
+            keys = [record.key for record in self.store.records_of(principal)]
+            if self._present_key(but) == before:
+                return before, keys
+
+    def _present_key(self, handle: str | None) -> bytes | None:
+        stored = None if handle is None else self.store.peek(bytes.fromhex(handle))
+        return None if stored is None else stored.record.key
 
     def records_of(self, principal: str) -> Iterable[SessionRecord]:
         """Return the records of the sessions in which *principal* is logged in and that have not expired."""

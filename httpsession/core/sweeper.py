@@ -113,4 +113,4 @@ class Sweeper:
         """Return how many ticks to wait: the interval, give or take a tenth, so that workers do not sweep in step."""
         if self._sweep_interval is None:
             return float("inf")
-        return self._sweep_interval / self._tick * SystemRandom().uniform(0.9, 1.1)
+        return max(1, round(self._sweep_interval / self._tick * SystemRandom().uniform(0.9, 1.1)))

@@ -2,13 +2,18 @@
 
 from __future__ import annotations
 
+from itertools import pairwise
 from threading import Event, Thread
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from httpsession import StoreError
 from httpsession.core.accesses import Accesses
 from httpsession.ids import key_of
+from httpsession.record import SessionRecord
+from httpsession.stores.base import SLACK
 from tests.support.clock import START, frozen_clock
 
 ONE, TWO = "1" * 32, "2" * 32
@@ -75,9 +80,41 @@ def test_notes_stay_when_the_store_fails():
 def test_first_and_last_of_many():
     """Of many requests of a session a flush passes the first, which shows that it had not expired, and the last."""
     accesses = Accesses(keeps_latest=True)
-    accesses.ended.extend(([ONE], float(at), at + 0.5) for at in (3, 1, 2, 4))
+    accesses.ended.extend(([ONE], 1 + at / 8, 2 + at / 8) for at in (3, 1, 2, 4))
 
-    assert flushed(accesses) == [[(key_of(ONE), 1.0, 1.5), (key_of(ONE), 4.0, 4.5)]]
+    assert flushed(accesses) == [[(key_of(ONE), 1.125, 2.125), (key_of(ONE), 1.5, 2.5)]]
+
+
+def test_requests_in_between_that_kept_a_session_alive():
+    """A flush after an outage passes enough of the requests in between: without them the last came too late."""
+    accesses = Accesses(keeps_latest=True)
+    arrivals = [0.0, 0.25, 0.5, 2.0, 30.0, 30.25, 30.5, 70.0]
+    accesses.ended.extend(([ONE], at, at) for at in arrivals)
+    ((*touches,),) = flushed(accesses)
+    passed = [arrived for _, arrived, _ in touches]
+
+    assert (passed[0], passed[-1]) == (0.0, 70.0)
+    assert len(passed) < len(arrivals)
+    record = SessionRecord.created(key_of(ONE), 0.0, 50, None)
+    for arrived in passed:
+        assert not record.is_due(arrived)
+        record.access(arrived)
+
+
+@given(st.lists(st.floats(0, 100), min_size=1, max_size=60), st.integers(1, 30))
+def test_thinning_ends_no_session(arrivals, interval):
+    """A session that the requests of a batch kept alive is alive after the flush, whatever is left out."""
+    accesses, record = Accesses(keeps_latest=True), SessionRecord.created(key_of(ONE), min(arrivals), interval, None)
+    accesses.ended.extend(([ONE], at, at) for at in arrivals)
+    complete = sorted(arrivals)
+    is_alive = all(later - earlier < interval for earlier, later in pairwise(complete))
+    ((*touches,),) = flushed(accesses)
+
+    for _, arrived, ended in touches:
+        if not record.is_due(arrived, SLACK):
+            record.access(arrived)
+            record.used = max(record.used, ended)
+    assert not is_alive or record.accessed == complete[-1]
 
 
 def test_requests_in_flight_are_flushed_too():
@@ -106,6 +143,22 @@ def test_notes_are_thinned_while_the_store_is_down(monkeypatch):
     assert list(accesses.ended) == [([ONE], 9.0, 9.5), ([TWO], 9.0, 9.5)]
 
 
+def test_busy_clients_outlast_others(monkeypatch):
+    """Of more clients than can be kept while the store fails, those with the latest requests are."""
+    monkeypatch.setattr("httpsession.core.accesses.MAX_NOTES", 4)
+    accesses = Accesses(keeps_latest=True)
+    accesses.ended.append(([ONE], 0.0, 0.5))
+    accesses.ended.extend(([f"{number:032X}"], float(number), number + 0.5) for number in range(1, 5))
+    accesses.ended.append(([ONE], 5.0, 5.5))
+
+    def fail(latest):
+        raise StoreError("the store is down")
+
+    with pytest.raises(StoreError):
+        accesses.flush(fail)
+    assert [ids for ids, _, _ in accesses.ended] == [[f"{4:032X}"], [ONE]]
+
+
 def test_notes_of_any_number_of_clients_are_bounded(monkeypatch):
     """While the store is down, clients that make up ids fill neither the notes nor the arrivals."""
     monkeypatch.setattr("httpsession.core.accesses.MAX_NOTES", 10)
@@ -129,9 +182,11 @@ def test_what_is_under_way_at_a_fork():
     accesses = Accesses(keeps_latest=True)
     accesses.in_flight[InFlight(10.0, ONE)] = None
     accesses.ended.append(([TWO], 10.0, 11.0))
+    accesses.latest[ONE] = 10.0
     accesses.reset_after_fork()
 
     assert accesses.in_use() == {}
+    assert accesses.latest == {}
 
 
 def test_requests_that_end_during_a_flush_are_flushed_later():

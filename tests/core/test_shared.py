@@ -769,3 +769,26 @@ class TestDamage:
         request.finish()
 
         assert workers[0].attributes(session_id) == {"user": "anna", "cart": ["new"], "count": 1}
+
+
+def test_spared_session_whose_id_changes(workers, start_worker):
+    """invalidate_all spares a session also when another request changes its id while the list is read."""
+    worker = workers[0]
+    request = worker.request()
+    request.session.login("anna")
+    session_id = request.finish().new_id
+    spared = worker.request(session_id).session.get_session()
+    store = store_of(worker.manager)
+    records_of = store.records_of
+
+    def after_a_change(principal):
+        store.records_of = records_of
+        other = workers[1].request(session_id)
+        other.session.change_session_id()
+        ids.append(other.finish().new_id)
+        return records_of(principal)
+
+    ids = []
+    store.records_of = after_a_change
+    assert worker.manager.invalidate_all("anna", except_=spared) == 0
+    assert workers[1].attributes(ids[0]) is not None

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import gc
+import math
 import os
 import threading
 import time
@@ -194,3 +195,12 @@ def test_made_anew_after_a_fork(served_before):
 
     assert answer == b"swept"
     site.manager.close()
+
+
+@pytest.mark.parametrize("interval", [1, 3, 10])
+def test_sweeps_as_often_as_configured(interval):
+    """Between two sweeps there are as many ticks as the interval has seconds, give or take a tenth."""
+    sweeper = Sweeper(Worked(), interval)
+    ticks = [math.ceil(sweeper._ticks_to_sweep()) for _ in range(2000)]
+
+    assert abs(sum(ticks) / len(ticks) - interval) < 0.05 * interval
