@@ -2,27 +2,37 @@
 
 from __future__ import annotations
 
+import inspect
 from collections.abc import Callable, Mapping
 from importlib.metadata import entry_points
 from typing import Final
 
 from ..errors import ConfigError
-from .base import AnyStore, LiveStore, SessionStore, SharedStore, Stored
+from .base import AnyStore, LiveStore, MissingStoreError, SessionStore, SharedStore, Stored
 from .memory import MemoryStore
 from .memory import open_url as _open_memory
 
-__all__ = ["AnyStore", "LiveStore", "MemoryStore", "SessionStore", "SharedStore", "Stored", "open_store"]
+__all__ = [
+    "AnyStore",
+    "LiveStore",
+    "MemoryStore",
+    "MissingStoreError",
+    "SessionStore",
+    "SharedStore",
+    "Stored",
+    "open_store",
+]
 
-_Opener = Callable[[str], AnyStore]
+_Opener = Callable[..., AnyStore]
 
 #: The group of entry points by which other packages add schemes.
 _GROUP: Final = "httpsession.stores"
 
 
-def _open_sqlite(url: str) -> SharedStore:
+def _open_sqlite(url: str, *, must_exist: bool) -> SharedStore:
     from .sqlite.store import open_url
 
-    return open_url(url)
+    return open_url(url, must_exist=must_exist)
 
 
 def _open_redis(url: str) -> SharedStore:
@@ -48,7 +58,7 @@ _OPENERS: Final[Mapping[str, _Opener]] = {
 }
 
 
-def open_store(store: AnyStore | str) -> AnyStore:
+def open_store(store: AnyStore | str, *, must_exist: bool = False) -> AnyStore:
     """Open the store that a URL names; return a store object unchanged.
 
     The schemes are ``memory://``, ``sqlite:///relative.db``, ``sqlite:////absolute.db``, ``redis://``, ``rediss://``,
@@ -56,8 +66,12 @@ def open_store(store: AnyStore | str) -> AnyStore:
     group ``httpsession.stores``. Such an entry point is a function that takes the URL and returns a store. Every scheme
     accepts ``?prefix=``, which separates the applications in one store, and ``?timeout=`` in seconds.
 
+    With *must_exist* the store must exist already, and opening it makes nothing: no file, no table. To open a store in
+    Redis makes nothing in any case. An entry point gets *must_exist* if its function has a parameter of that name.
+
     Raises:
         ConfigError: the URL is wrong, or *store* is neither a URL nor a store.
+        MissingStoreError: the store must exist and does not; it is a StoreError.
         StoreError: the store cannot be opened.
     """
     if not isinstance(store, str):
@@ -65,7 +79,15 @@ def open_store(store: AnyStore | str) -> AnyStore:
             return store
         raise ConfigError(f"the store is {store!r}, but must be a SessionStore or the URL of one, such as memory://")
     scheme, colon, rest = store.partition("://")
-    return _opener(scheme.lower(), bool(colon))(f"{scheme.lower()}://{rest}")
+    opener, url = _opener(scheme.lower(), bool(colon)), f"{scheme.lower()}://{rest}"
+    return opener(url, must_exist=must_exist) if _knows_must_exist(opener) else opener(url)
+
+
+def _knows_must_exist(opener: _Opener) -> bool:
+    try:
+        return "must_exist" in inspect.signature(opener).parameters
+    except (TypeError, ValueError):  # it is not written in Python
+        return False
 
 
 def _opener(scheme: str, is_url: bool) -> _Opener:

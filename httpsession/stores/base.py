@@ -8,6 +8,7 @@ from types import EllipsisType
 from typing import Final, Literal, Protocol, TypeVar, runtime_checkable
 
 from ..attributes import Attributes
+from ..errors import StoreError
 from ..record import LiveRecord, SessionRecord
 
 #: One request: the key of its session, when it arrived and when it ended.
@@ -20,6 +21,10 @@ FOLLOW: Final = 60.0
 SLACK: Final = 1.0
 #: Bytes of the longest attribute that a shared store accepts and reads.
 MAX_VALUE: Final = 1 << 21
+
+
+class MissingStoreError(StoreError):
+    """A store that must exist does not (:func:`.open_store`). The message says what is missing, and what is similar."""
 
 
 def nothing_in_use() -> Mapping[bytes, float]:
@@ -209,6 +214,22 @@ class SharedStore(SessionStore[StoredSession], Protocol):
     @property
     def is_shared(self) -> Literal[True]:
         """True."""
+
+
+@runtime_checkable
+class Prefixed(Protocol):
+    """A store in a system that may keep those of other applications, too, under other prefixes."""
+
+    @property
+    def prefix(self) -> str:
+        """The prefix of this store."""
+
+    def prefixes(self) -> list[str]:
+        """Return the prefixes under which the system keeps sessions, sorted; not all if there are many keys.
+
+        Raises:
+            StoreError: the system fails, or the user may not look.
+        """
 
 
 #: A store of either kind; ``is_shared`` discriminates them.

@@ -17,6 +17,7 @@ from ... import fork
 from ...errors import StoreError
 from .address import Address, Login, Place
 from .connection import Connection, Word, pack
+from .names import SHARDS
 from .scripts import Script
 
 #: A shard, and the words of a command that is about its keys.
@@ -142,6 +143,13 @@ class Client:
         if isinstance(reply, RedisError | OSError):
             self._fail(reply)
         return reply
+
+    def shards_of_nodes(self) -> list[int]:
+        """Return a shard of each node."""
+        try:
+            return [numbers[0] for numbers in self._group([(shard, b"") for shard in range(SHARDS)])]
+        except (RedisError, OSError) as error:
+            self._fail(error)
 
     def describe(self) -> str:
         """Return the version and the location of the server."""

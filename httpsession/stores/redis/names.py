@@ -2,12 +2,18 @@
 
 from __future__ import annotations
 
+import re
 from binascii import crc_hqx
 from functools import cache
 from itertools import count
 from typing import Final
 
+from ..url import flaw_of_prefix
+
 SHARDS: Final = 256
+#: The pattern of the names of the sorted sets, for SCAN.
+ANY_DUE: Final = b"*{*}:due"
+_DUE: Final = re.compile(r"([^{}]+)\{([0-9a-f]+)\}:due")
 _SLOTS: Final = 16384
 _SLOTS_OF_SHARD: Final = _SLOTS // SHARDS
 
@@ -29,6 +35,12 @@ def tags() -> tuple[str, ...]:
         tag = f"{next(numbers):x}"
         found.setdefault(slot_of(tag) // _SLOTS_OF_SHARD, tag)
     return tuple(found[shard] for shard in range(SHARDS))
+
+
+def prefix_of(name: bytes) -> str:
+    """Return the prefix in the name of a sorted set of sessions; empty if it is another name."""
+    match = _DUE.fullmatch(name.decode(errors="replace"))
+    return match[1] if match and match[2] in tags() and not flaw_of_prefix(match[1]) else ""
 
 
 class Names:

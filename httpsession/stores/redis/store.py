@@ -6,6 +6,7 @@ from collections import defaultdict
 from collections.abc import Iterable, Iterator
 from itertools import islice
 from random import randrange, shuffle
+from time import monotonic
 from typing import Any, Final, Literal
 
 from ...errors import StoreError
@@ -14,7 +15,7 @@ from ..base import SLACK, Changes, InUse, StoredSession, Touch, check_values, no
 from .client import Call, Client, Command
 from .connection import Word
 from .layout import ATTRIBUTE, NOTE, fields_of, session_of
-from .names import SHARDS, Names
+from .names import ANY_DUE, SHARDS, Names, prefix_of
 from .scripts import CLAIM, CREATE, EVICT, EXPIRE, HOPS, REMOVE, SAVE, SESSIONS_OF, TOUCH, Script
 
 #: How many sessions a script removes, touches or looks at, at each end: other commands have to wait for so long.
@@ -23,6 +24,9 @@ _SLICE: Final = 100
 _TRIES: Final = 3
 #: The shards that are searched for a session to evict, of those that have sessions.
 _SAMPLE: Final = 32
+#: How many keys a search for prefixes looks at in one call, and for how many seconds it goes on.
+_SCANNED: Final = 1000
+_SEARCH: Final = 1.0
 
 
 class RedisStore:
@@ -35,6 +39,8 @@ class RedisStore:
     is_shared: Literal[True] = True
 
     def __init__(self, client: Client, prefix: str) -> None:
+        #: The prefix of the keys.
+        self.prefix: str = prefix
         self._client = client
         self._names = Names(prefix)
 
@@ -217,6 +223,20 @@ class RedisStore:
 
     def _sizes(self) -> list[int]:
         return self._client.execute_all((shard, (b"ZCARD", self._names.due[shard])) for shard in range(SHARDS))
+
+    def prefixes(self) -> list[str]:
+        """Return the prefixes that are found among the keys of the servers in about a second."""
+        found: set[str] = set()
+        end = monotonic() + _SEARCH
+        for shard in self._client.shards_of_nodes():
+            cursor = b"0"
+            while True:
+                scan = (b"SCAN", cursor, b"MATCH", ANY_DUE, b"COUNT", _SCANNED)
+                [(cursor, names)] = self._client.execute_all([(shard, scan)])
+                found.update(map(prefix_of, names))
+                if cursor == b"0" or monotonic() > end:
+                    break
+        return sorted(found - {""})
 
     def describe(self) -> str:
         """Return the version and the location of the server."""

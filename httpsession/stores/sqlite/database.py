@@ -12,9 +12,10 @@ from typing import Final, TypeVar
 
 from ... import fork
 from ...errors import StoreError
+from .existing import check_exists, check_is_database, mode_of
 from .files import Reserve, check_database, make_database, warn_of_others
 from .pool import Pool, connect
-from .schema import migrate
+from .schema import check_tables, migrate
 from .statements import Statements
 from .write_lock import PAUSE, WriteLock
 
@@ -35,17 +36,20 @@ class Database:
     then, so that the next action opens whatever file is there. An action that met the lock of another program is
     retried.
 
+    A database that *must exist* makes nothing: no file, no table.
+
     A program that replaces the file has to remove its log (``-wal`` and ``-shm``) too, as always with SQLite.
     """
 
-    def __init__(self, path: str, statements: Statements, timeout: float, synchronous: str) -> None:
+    def __init__(self, path: str, statements: Statements, timeout: float, synchronous: str, must_exist: bool) -> None:
         self.path = path
+        self._must_exist = must_exist
         self._reserve = Reserve(path)
         self._statements = statements
         self._timeout = timeout
         self._synchronous = synchronous
         self._reads_any_text = False
-        self._lock = WriteLock(path)
+        self._lock = WriteLock(path, create=not must_exist)
         self._pool = Pool()
         # During a fork: the thread that has paused the writers, and the connections that have to be closed first.
         self._forking: int | None = None
@@ -82,7 +86,7 @@ class Database:
 
     def refill_reserve(self) -> None:
         """Reserve room for removals again, if some of it was released."""
-        if not self._reserve.is_whole():
+        if not self._must_exist and not self._reserve.is_whole():
             self._acquire(time.monotonic() + self._timeout, "reserving room for removals")
             try:
                 self._reserve.fill()
@@ -172,17 +176,20 @@ class Database:
     def _open(self, what: str, deadline: float | None) -> tuple[Pool, sqlite3.Cursor]:
         """Open a connection under the lock: one process alone makes a new file, and no fork comes in between."""
         deadline = deadline or time.monotonic() + self._timeout
+        self._check_before_opening(what)
         self._acquire(deadline, what)
         try:
-            make_database(self.path)
+            if not self._must_exist:
+                make_database(self.path)
             identity = check_database(self.path)
             if self._pool.identity not in (None, identity):
                 self._release_pool()
             pool = self._pool
+            cursor = self._connect(deadline)
             if pool.identity is None:
                 warn_of_others(self.path)
-                self._reserve.fill()
-            cursor = self._connect(deadline)
+                if not self._must_exist:
+                    self._reserve.fill()
             pool.identity = identity
             pool.opened.add(cursor)
             return pool, cursor
@@ -191,10 +198,23 @@ class Database:
         finally:
             self._lock.release()
 
+    def _check_before_opening(self, what: str) -> None:
+        """Refuse a file that is missing and must exist, or is no database, before a lock is made beside it."""
+        try:
+            if self._must_exist:
+                check_exists(self.path)
+                check_database(self.path)
+            elif not self._lock.exists() and os.path.isfile(self.path):
+                check_database(self.path)
+                check_is_database(self.path)
+        except (OSError, sqlite3.Error) as error:
+            raise self._failure(what, error) from error
+
     def _connect(self, deadline: float) -> sqlite3.Cursor:
         while True:
+            mode = mode_of(self.path) if self._must_exist else None
             try:
-                cursor = connect(self.path, deadline, self._synchronous, self._reads_any_text)
+                cursor = connect(self.path, deadline, self._synchronous, self._reads_any_text, mode)
             except sqlite3.Error as error:
                 # A caller that removes a session, or only reads one, needs a connection even on a full disk.
                 if _code(error) not in _FULL or not self._reserve.release():
@@ -202,7 +222,7 @@ class Database:
             else:
                 break
         try:
-            migrate(cursor, self._statements, self.path)
+            (check_tables if self._must_exist else migrate)(cursor, self._statements, self.path)
             # From now on this class waits, not SQLite.
             cursor.execute("PRAGMA busy_timeout = 0")
         except BaseException:

@@ -19,11 +19,13 @@ Identity = tuple[int, int]
 
 _NO_LINK: Final = getattr(os, "O_NOFOLLOW", 0)
 _NO_WAITING: Final = getattr(os, "O_NONBLOCK", 0)
+#: Bytes of the shortest database: a page.
+_LEAST: Final = 512
 _HAS_OWNERS: Final = hasattr(os, "geteuid")
 
 
-def open_private(path: str, database: str, *, for_writing: bool = False) -> int:
-    """Open a file of a *database*, creating it if it does not exist, and return its descriptor.
+def open_private(path: str, database: str, *, for_writing: bool = False, create: bool = True) -> int:
+    """Open a file of a *database* and return its descriptor. If it does not exist, *create* it.
 
     A file that root creates belongs to the owner of the database or, before that exists, of the directory.
 
@@ -32,6 +34,8 @@ def open_private(path: str, database: str, *, for_writing: bool = False) -> int:
         StoreError: it is not a regular file, or belongs to another user.
     """
     access = os.O_RDWR if for_writing else os.O_RDONLY
+    if not create:
+        return _open_existing(path, database, access)
     try:
         owner = _status_of(database)
         descriptor = os.open(path, access | os.O_CREAT | os.O_EXCL, 0o600)
@@ -82,11 +86,14 @@ def check_database(path: str) -> Identity:
     """Return which file this is, if it can be trusted.
 
     Raises:
-        StoreError: it is a link or a directory, or belongs to another user.
+        StoreError: it is a link or a directory, belongs to another user, or is too short for a database.
     """
     status = os.lstat(path)
     # Root may use any user's database.
     _check(path, status, {status.st_uid})
+    if 0 < status.st_size < _LEAST:
+        # SQLite would take it for an empty database.
+        raise StoreError(f"{path} is not a database: it has {status.st_size} bytes")
     return status.st_dev, status.st_ino
 
 

@@ -57,7 +57,9 @@ class Pool:
         self.opened.discard(cursor)
 
 
-def connect(path: str, deadline: float, synchronous: str, reads_any_text: bool) -> sqlite3.Cursor:
+def connect(
+    path: str, deadline: float, synchronous: str, reads_any_text: bool, mode: str | None = None
+) -> sqlite3.Cursor:
     """Open a connection, waiting for foreign locks until *deadline*.
 
     Args:
@@ -65,6 +67,7 @@ def connect(path: str, deadline: float, synchronous: str, reads_any_text: bool) 
         deadline: a time of the monotonic clock.
         synchronous: SQLite's setting of that name.
         reads_any_text: whether text that is not UTF-8 is read as its bytes, instead of an error.
+        mode: the parameters of the URI, for a file whose journal mode stays as it is; None sets that to WAL.
 
     Returns:
         The one cursor of the connection. It begins no transaction by itself.
@@ -74,7 +77,7 @@ def connect(path: str, deadline: float, synchronous: str, reads_any_text: bool) 
     """
     # Threads pass connections to each other, but no two use the same connection at once.
     connection = sqlite3.connect(
-        f"{Path(path).as_uri()}?mode=rw",
+        f"{Path(path).as_uri()}?{mode or 'mode=rw'}",
         uri=True,
         timeout=max(0.0, deadline - time.monotonic()),
         isolation_level=None,
@@ -82,9 +85,12 @@ def connect(path: str, deadline: float, synchronous: str, reads_any_text: bool) 
     )
     try:
         cursor = connection.cursor()
-        (mode,) = cursor.execute("PRAGMA journal_mode = WAL").fetchone()
-        if mode != "wal":
-            raise sqlite3.OperationalError(f"the journal mode is {mode}, but must be WAL, which is not available here")
+        if mode is None:
+            (journal,) = cursor.execute("PRAGMA journal_mode = WAL").fetchone()
+            if journal != "wal":
+                raise sqlite3.OperationalError(
+                    f"the journal mode is {journal}, but must be WAL, which is not available here"
+                )
         cursor.execute(f"PRAGMA synchronous = {synchronous}")
         cursor.execute(f"PRAGMA journal_size_limit = {_MAX_LOG}").fetchall()
         # Some builds overwrite all that is deleted: then a logout writes as much as the session was long.

@@ -5,12 +5,16 @@ A database remembers how many steps it has run. So a released step stays as it i
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from sqlite3 import Cursor
 from typing import Final
 
 from ...errors import StoreError
+from ..base import MissingStoreError
+from ..url import flaw_of_prefix
 from .statements import Statements, text
+
+_TABLES: Final = "SELECT name FROM sqlite_master WHERE type = 'table'"
 
 #: The statements that bring each version to the next. Version 0 has no tables.
 STEPS: Final[Sequence[Sequence[str]]] = (
@@ -76,10 +80,7 @@ def migrate(cursor: Cursor, statements: Statements, path: str, steps: Sequence[S
     cursor.execute(statements.make_version)
     ((version,),) = cursor.execute(statements.version).fetchall()
     if version > len(steps):
-        raise StoreError(
-            f"{path} keeps sessions by schema {version}, but this httpsession knows no later one than {len(steps)}:"
-            " a newer release of it has been here"
-        )
+        raise _newer(path, version, len(steps))
     if version < len(steps):
         cursor.execute("BEGIN IMMEDIATE")
         for step in steps[version:]:
@@ -87,3 +88,49 @@ def migrate(cursor: Cursor, statements: Statements, path: str, steps: Sequence[S
                 cursor.execute(text(template, statements.prefix))
         cursor.execute(statements.set_version, (len(steps),))
         cursor.execute("COMMIT")
+
+
+def _newer(path: str, version: int, known: int) -> StoreError:
+    return StoreError(
+        f"{path} keeps sessions by schema {version}, but this httpsession knows no later one than {known}:"
+        " a newer release of it has been here"
+    )
+
+
+def check_tables(cursor: Cursor, statements: Statements, path: str) -> None:
+    """Refuse a database without the tables of this release. Nothing is migrated.
+
+    Raises:
+        MissingStoreError: there are no tables under the prefix.
+        StoreError: another release has made the tables.
+    """
+    tables = {name for (name,) in cursor.execute(_TABLES)}
+    version: object = 0
+    if {text(table, statements.prefix).strip('"') for table in ("{schema}", "{sessions}")} <= tables:
+        ((version,),) = cursor.execute(statements.version).fetchall()
+    if version == 0:
+        others = ", ".join(_prefixes(tables))
+        has = f"this file has: {others}" if others else "this file has no sessions at all"
+        raise MissingStoreError(f"{path}: no sessions under prefix {statements.prefix!r}; {has}")
+    if not isinstance(version, int):
+        raise StoreError(f"{path} has {version!r:.40} for the version of its schema, but must have a whole number")
+    if version < len(STEPS):
+        raise StoreError(
+            f"{path} keeps sessions by schema {version}, but this httpsession by schema {len(STEPS)}:"
+            " an application of this release, or httpsession check --create, has to open it first"
+        )
+    if version > len(STEPS):
+        raise _newer(path, version, len(STEPS))
+
+
+def prefixes_of(cursor: Cursor) -> list[str]:
+    """Return the prefixes of the stores in a database."""
+    return _prefixes({name for (name,) in cursor.execute(_TABLES)})
+
+
+def _prefixes(tables: Collection[str]) -> list[str]:
+    stems = {name.removesuffix("_schema") for name in tables if name.endswith("_schema")}
+    prefixes = {stem.replace("^", ""): stem for stem in stems}
+    return sorted(
+        prefix for prefix, stem in prefixes.items() if f"{stem}_sessions" in tables and not flaw_of_prefix(prefix)
+    )

@@ -18,7 +18,7 @@ from ..url import StoreUrl
 from .changes import apply, delete_old_marks
 from .database import Database
 from .rows import Row, session_of, sessions_of
-from .schema import STEPS
+from .schema import STEPS, prefixes_of
 from .statements import Statements
 
 _log = logging.getLogger("httpsession")
@@ -29,15 +29,16 @@ SLICE: Final = 100
 TOUCHES: Final = 1000
 
 
-def open_url(url: str) -> SQLiteStore:
+def open_url(url: str, *, must_exist: bool = False) -> SQLiteStore:
     """Open ``sqlite:///relative.db`` or ``sqlite:////absolute.db``.
 
     ``?synchronous=`` says what a power cut may destroy; the death of a process destroys nothing. With ``full`` it
     destroys nothing either, and each change waits for the disk. With ``normal``, the default, it may destroy the latest
-    changes. With ``off`` it may destroy the file.
+    changes. With ``off`` it may destroy the file. *must_exist* is that of :class:`SQLiteStore`.
 
     Raises:
         ConfigError: the URL names no file, or an option is wrong.
+        MissingStoreError: the store must exist and does not.
         StoreError: the file cannot be opened.
     """
     parsed = StoreUrl.parse(url, timeout=1.0, options=("synchronous",))
@@ -49,7 +50,13 @@ def open_url(url: str) -> SQLiteStore:
     if "\0" in path:
         raise parsed.refusal("has a NUL in its path")
     synchronous = parsed.options.get("synchronous", "normal")
-    return SQLiteStore(os.path.abspath(path), prefix=parsed.prefix, timeout=parsed.timeout, synchronous=synchronous)
+    return SQLiteStore(
+        os.path.abspath(path),
+        prefix=parsed.prefix,
+        timeout=parsed.timeout,
+        synchronous=synchronous,
+        must_exist=must_exist,
+    )
 
 
 class SQLiteStore:
@@ -63,9 +70,11 @@ class SQLiteStore:
             hold other tables, those of other stores too.
         timeout: seconds that an operation may wait for other writers; then it raises a :class:`StoreError`.
         synchronous: SQLite's setting of that name: ``full``, ``normal`` or ``off``.
+        must_exist: whether the file and the tables have to exist already. Then nothing is made or migrated.
 
     Raises:
         ConfigError: the prefix or *synchronous* is wrong.
+        MissingStoreError: the store must exist and does not.
         StoreError: the file cannot be opened.
     """
 
@@ -78,12 +87,15 @@ class SQLiteStore:
         prefix: str = "httpsession",
         timeout: float = 1.0,
         synchronous: str = "normal",
+        must_exist: bool = False,
     ) -> None:
         if synchronous not in _SYNCHRONOUS:
             allowed = ", ".join(_SYNCHRONOUS)
             raise ConfigError(f"the SQLite store has synchronous={synchronous!r}, but must have one of {allowed}")
+        #: The prefix of the tables.
+        self.prefix: str = prefix
         self._statements = Statements(prefix)
-        self._database = Database(os.path.abspath(path), self._statements, timeout, synchronous)
+        self._database = Database(os.path.abspath(path), self._statements, timeout, synchronous, must_exist)
         self._database.read(lambda cursor: None, "opening")
 
     def create(self, session: StoredSession) -> bool:
@@ -264,6 +276,10 @@ class SQLiteStore:
         statement = self._statements.count
         ((count,),) = self._database.read(lambda cursor: cursor.execute(statement).fetchall(), "counting the sessions")
         return int(count)
+
+    def prefixes(self) -> list[str]:
+        """Return the prefixes of the stores in the file."""
+        return self._database.read(prefixes_of, "listing the prefixes")
 
     def describe(self) -> str:
         """Return what keeps the sessions."""

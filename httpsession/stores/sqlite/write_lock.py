@@ -95,8 +95,10 @@ class WriteLock:
     processes apart.
     """
 
-    def __init__(self, database: str) -> None:
+    def __init__(self, database: str, *, create: bool = True) -> None:
         self._database = database
+        #: Whether to make the file if it is missing. If not, SQLite's own lock has to suffice without it.
+        self._create = create
         self._path = f"{database}-lock"
         self._descriptor: int | None = None
         #: Whether :meth:`close` was called.
@@ -110,6 +112,10 @@ class WriteLock:
         """Reset to unlocked. A child must not use the parent's descriptor, which shares the parent's lock."""
         self._threads = FairLock()
         self._close_file()
+
+    def exists(self) -> bool:
+        """Return whether the lock file is there, whatever it is."""
+        return os.path.lexists(self._path)
 
     def acquire(self, deadline: float) -> None:
         """Wait for the lock until *deadline*, by the monotonic clock. A thread that holds it gets it again.
@@ -175,7 +181,12 @@ class WriteLock:
         if not _has_flock:
             return
         if self._descriptor is None:
-            self._descriptor = open_private(self._path, self._database)
+            try:
+                self._descriptor = open_private(self._path, self._database, create=self._create)
+            except FileNotFoundError:
+                if self._create:
+                    raise
+                return
         while True:
             try:
                 return fcntl.flock(self._descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
