@@ -33,16 +33,17 @@ _AFTER: Final = {"check": _codec.encode("after")}
 
 @click.command()
 @store_option
-def check(url: str) -> None:
+@click.option("--create", is_flag=True, help="Make or migrate the store if need be, as an application does.")
+def check(url: str, create: bool) -> None:
     """Try out a store, with sessions that are removed again.
 
     Prints a description of the store, the number of its sessions, and the median time of each operation.
     """
-    with opened(url) as store:
+    with opened(url, create=create, remedy="check --create makes the store") as store:
         seconds = Trial(store).run(_ROUNDS)
         click.echo(f"{escaped(store.describe(), VALUE)}\n{counted(len(store), 'session')}")
-        for verb, median_time in seconds.items():
-            click.echo(f"{verb:<8}{median_time * 1000:>9.3f} ms")
+    for verb, median_time in seconds.items():
+        click.echo(f"{verb:<8}{median_time * 1000:>9.3f} ms")
     click.echo("All is well.")
 
 

@@ -7,8 +7,8 @@ import sys
 import threading
 import time
 from collections import Counter
-from collections.abc import Callable, Iterator, Mapping
-from contextlib import contextmanager, suppress
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from contextlib import AbstractContextManager, contextmanager, nullcontext, suppress
 from dataclasses import fields
 from enum import Enum
 from types import FrameType
@@ -22,7 +22,7 @@ from ..record import SessionRecord
 from ..stores import SharedStore
 from ..stores.base import StoredSession
 from .state import is_due
-from .store_option import opened
+from .store_option import opened, refuse_store
 from .text import VALUE, escaped
 
 #: How often a session is copied if it changes meanwhile.
@@ -43,21 +43,17 @@ _INTERVAL: Final = 60
 def copy(source: str, target: str, move: bool) -> None:
     """Copy the sessions that are alive to another store.
 
-    SOURCE and TARGET are the URLs of stores, or env:NAME. Clients keep their cookies. A session that is in TARGET
-    already is skipped, unless it was used later in SOURCE. So the command can be stopped, and run again to go on. Stop
-    the application meanwhile: a session that is invalidated in one store lives on in the other.
+    SOURCE and TARGET are the URLs of stores, or env:NAME. TARGET is made if it does not exist. Clients keep their
+    cookies. A session that is in TARGET already is skipped, unless it was used later in SOURCE. So the command can be
+    stopped, and run again to go on. Stop the application meanwhile: a session that is invalidated in one store lives on
+    in the other.
     """
-    with opened(source) as old, opened(target) as new, stoppable() as stopped:
+    refuse_store(click.get_current_context())
+    with opened(source) as old, opened(target, create=True) as new, stoppable() as stopped:
         copying = Copying(old, new, move, lambda text: click.echo(text, err=True))
         total = len(old)
         try:
-            with click.progressbar(
-                copying.run(),
-                length=total,
-                label="Moving" if move else "Copying",
-                file=sys.stderr,
-                update_min_steps=max(1, total // _STEPS),
-            ) as steps:
+            with _progress(copying, total, "Moving" if move else "Copying") as steps:
                 for _ in steps:
                     if stopped.is_set():
                         break
@@ -67,6 +63,15 @@ def copy(source: str, target: str, move: bool) -> None:
         raise click.ClickException("Stopped before the end. Run it again to go on.")
     if copying.outcomes[Outcome.FAILED]:
         raise click.exceptions.Exit(1)
+
+
+def _progress(copying: Copying, total: int, label: str) -> AbstractContextManager[Iterable[None]]:
+    """Return the steps of the copying, with a progress bar on a terminal."""
+    if not sys.stderr.isatty():
+        return nullcontext(copying.run())
+    return click.progressbar(
+        copying.run(), length=total, label=label, file=sys.stderr, update_min_steps=max(1, total // _STEPS)
+    )
 
 
 def _report(copying: Copying, move: bool) -> None:

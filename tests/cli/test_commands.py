@@ -172,7 +172,7 @@ def test_the_first_digits_of_a_handle_are_enough(run, url, store):
         assert (refused.exit_code, "is no handle" in refused.stderr) == (2, True)
 
 
-def test_show_unknown(run, url):
+def test_show_unknown(run, url, store):
     """An unknown handle is reported, by the exit code as well."""
     for handle in ("0" * 64, "0" * 8):
         result = run("show", handle, "--store", url)

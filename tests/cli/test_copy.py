@@ -306,8 +306,9 @@ def test_interrupted(run, urls, source, target, monkeypatch, number):
     assert (len(source), contents(target)) == (0, before)
 
 
-def test_refusals(run, sqlite_url):
+def test_refusals(run, sqlite_url, opened):
     """A store that cannot be used is reported, as by every command."""
+    opened(sqlite_url)
     result = run("copy", sqlite_url, "memory://")
 
     assert (result.exit_code, "memory of one process" in result.stderr) == (1, True)
