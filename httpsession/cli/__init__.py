@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import os
+import signal
 import sys
 from io import TextIOWrapper
-from typing import TYPE_CHECKING
+from types import FrameType
+from typing import TYPE_CHECKING, NoReturn
 
 if TYPE_CHECKING:
     from click import Group
@@ -18,11 +21,35 @@ def main() -> None:
         if error.name != "click":
             raise
         sys.exit("The command httpsession needs click: install httpsession[cli].")
+    _prepare_streams()
+    if hasattr(signal, "SIGTERM"):
+        # An exception closes the store, so that SQLite removes its files.
+        signal.signal(signal.SIGTERM, _end)
+    from .program import discard
+
+    if sys.stdout is None:
+        sys.exit("Error: there is no standard output.")
+    try:
+        command(prog_name="httpsession")
+    except OSError:  # the message itself could not be written
+        discard(sys.stdout)
+        discard(sys.stderr)
+        sys.exit(1)
+
+
+def _prepare_streams() -> None:
+    if sys.stdin is None:
+        sys.stdin = open(os.devnull)  # noqa: SIM115 - it is open as long as the process
+    if sys.stderr is None:
+        sys.stderr = open(os.devnull, "w")  # noqa: SIM115 - likewise
     for stream in (sys.stdout, sys.stderr):
         # The names of users and attributes may have letters that the terminal does not have.
         if isinstance(stream, TextIOWrapper):
             stream.reconfigure(errors="backslashreplace")
-    command(prog_name="httpsession")
+
+
+def _end(number: int, frame: FrameType | None) -> NoReturn:
+    sys.exit(128 + number)
 
 
 def group() -> Group:
@@ -36,21 +63,27 @@ def group() -> Group:
     from .check import check
     from .copy import copy
     from .end import end
+    from .handle import handle
     from .list import list_sessions
+    from .program import Program
     from .show import show
     from .stats import stats
+    from .store_option import store_for_all
     from .sweep import sweep
 
-    @click.group(context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100})
+    settings = {"help_option_names": ["-h", "--help"], "max_content_width": 100}
+
+    @click.group(cls=Program, context_settings=settings)
+    @store_for_all
     @click.version_option(package_name="httpsession", message="%(package)s %(version)s")
     def httpsession() -> None:
         """Look after the sessions in a store of httpsession.
 
-        The option --store or the environment variable HTTPSESSION_STORE names the store. The variable keeps a password
-        out of the list of processes; env:NAME stands for the URL in the variable NAME. A session is named by its
-        handle, which is no secret: it is not the id that the client has, and opens nothing.
+        The option --store, before or after the command, or the environment variable HTTPSESSION_STORE names the store.
+        The variable hides a password from other users of the machine; env:NAME stands for the URL in the variable NAME.
+        A session is named by its handle, which is no secret: it is not the id that the client has, and opens nothing.
         """
 
-    for command in (check, copy, end, list_sessions, show, stats, sweep):
+    for command in (check, copy, end, handle, list_sessions, show, stats, sweep):
         httpsession.add_command(command)
     return httpsession

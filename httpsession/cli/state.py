@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from math import inf
+from dataclasses import dataclass, fields
+from math import inf, isfinite
 
 from ..record import SessionRecord
 from ..stores.base import SLACK, StoredSession
@@ -38,3 +39,52 @@ def state_of(record: SessionRecord, now: float) -> str:
     if is_due(record, now):
         return "due"
     return "new" if is_new(record) else "alive"
+
+
+@dataclass(frozen=True, slots=True)
+class Summary:
+    """A session without its values: times in seconds since the epoch, durations in seconds, infinite for never."""
+
+    handle: str
+    principal: str | None
+    created: float
+    last_seen: float
+    last_used: float
+    idle: float
+    interval: float
+    deadline: float
+    expires_at: float
+    state: str
+    attributes: int
+    bytes: int
+
+    @classmethod
+    def of(cls, stored: StoredSession, now: float) -> Summary:
+        """Return the summary of a session as it is *now*."""
+        record = stored.record
+        return cls(
+            handle=record.handle,
+            principal=record.principal,
+            created=record.creation_time,
+            last_seen=record.accessed,
+            last_used=record.used,
+            idle=idle_time(record, now),
+            interval=interval_of(record),
+            deadline=record.deadline,
+            expires_at=record.due(),
+            state=state_of(record, now),
+            attributes=len(stored.attributes),
+            bytes=size_of(stored),
+        )
+
+    @property
+    def age(self) -> float:
+        """Seconds since the session was created."""
+        return self.idle + max(self.last_seen, self.last_used) - self.created
+
+    def data(self) -> dict[str, object]:
+        """Return all fields for JSON, which has no infinite numbers: None stands for never."""
+        values = {field.name: getattr(self, field.name) for field in fields(self)}
+        return {
+            name: None if isinstance(value, float) and not isfinite(value) else value for name, value in values.items()
+        }

@@ -23,8 +23,10 @@ _repr.maxstring = _repr.maxother = _repr.maxlong = WORD
 
 def escaped(text: str, longest: int = WORD) -> str:
     """Return a text as one short line, with escapes for all that could control a terminal."""
-    short = text if len(text) <= longest else text[: longest - 3] + "..."
-    return "".join(char if char.isprintable() else char.encode("unicode_escape").decode() for char in short)
+    shown = "".join(
+        char if char.isprintable() else char.encode("unicode_escape").decode() for char in text[: longest + 1]
+    )
+    return shown if len(shown) <= longest else shown[: longest - 3] + "..."
 
 
 def moment(seconds: float, utc: bool) -> str:
@@ -57,11 +59,11 @@ def counted(count: int, noun: str) -> str:
     return f"{count} {noun}" if count == 1 else f"{count} {noun}s"
 
 
-def value(data: bytes, name: str) -> str:
+def value(data: bytes, name: str, longest: int = VALUE) -> str:
     """Return a stored value, shortened, or in brackets the reason why it cannot be read."""
     try:
-        return escaped(_repr.repr(_codec.decode(data, name)), VALUE)
+        return escaped(_repr.repr(_codec.decode(data, name)), longest)
     except CodecError as error:
-        return f"({escaped(f'cannot be read here: {error.__cause__ or error}', VALUE)})"
+        return f"({escaped(f'cannot be read here: {error.__cause__ or error}', longest - 2)})"
     except ValueError:  # an int of more digits than Python prints
         return "(too long a number)"

@@ -50,7 +50,7 @@ def test_list(run, sqlite_url, opened, clock):
     member = add(store, {"cart": [1, 2]}, age=7200, idle=65, principal="ada lovelace")
     new = add(store, age=5, interval=0)
     due = add(store, age=90061)
-    lines = run("list", "--utc", "--store", sqlite_url).stdout.splitlines()
+    lines = run("list", "--utc", "--width", 140, "--store", sqlite_url).stdout.splitlines()
 
     assert " ".join(lines[0].split()) == "HANDLE CREATED LAST SEEN IDLE INTERVAL STATE ATTRIBUTES BYTES PRINCIPAL"
     size = str(len(CODEC.encode([1, 2])))
@@ -85,7 +85,7 @@ def test_local_times(run, sqlite_url, opened, monkeypatch):
     monkeypatch.setenv("TZ", "Etc/GMT-3")
     time.tzset()
     try:
-        assert run("list", "--store", sqlite_url).stdout.splitlines()[1].count("+03:00") == 2
+        assert run("list", "--width", 140, "--store", sqlite_url).stdout.splitlines()[1].count("+03:00") == 2
     finally:
         monkeypatch.undo()
         time.tzset()
@@ -110,7 +110,7 @@ def test_strange_times(run, sqlite_url, opened):
     record.creation_time = record.accessed = record.used = 1e300
     assert opened(sqlite_url).create(StoredSession(record, {}))
 
-    assert "1e+300" in run("list", "--store", sqlite_url).stdout
+    assert "1e+300" in run("list", "--width", 140, "--store", sqlite_url).stdout
     assert "1e+300" in run("show", record.handle, "--store", sqlite_url).stdout
 
 
@@ -335,7 +335,7 @@ def test_the_store_may_be_named_by_the_environment(run, url, store):
     assert (missing.exit_code, "HTTPSESSION_STORE" in missing.stderr) == (2, True)
 
 
-@pytest.mark.parametrize("command", ["check", "copy", "end", "list", "show", "stats", "sweep"])
+@pytest.mark.parametrize("command", ["check", "copy", "end", "handle", "list", "show", "stats", "sweep"])
 def test_help(run, command):
     """The list of commands describes each command in a whole sentence, and each command has its own help."""
     line = next(line for line in run("--help").stdout.splitlines() if line.split()[:1] == [command])
