@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import logging
 import threading
+import time
 import weakref
 from random import SystemRandom
 from typing import Protocol
@@ -89,23 +90,29 @@ class Sweeper:
         (S110).
         """
         ticks_to_sweep = self._ticks_to_sweep()
-        is_down = False
+        failed_at: float | None = None
         while not self._stopped.wait(self._tick):
             sessions = self._sessions()
             if sessions is None:
                 return
             ticks_to_sweep -= 1
             try:
+                # What failed is tried again in each tick: notes stay until they are flushed, and a sweep stays due.
+                # So a tick that succeeds proves that the store works again.
                 sessions.flush()
                 if ticks_to_sweep <= 0:
-                    ticks_to_sweep = self._ticks_to_sweep()
                     sessions.sweep()
-                is_down = False
+                    ticks_to_sweep = self._ticks_to_sweep()
+                if failed_at is not None:
+                    _log.warning("The store works again after %.1f seconds.", time.monotonic() - failed_at)
+                failed_at = None
             except StoreError as error:
-                if not is_down:
+                if failed_at is None:
+                    failed_at = time.monotonic()
                     _log.error("The background thread retries, but the store fails: %s", error)
-                is_down = True
             except Exception:
+                if ticks_to_sweep <= 0:
+                    ticks_to_sweep = self._ticks_to_sweep()
                 _log.exception("The background thread failed to flush or sweep, and will retry.")
             del sessions
 

@@ -5,16 +5,18 @@ from __future__ import annotations
 import gc
 import math
 import os
+import re
 import threading
 import time
 import weakref
 
 import pytest
 
-from httpsession import HttpSessionListener, SessionConfig, SessionManager
+from httpsession import HttpSessionListener, SessionConfig, SessionManager, StoreError
 from httpsession.core.sweeper import FLUSH_INTERVAL, Sweeper
 from tests.support.core import accesses_of
 from tests.support.listeners import Recorder
+from tests.support.servers import RedisServer
 from tests.support.site import Site
 from tests.support.waiting import wait_until
 
@@ -85,6 +87,59 @@ def test_goes_on_after_a_store_that_fails(caplog):
     assert worked.swept == 0
     sweeper.stop()
     assert {record.exc_info[0] for record in caplog.records} == {OSError}
+
+
+def test_recovery_of_a_store(caplog, tmp_path):
+    """When a store works again, the log says so, and after how many seconds; each outage has these two lines."""
+    server = RedisServer(tmp_path)
+    manager = SessionManager(server.unix_url, config=SessionConfig(sweep_interval=0.05))
+    site = Site(manager)
+
+    def wait_for_lines(number):
+        wait_until(lambda: len(caplog.records) == number, f"{number} lines in the log")
+
+    try:
+        for outage in (1, 2):
+            site.visit(site.new_id())
+            server.stop()
+            wait_for_lines(2 * outage - 1)
+            failed_at = time.monotonic()
+            server.start()
+            wait_for_lines(2 * outage)
+            since = time.monotonic() - failed_at
+            failure, recovery = caplog.records[-2:]
+            assert failure.getMessage().startswith("The background thread retries, but the store fails: ")
+            (seconds,) = re.findall(r"^The store works again after ([0-9.]+) seconds\.$", recovery.getMessage())
+            assert 0 < float(seconds) <= since + 0.5
+            assert recovery.levelname == "WARNING"
+    finally:
+        manager.close()
+        server.stop()
+
+
+def test_down_until_what_failed_succeeds(caplog):
+    """A store that fails to sweep is down until a sweep succeeds, though there was nothing to flush meanwhile."""
+
+    class Sweepless(Worked):
+        def sweep(self):
+            super().sweep()
+            if self.fails:
+                raise StoreError("no sweep today")
+            return 0
+
+        def flush(self):
+            self.flushed += 1
+
+    worked = Sweepless(fails=True)
+    sweeper = Sweeper(worked, 0.05)
+    sweeper.start()
+    wait_until(lambda: worked.swept >= 5, "the fifth sweep")
+    assert len(caplog.records) == 1
+    worked.fails = False
+    wait_until(lambda: len(caplog.records) == 2, "the line about the recovery")
+    sweeper.stop()
+
+    assert "works again" in caplog.records[1].getMessage()
 
 
 def test_tells_the_store_within_its_second():
