@@ -20,7 +20,8 @@ SESSIONS = [
 
 
 def likened(text):
-    """Return the lines of a text, sorted, with a fixed word for each time, handle, version and duration in it."""
+    """Return the lines of a text, sorted, with a fixed word for each time, handle, version, duration and fraction in it."""
+    text = re.sub(r"\b[0-9]+\.[0-9]+(,?)$", r"NUMBER\1", text, flags=re.MULTILINE)
     text = re.sub(r"\b[0-9a-f]{16,64}\b", "HANDLE", text)
     text = re.sub(r"^SQLite .*$", "SQLITE", text, flags=re.MULTILINE)
     text = re.sub(r"[0-9]+(\.[0-9]+)? ms", "N ms", text)
@@ -37,16 +38,18 @@ def test_the_command(tmp_path, redis_server):
     [record] = store.records_of("ada")
     store.close()
     environment = {**os.environ, "HTTPSESSION_STORE": "sqlite:///shop.db"}
-    assert len(SESSIONS) == 7
+    assert len(SESSIONS) == 9
     for command, expected in SESSIONS:
         command = re.sub(r"\b[0-9a-f]{8}$", record.handle[:8], command)
         command = command.replace("redis://127.0.0.1:6379", f"{redis_server.url}?prefix=page")
-        program, name, *arguments = command.removeprefix("$ ").split()
+        command, words = re.fullmatch(r"\$ (?:echo (\S+) \| )?(.*)", command).group(2, 1)
+        program, name, *arguments = command.split()
         assert program == "httpsession"
         result = subprocess.run(
             [sys.executable, "-m", program, name, *arguments],
             env=environment,
             cwd=tmp_path,
+            input=words or "",
             capture_output=True,
             text=True,
             timeout=60,
