@@ -96,6 +96,34 @@ class TestMissing:
         """A missing folder is named."""
         assert f"there is no directory {folder}/nowhere" in refused(command, f"sqlite:///{folder}/nowhere/sessions.db")
 
+    def test_similar_folder(self, refused, folder):
+        """A file of this name in a folder with a similar name is suggested."""
+        made_by_an_application(folder / "sessions.db", idle=5)
+        line = refused(COMMANDS["list"], f"sqlite:///{folder.parent}/shpo/sessions.db")
+
+        assert f"there is no directory {folder.parent}/shpo; did you mean {folder}/sessions.db?" in line
+
+    def test_same_ending(self, refused, folder):
+        """Where no name is similar, the files with the same ending are suggested, if they are few."""
+        for name in ("shop.db", "forum.db"):
+            made_by_an_application(folder / name, idle=5)
+        url = f"sqlite:///{folder}/xyz123456789.db"
+        assert f"did you mean {folder}/forum.db or {folder}/shop.db?" in refused(COMMANDS["list"], url)
+        for number in range(9):
+            (folder / f"many{number}.db").touch()
+        assert "did you mean" not in refused(COMMANDS["list"], url)
+
+    def test_present_folder_that_is_gone(self, folder):
+        """A relative path from a folder that was removed is reported in one line."""
+        program = (
+            "import os, sys\nfrom httpsession.cli import main\nos.rmdir(os.getcwd())\n"
+            "sys.argv[1:] = ['list', '--store', 'sqlite:///sessions.db']\nmain()\n"
+        )
+        result = subprocess.run(
+            [sys.executable, "-P", "-c", program], cwd=folder, capture_output=True, text=True, timeout=60, check=False
+        )
+        assert (result.returncode, len(result.stderr.splitlines())) == (1, 1), result.stderr
+
     def test_slashes(self, refused, folder, monkeypatch):
         """An absolute path with a slash too few, and a relative path with one too many, are found out."""
         made_by_an_application(folder / "sessions.db", idle=5)

@@ -18,13 +18,16 @@ def other_package(tmp_path, monkeypatch):
     (tmp_path / "acme_store.py").write_text(
         "from httpsession.stores import MemoryStore\n\n\n"
         "class AcmeStore(MemoryStore):\n    url = None\n\n\n"
-        "def open_url(url):\n    store = AcmeStore()\n    store.url = url\n    return store\n"
+        "def open_url(url):\n    store = AcmeStore()\n    store.url = url\n    return store\n\n\n"
+        "def open_strictly(url, must_exist=False):\n    if must_exist:\n        raise LookupError(url)\n"
+        "    return open_url(url)\n"
     )
     info = tmp_path / "acme_store-1.0.dist-info"
     info.mkdir()
     (info / "METADATA").write_text("Metadata-Version: 2.1\nName: acme-store\nVersion: 1.0\n")
     (info / "entry_points.txt").write_text(
         "[httpsession.stores]\nacme = acme_store:open_url\nmemory = acme_store:open_url\n"
+        "strict = acme_store:open_strictly\n"
     )
     monkeypatch.syspath_prepend(str(tmp_path))
     yield "acme_store"
@@ -39,6 +42,14 @@ def test_scheme_of_another_package(other_package):
     assert store.url == "acme://host:1234/path?prefix=shop"
     with SessionManager("acme://host") as manager:
         assert manager.stats().active == 0
+
+
+def test_must_exist_in_another_package(other_package):
+    """An opener gets ``must_exist`` if it has such a parameter."""
+    assert open_store("acme://host", must_exist=True).url == "acme://host"
+    assert open_store("strict://host").url == "strict://host"
+    with pytest.raises(LookupError):
+        open_store("strict://host", must_exist=True)
 
 
 def test_schemes_of_this_package_are_its_own(other_package):

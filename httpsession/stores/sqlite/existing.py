@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import os
 import sqlite3
-from collections.abc import Iterator
 from contextlib import closing, suppress
 from difflib import get_close_matches
 from pathlib import Path
@@ -45,7 +44,11 @@ def _similar(path: str) -> list[str]:
         if found:
             return found
     folder, name = os.path.split(path)
-    names = {other.lower(): other for other in _files_in(folder)}
+    if not os.path.isdir(folder):
+        above, wrong = os.path.split(folder)
+        folders = get_close_matches(wrong, _names_in(above, are_folders=True), _NAMES)
+        return [other for one in folders if os.path.isfile(other := os.path.join(above, one, name))]
+    names = {other.lower(): other for other in _names_in(folder)}
     close = get_close_matches(name.lower(), names, _NAMES)
     if not close:
         # A wrong name with the right ending.
@@ -55,11 +58,14 @@ def _similar(path: str) -> list[str]:
     return [os.path.join(folder, names[other]) for other in close] if len(close) <= _NAMES else []
 
 
-def _files_in(folder: str) -> Iterator[str]:
+def _names_in(folder: str, *, are_folders: bool = False) -> list[str]:
+    """Return the names of the first files in a folder, or of the folders in it."""
     with suppress(OSError), os.scandir(folder) as entries:
-        for _, entry in zip(range(_LOOKED_AT), entries, strict=False):
-            if not entry.name.endswith(_HELPERS) and entry.is_file(follow_symlinks=False):
-                yield entry.name
+        some = [entry for _, entry in zip(range(_LOOKED_AT), entries, strict=False)]
+        if are_folders:
+            return [entry.name for entry in some if entry.is_dir()]
+        return [one.name for one in some if not one.name.endswith(_HELPERS) and one.is_file(follow_symlinks=False)]
+    return []
 
 
 def mode_of(path: str) -> str:
@@ -68,9 +74,9 @@ def mode_of(path: str) -> str:
     If the log cannot be removed afterwards, none may be made: the file is read as one that does not change. If a log is
     there already, it is needed.
     """
-    log = f"{path}-wal"
     with suppress(OSError):
-        if os.path.getsize(log):
+        # Without its index, an empty log is what a process has left that could not remove it.
+        if os.path.getsize(f"{path}-wal") or os.path.exists(f"{path}-shm"):
             return "mode=rw"
     is_effective = os.access in os.supports_effective_ids
     if all(os.access(place, os.W_OK, effective_ids=is_effective) for place in (path, os.path.dirname(path))):
