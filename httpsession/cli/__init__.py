@@ -22,9 +22,11 @@ def main() -> None:
             raise
         sys.exit("The command httpsession needs click: install httpsession[cli].")
     _prepare_streams()
-    if hasattr(signal, "SIGTERM"):
-        # An exception closes the store, so that SQLite removes its files.
-        signal.signal(signal.SIGTERM, _end)
+    for name in ("SIGTERM", "SIGHUP"):
+        number = getattr(signal, name, None)
+        if number is not None and signal.getsignal(number) is signal.SIG_DFL:
+            # An exception closes the store, so that SQLite removes its files.
+            signal.signal(number, _end)
     from .program import discard
 
     if sys.stdout is None:

@@ -204,13 +204,16 @@ class Copying:
 
 @contextmanager
 def stoppable() -> Iterator[threading.Event]:
-    """Yield an event that SIGINT and SIGTERM set, so that they do not interrupt the copying of a session."""
+    """Yield an event that signals set, so that they do not interrupt the copying of a session."""
     stopped = threading.Event()
 
     def stop(number: int, frame: FrameType | None) -> None:
         stopped.set()
 
-    before = {number: signal.signal(number, stop) for number in (signal.SIGINT, signal.SIGTERM)}
+    numbers = [signal.SIGINT, signal.SIGTERM]
+    if hasattr(signal, "SIGHUP") and signal.getsignal(signal.SIGHUP) is not signal.SIG_IGN:
+        numbers.append(signal.SIGHUP)
+    before = {number: signal.signal(number, stop) for number in numbers}
     try:
         yield stopped
     finally:

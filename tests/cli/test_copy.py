@@ -287,7 +287,7 @@ def test_a_session_that_fails(run, sqlite_url, redis_url, redis_server, opened):
     assert (handles(source), handles(opened(redis_url))) == ([bad], [good])
 
 
-@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM, signal.SIGHUP])
 def test_interrupted(run, urls, source, target, monkeypatch, number):
     """A signal ends the run between two sessions; another run goes on, and nothing is lost or there twice."""
     for _ in range(20):

@@ -143,17 +143,18 @@ class TestUnwritable:
         with closing(open_store(sqlite_url)) as store:
             assert len(store) == 1
 
-    def test_terminated(self, tmp_path, sqlite_url):
-        """SIGTERM closes the store: SQLite's files are gone, and the status is that of the signal."""
+    @pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGHUP])
+    def test_terminated(self, tmp_path, sqlite_url, number):
+        """A signal to end closes the store: SQLite's files are gone, and the status is that of the signal."""
         with closing(open_store(sqlite_url)) as store:
             add(store, principal="ada")
         command = [sys.executable, "-m", "httpsession", "end", "--principal", "ada", "--store", sqlite_url]
         with subprocess.Popen(command, stdin=subprocess.PIPE, stderr=subprocess.PIPE) as process:
             wait_until(lambda: (tmp_path / "sessions.db-wal").exists(), "the question")
-            process.send_signal(signal.SIGTERM)
+            process.send_signal(number)
             process.wait(60)
 
-        assert process.returncode == 128 + signal.SIGTERM
+        assert process.returncode == 128 + number
         assert sorted(path.name for path in tmp_path.glob("sessions.db*")) == [
             "sessions.db",
             "sessions.db-lock",

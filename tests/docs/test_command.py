@@ -20,7 +20,7 @@ SESSIONS = [
 
 
 def likened(text):
-    """Return the lines of a text, sorted, with a fixed word for each time, handle, version, duration and fraction in it."""
+    """Return the lines of a text, sorted, with a fixed word for each time, handle, version, duration and fraction."""
     text = re.sub(r"\b[0-9]+\.[0-9]+(,?)$", r"NUMBER\1", text, flags=re.MULTILINE)
     text = re.sub(r"\b[0-9a-f]{16,64}\b", "HANDLE", text)
     text = re.sub(r"^SQLite .*$", "SQLITE", text, flags=re.MULTILINE)
