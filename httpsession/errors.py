@@ -1,4 +1,4 @@
-"""The exceptions of this package, under one root.
+"""The exceptions of this package, under one root, and the values in their messages: cut, and without secrets.
 
 An exception for a wrong argument is a ValueError, too, as Java's IllegalArgumentException. One for a wrong moment is a
 RuntimeError, as Java's IllegalStateException.
@@ -6,7 +6,79 @@ RuntimeError, as Java's IllegalStateException.
 
 from __future__ import annotations
 
-from typing import Self
+import re
+from enum import Enum
+from typing import Any, ClassVar, Final, NoReturn, Self
+
+#: The most characters of a value that a message shows.
+_LONGEST: Final = 120
+#: The most items of a container that a message shows.
+_MOST: Final = 50
+#: The form of a text that may hold a password: a login, a URL that is more than a host, or a word that names a secret.
+_REVEALING: Final = re.compile(
+    r"""@|://(?![A-Za-z0-9.-]*/?(?:['"\s,)\]}]|\Z))|(?:pass|pwd?\b|secret|token|credential|api[_-]?key)\w*['"]?\s*[=:]""",
+    re.IGNORECASE,
+)
+#: The packages whose objects have representations without secrets.
+_PLAIN: Final = frozenset(
+    {"builtins", "collections", "datetime", "decimal", "fractions", "httpsession", "pathlib", "uuid"}
+)
+
+
+def shown(value: object) -> str:
+    """Return the text of a value for a message: its representation, cut, or its type if it may hold a password."""
+    cls = type(value)
+    if cls.__repr__ is object.__repr__:
+        return repr(value)
+    if not (isinstance(value, type | Enum) or cls.__module__.partition(".")[0] in _PLAIN):
+        return f"<{cls.__module__}.{cls.__qualname__} object>"
+    if isinstance(value, str | bytes | bytearray):
+        if _REVEALING.search(value if isinstance(value, str) else value.decode("latin-1")):
+            return _hidden(cls)
+        is_long = len(value) > _LONGEST
+        text = repr(value[:_LONGEST]) if is_long else repr(value)
+        return f"{text[:_LONGEST]}..." if is_long or len(text) > 2 * _LONGEST else text
+    if isinstance(value, dict | list | tuple | set | frozenset) and len(value) > _MOST:
+        return f"a {cls.__name__} of {len(value)} items"
+    try:
+        text = repr(value)
+    except Exception as error:  # of a number of more digits than Python prints, or of an item
+        return f"a too long {cls.__name__}" if isinstance(error, ValueError) else f"<{cls.__qualname__} object>"
+    if _REVEALING.search(text):
+        return _hidden(cls)
+    return text if len(text) <= _LONGEST else f"{text[:_LONGEST]}..."
+
+
+def kind_of(value: object) -> str:
+    """Return the kind of a value for a message that must not show the value."""
+    cls = type(value)
+    article = "an" if cls.__name__[0] in "aeiou" else "a"
+    return (
+        f"{article} {cls.__name__}"
+        if cls.__module__ == "builtins"
+        else f"an object of {cls.__module__}.{cls.__qualname__}"
+    )
+
+
+def named(name: object) -> str:
+    """Return a name for a message: as it is if it is short and plain, else as :func:`shown` shows it."""
+    is_plain = isinstance(name, str) and name.isprintable() and 0 < len(name) <= _LONGEST
+    return str(name) if is_plain and not _REVEALING.search(str(name)) else shown(name)
+
+
+def _hidden(cls: type) -> str:
+    return f"<{cls.__name__}, not shown: it may hold a password>"
+
+
+class NotCopied:
+    """The base of objects that belong to their process or request: ``copy`` and ``pickle`` refuse them."""
+
+    __slots__ = ()
+    #: The words that say what can be copied in place of the object.
+    _instead: ClassVar[str]
+
+    def __reduce_ex__(self, protocol: Any, /) -> NoReturn:
+        raise TypeError(f"{type(self).__name__} objects cannot be copied or pickled: {self._instead}")
 
 
 class SessionError(Exception):
@@ -24,12 +96,7 @@ class ConfigError(SessionError, ValueError):
     @classmethod
     def of(cls, owner: object, setting: str, reason: str) -> Self:
         """Return the error for the *setting* of *owner*, whose present value is wrong for a *reason*."""
-        value = getattr(owner, setting)
-        try:
-            shown = repr(value)
-        except ValueError:  # a number of more digits than Python prints
-            shown = f"a too long {type(value).__name__}"
-        error = cls(f"{type(owner).__name__}.{setting} is {shown}, but {reason}")
+        error = cls(f"{type(owner).__name__}.{setting} is {shown(getattr(owner, setting))}, but {reason}")
         error.owner, error.setting, error.reason = type(owner).__name__, setting, reason
         return error
 

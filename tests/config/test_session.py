@@ -17,6 +17,7 @@ from httpsession import (
     SessionManager,
     SessionTrackingMode,
 )
+from httpsession.errors import shown
 from tests.support.browser import CookieJar
 from tests.support.site import Site
 
@@ -157,7 +158,8 @@ class TestValues:
         with pytest.raises(ConfigError) as caught:
             cls(**{name: value})
         message = str(caught.value)
-        assert message.startswith(f"{cls.__name__}.{name} is {value!r}, but must be ")
+        assert message.startswith(f"{cls.__name__}.{name} is {shown(value)}, but must be ")
+        assert len(message) < 400
         assert isinstance(caught.value, ValueError)
         assert isinstance(caught.value, SessionError)
 
