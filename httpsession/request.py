@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Literal, overload
+from collections.abc import Mapping
+from typing import TYPE_CHECKING, Any, Literal, Protocol, overload
 
 from .core.context import ServletContext
-from .errors import IllegalStateError
+from .errors import IllegalStateError, NotCopied, kind_of
 from .exchange import Exchange
 from .session import HttpSession
 from .tracking.url import is_relative
@@ -17,7 +18,31 @@ if TYPE_CHECKING:
 ENVIRON_KEY = "httpsession.exchange"
 
 
-class RequestSession:
+class _WithEnviron(Protocol):
+    """A request of Werkzeug, Flask, Pyramid or Bottle."""
+
+    @property
+    def environ(self) -> Any: ...
+
+
+class _WithMeta(Protocol):
+    """A request of Django."""
+
+    META: Any
+
+
+class _WithEnv(Protocol):
+    """A request of Falcon."""
+
+    env: Any
+
+
+if TYPE_CHECKING:
+    #: A WSGI environ, or a request of a framework that has it.
+    AnyRequest = WSGIEnvironment | _WithEnviron | _WithMeta | _WithEnv
+
+
+class RequestSession(NotCopied):
     """The session half of a request: the session methods of ``HttpServletRequest`` and ``-Response`` (Servlet 6.1).
 
     Copies of the environ share it (S18).
@@ -153,16 +178,51 @@ def _no_middleware() -> IllegalStateError:
     )
 
 
-def request_session(environ: WSGIEnvironment) -> RequestSession:
-    """Return the :class:`RequestSession` of the request, given its WSGI environ or a copy of it.
+def environ_of(request: object) -> dict[str, Any] | None:
+    """Return the WSGI environ that a request has as ``.environ``, ``.META`` or ``.env``, or is; None if it has none."""
+    if isinstance(request, dict):
+        return request
+    if isinstance(request, type):
+        return None
+    for name in ("environ", "META", "env"):
+        environ = getattr(request, name, None)
+        if isinstance(environ, dict):
+            return environ
+    return None
+
+
+def _exchange_of(request: object) -> Exchange:
+    """Return the exchange of a request that is no environ, or of an environ that has not come through the middleware.
 
     Raises:
         IllegalStateError: no :class:`SessionMiddleware` is around the application.
+        TypeError: *request* is no request.
+    """
+    environ = environ_of(request)
+    if environ is None and not isinstance(request, Mapping):
+        raise TypeError(
+            f"the request is {kind_of(request)}, but must be a WSGI environ, or have it as .environ, .META or .env"
+        ) from None
+    exchange = None if environ is None else environ.get(ENVIRON_KEY)
+    if not isinstance(exchange, Exchange):
+        raise _no_middleware() from None
+    return exchange
+
+
+def request_session(environ: AnyRequest) -> RequestSession:
+    """Return the :class:`RequestSession` of the request.
+
+    Args:
+        environ: the WSGI environ or a copy of it, or a request of Werkzeug, Flask, Django, Pyramid, Bottle or Falcon.
+
+    Raises:
+        IllegalStateError: no :class:`SessionMiddleware` is around the application.
+        TypeError: *environ* is no request.
     """
     try:
-        exchange: Exchange = environ[ENVIRON_KEY]
-    except KeyError:
-        raise _no_middleware() from None
+        exchange: Exchange = environ[ENVIRON_KEY]  # type: ignore[index]
+    except (KeyError, TypeError):
+        exchange = _exchange_of(environ)
     face = exchange.face
     if not isinstance(face, RequestSession):
         face = RequestSession(exchange)
@@ -171,28 +231,29 @@ def request_session(environ: WSGIEnvironment) -> RequestSession:
 
 
 @overload
-def get_session(environ: WSGIEnvironment, create: Literal[True] = True) -> HttpSession: ...
+def get_session(environ: AnyRequest, create: Literal[True] = True) -> HttpSession: ...
 
 
 @overload
-def get_session(environ: WSGIEnvironment, create: bool) -> HttpSession | None: ...
+def get_session(environ: AnyRequest, create: bool) -> HttpSession | None: ...
 
 
-def get_session(environ: WSGIEnvironment, create: bool = True) -> HttpSession | None:
+def get_session(environ: AnyRequest, create: bool = True) -> HttpSession | None:
     """Return the session of the request (Servlet 6.1, ``HttpServletRequest.getSession``).
 
     Args:
-        environ: the WSGI environ, or a copy of it.
+        environ: the WSGI environ or a copy of it, or a request of Werkzeug, Flask, Django, Pyramid, Bottle or Falcon.
         create: whether to create a session if there is none; otherwise the answer is None.
 
     Raises:
         IllegalStateError: no :class:`SessionMiddleware` is around the application.
+        TypeError: *environ* is no request.
         ResponseCommittedError: a session would have to be created, but the headers have gone out.
         TooManySessionsError: there are ``SessionConfig.max_sessions`` already.
         StoreError: the store failed, and whether there is a session is not known.
     """
     try:
-        exchange: Exchange = environ[ENVIRON_KEY]
-    except KeyError:
-        raise _no_middleware() from None
+        exchange: Exchange = environ[ENVIRON_KEY]  # type: ignore[index]
+    except (KeyError, TypeError):
+        exchange = _exchange_of(environ)
     return exchange.get_session(create)

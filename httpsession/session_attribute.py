@@ -12,7 +12,7 @@ from typing import Any, NoReturn, TypeVar, cast
 
 from werkzeug.exceptions import BadRequest
 
-from .request import ENVIRON_KEY, get_session
+from .request import ENVIRON_KEY, environ_of, get_session
 
 _Response = TypeVar("_Response")
 
@@ -55,8 +55,8 @@ def session_attribute(
 def _request_in(arguments: Iterable[object], view: Callable[..., object]) -> tuple[object, dict[str, Any]]:
     """Return the request among the arguments, and its environ."""
     for argument in (*arguments, *_current_requests()):
-        environ = argument if isinstance(argument, dict) else _attribute(argument, "environ", "META", "env")
-        if isinstance(environ, dict) and ("wsgi.version" in environ or ENVIRON_KEY in environ):
+        environ = environ_of(argument)
+        if environ is not None and ("wsgi.version" in environ or ENVIRON_KEY in environ):
             return argument, environ
     raise TypeError(
         f"@session_attribute finds no request among the arguments of {view!r}: one of them must be a WSGI environ, "
@@ -81,11 +81,6 @@ def _following(request: object, args: tuple[object, ...], kwargs: Mapping[str, o
     """Return the ``start_response`` that was passed with an environ."""
     after = (arg for at, arg in enumerate(args) if at and args[at - 1] is request)
     return kwargs.get("start_response") or next(after, None)
-
-
-def _attribute(argument: object, *names: str) -> object:
-    """Return the first of these attributes that an object has; None if it has none of them."""
-    return next((getattr(argument, name) for name in names if hasattr(argument, name)), None)
 
 
 def _refuse(request: object, message: str, start_response: Any) -> object:
