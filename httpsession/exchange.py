@@ -10,7 +10,7 @@ from werkzeug.wsgi import get_host
 
 from .core.collection import Sessions
 from .core.session import Session
-from .errors import IllegalStateError, ResponseCommittedError, StoreError
+from .errors import IllegalStateError, NotCopied, ResponseCommittedError, StoreError
 from .ids import key_of
 from .session import HttpSession
 from .tracking import Tracking
@@ -23,13 +23,14 @@ if TYPE_CHECKING:
 MAX_LOOKUPS = 4
 
 
-class Exchange:
+class Exchange(NotCopied):
     """The session half of one request, from its arrival to the end of its response.
 
     It does not hold the environ, which would make every request a reference cycle. It looks up no session before the
     application asks for it.
     """
 
+    _instead = "copy the environ with dict(environ), which shares its session"
     #: When the request arrived; zero while it has no session and carries no id.
     arrived: float = 0.0
     #: Whether the headers of the response have gone out: the response sets this.

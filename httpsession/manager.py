@@ -14,18 +14,20 @@ from .core.context import Context
 from .core.live import LiveSessions
 from .core.session import Session
 from .core.shared import SharedSessions
-from .errors import ConfigError
+from .errors import ConfigError, NotCopied, kind_of, shown
 from .events import Listener, Listeners
 from .ids import KEY_SIZE
 from .record import Handled, SessionInfo, SessionStats
 from .stores import AnyStore, open_store
 
 
-class SessionManager:
+class SessionManager(NotCopied):
     """The sessions of one application: its servlet context, beyond which no session reaches (Servlet 6.1, 7.3).
 
-    It is a context manager: leaving the ``with`` statement closes it.
+    It is a context manager: leaving the ``with`` statement closes it. It cannot be copied or pickled.
     """
+
+    _instead = "make a SessionManager in each process, with the URL of its store; its config can be copied and pickled"
 
     def __init__(
         self,

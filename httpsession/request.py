@@ -45,10 +45,12 @@ if TYPE_CHECKING:
 class RequestSession(NotCopied):
     """The session half of a request: the session methods of ``HttpServletRequest`` and ``-Response`` (Servlet 6.1).
 
-    Copies of the environ share it (S18).
+    Copies of the environ share it (S18). It cannot be copied or pickled.
     """
 
     __slots__ = ("_exchange",)
+
+    _instead = "copy the environ with dict(environ), which shares it; for later use keep get_session().accessor"
 
     def __init__(self, exchange: Exchange) -> None:
         """Wrap an exchange. Applications call :func:`request_session` instead."""

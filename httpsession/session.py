@@ -10,9 +10,10 @@ from .attributes import ABSENT
 from .config.fields import MAX_INTERVAL
 from .core.context import ServletContext
 from .core.session import Session
+from .errors import NotCopied, shown
 
 
-class HttpSession(MutableMapping[str, Any]):
+class HttpSession(NotCopied, MutableMapping[str, Any]):
     """One client's session as one request sees it (Servlet 6.1, 7; ``jakarta.servlet.http.HttpSession``).
 
     The methods follow Servlet: ``set_attribute(name, None)`` removes. The mapping follows Python: ``session[name] =
@@ -21,9 +22,13 @@ class HttpSession(MutableMapping[str, Any]):
     A session ends when it expires, or is invalidated or evicted. Afterwards everything raises
     :class:`InvalidSessionError` but :attr:`id`, :attr:`handle`, :attr:`is_valid`, :attr:`servlet_context`,
     :attr:`max_inactive_interval`, comparison and ``repr``.
+
+    A session cannot be copied or pickled; its attributes can, as ``dict(session)``.
     """
 
     __slots__ = ("_session",)
+
+    _instead = "copy its attributes with dict(session), or keep session.accessor to use it after the request"
 
     def __init__(self, session: Session) -> None:
         """Wrap a session of the core. Applications call ``get_session`` instead."""
@@ -237,10 +242,12 @@ class HttpSession(MutableMapping[str, Any]):
         self._session.clear()
 
 
-class Accessor:
+class Accessor(NotCopied):
     """Access to one session outside of its requests, in a background thread for example (``HttpSession.Accessor``)."""
 
     __slots__ = ("_lend",)
+
+    _instead = "all threads can use the same one; to another process pass what it needs of dict(session)"
 
     def __init__(self, lend: Callable[[], AbstractContextManager[Session]]) -> None:
         """Keep *lend*, which borrows the session. Applications use :attr:`HttpSession.accessor` instead."""
