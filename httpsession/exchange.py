@@ -12,6 +12,7 @@ from .core.collection import Sessions
 from .core.session import Session
 from .errors import IllegalStateError, NotCopied, ResponseCommittedError, StoreError
 from .ids import key_of
+from .record import check_principal
 from .session import HttpSession
 from .tracking import Tracking
 from .tracking.url import RequestUrl
@@ -118,8 +119,7 @@ class Exchange(NotCopied):
 
     def login(self, principal: str) -> HttpSession:
         """Log a user in to the session of this request, which is created if there is none."""
-        if not isinstance(principal, str) or not principal:
-            raise ValueError(f"a principal is a string and not empty, not {principal!r}")
+        principal = check_principal(principal)
         self._check_not_committed("a user can log in")
         session = self._find_or_create()
         if session.record.principal != principal:

@@ -17,7 +17,7 @@ from .core.shared import SharedSessions
 from .errors import ConfigError, NotCopied, kind_of, shown
 from .events import Listener, Listeners
 from .ids import KEY_SIZE
-from .record import Handled, SessionInfo, SessionStats
+from .record import Handled, SessionInfo, SessionStats, check_principal
 from .stores import AnyStore, open_store
 
 
@@ -82,8 +82,12 @@ class SessionManager(NotCopied):
         return self._sessions.stats()
 
     def sessions_of(self, principal: str) -> tuple[SessionInfo, ...]:
-        """Return the sessions in which *principal* is logged in, the oldest first."""
-        records = sorted(self._sessions.records_of(principal), key=lambda record: record.creation_time)
+        """Return the sessions in which *principal* is logged in, the oldest first.
+
+        Raises:
+            ValueError: *principal* is no text, empty, or longer than 1,024 bytes in UTF-8.
+        """
+        records = sorted(self._sessions.records_of(check_principal(principal)), key=lambda record: record.creation_time)
         return tuple(record.info() for record in records)
 
     def invalidate(self, handle: str) -> bool:
@@ -91,6 +95,7 @@ class SessionManager(NotCopied):
 
         An exception of a listener goes to the caller; the session has ended all the same.
         """
+        _check_handle(handle)
         try:
             key = bytes.fromhex(handle)
         except ValueError:
@@ -101,8 +106,13 @@ class SessionManager(NotCopied):
         """Invalidate the sessions in which *principal* is logged in, but *except_*; return their number.
 
         All are invalidated, also if listeners raise. The first exception then goes to the caller.
+
+        Raises:
+            ValueError: *principal* is no text, empty, or longer than 1,024 bytes in UTF-8, or *except_* no session; no
+                session has been invalidated.
         """
-        return self._sessions.end_all(principal, but=None if except_ is None else except_.handle)
+        principal = check_principal(principal)
+        return self._sessions.end_all(principal, but=None if except_ is None else _key_of(except_))
 
     def close(self) -> None:
         """Stop the background thread and close the store.
@@ -111,6 +121,39 @@ class SessionManager(NotCopied):
         gets the latest accesses, and keeps its sessions.
         """
         self._sessions.close()
+
+
+def check_config(config: object) -> SessionConfig:
+    """Return *config*.
+
+    Raises:
+        ConfigError: it is no SessionConfig. The message does not show it: it may hold passwords.
+    """
+    if isinstance(config, SessionConfig):
+        return config
+    remedies = {
+        str: "the URL of a store is the first argument, store",
+        dict: "make it by SessionConfig.from_mapping()",
+        SessionCookieConfig: "give it as SessionConfig(cookie=...)",
+    }
+    remedy = "did you mean SessionConfig()?" if config is SessionConfig else remedies.get(type(config), "")
+    what = shown(config) if isinstance(config, type | int | float) else kind_of(config)
+    raise ConfigError(f"config is {what}, but must be a SessionConfig" + (f"; {remedy}" if remedy else ""))
+
+
+def _check_handle(handle: object) -> None:
+    if not isinstance(handle, str):
+        raise ValueError(f"a handle is text, not {shown(handle)}: pass session.handle or SessionInfo.handle")
+
+
+def _key_of(session: Handled) -> bytes:
+    """Return the key of a session that is to be spared."""
+    handle = getattr(session, "handle", None)
+    try:
+        _check_handle(handle)
+        return bytes.fromhex(handle or "")
+    except ValueError:
+        raise ValueError(f"except_ is {shown(session)}, but must be an HttpSession or a SessionInfo") from None
 
 
 def sessions_behind(manager: SessionManager) -> Sessions[Session, Any]:

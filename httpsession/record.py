@@ -9,7 +9,39 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from math import inf
-from typing import Protocol, Self
+from typing import Final, Protocol, Self
+
+from .errors import shown
+
+#: The bytes of the longest principal, in UTF-8.
+MAX_PRINCIPAL: Final = 1024
+
+
+def check_principal(principal: object) -> str:
+    """Return the name of a user as a plain str: text that is not empty and has at most 1,024 bytes in UTF-8.
+
+    Every verb and every store makes this check before anything happens.
+
+    Raises:
+        ValueError: *principal* is not such a text.
+    """
+    if not isinstance(principal, str):
+        raise ValueError(f"a principal is text, not {shown(principal)}: pass a string, such as str(user.id)")
+    if not principal:
+        raise ValueError("a principal is a text that is not empty: pass the name of the user, or call logout()")
+    text = str.__str__(principal)
+    try:
+        size = len(text.encode())
+    except UnicodeEncodeError:
+        raise ValueError(
+            f"the principal {shown(text)} has a lone surrogate, which UTF-8 does not have: decode it as UTF-8"
+        ) from None
+    if size > MAX_PRINCIPAL:
+        raise ValueError(
+            f"a principal has at most {MAX_PRINCIPAL} bytes in UTF-8, but {shown(text[:20])}... has {size}: "
+            "pass a short name or number of the user"
+        )
+    return text
 
 
 @dataclass(slots=True, eq=False)

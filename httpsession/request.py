@@ -109,7 +109,7 @@ class RequestSession(NotCopied):
         created keeps its id. If there is no session, it is created.
 
         Raises:
-            ValueError: *principal* is no string or empty.
+            ValueError: *principal* is no text, empty, or longer than 1,024 bytes in UTF-8; nothing has happened.
             ResponseCommittedError: the headers have gone out, so that the client would not learn the id.
             TooManySessionsError: there are ``SessionConfig.max_sessions`` already.
             StoreError: the store failed.

@@ -111,7 +111,7 @@ def opened(url: str, *, create: bool = False, remedy: str = "") -> Iterator[Shar
             yield store
         finally:
             store.close()
-    except (ConfigError, StoreError) as error:
+    except (StoreError, ValueError) as error:  # a ValueError for a --principal that is none
         raise _StoreFailure(error, remedy) from error
     if hint:
         click.echo(hint, err=True)
@@ -120,7 +120,7 @@ def opened(url: str, *, create: bool = False, remedy: str = "") -> Iterator[Shar
 class _StoreFailure(click.ClickException):
     """A store that cannot be opened or fails, in a line without a password."""
 
-    def __init__(self, error: ConfigError | StoreError, remedy: str) -> None:
+    def __init__(self, error: StoreError | ValueError, remedy: str) -> None:
         text = escaped(str(error), 2 * VALUE)
         super().__init__(f"{text} ({remedy})" if remedy and isinstance(error, MissingStoreError) else text)
 

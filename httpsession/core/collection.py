@@ -186,8 +186,8 @@ class Sessions(ABC, Generic[S, T]):
         self.open(stored).finish("expired" if is_expired else "invalidated")
         return not is_expired
 
-    def end_all(self, principal: str, *, but: str | None) -> int:
-        """End the sessions in which *principal* is logged in, *but* not the one with this handle; return how many.
+    def end_all(self, principal: str, *, but: bytes | None) -> int:
+        """End the sessions in which *principal* is logged in, *but* not the one that has or had this key; return how many.
 
         All are ended, whatever listeners raise. The first exception goes to the caller.
         """
@@ -200,8 +200,8 @@ class Sessions(ABC, Generic[S, T]):
         call_all(partial(end, key) for key in keys if key != spared)
         return sum(ended)
 
-    def _list_beside(self, principal: str, but: str | None) -> tuple[bytes | None, list[bytes]]:
-        """Return the present key of the session with the handle *but*, and the keys of the sessions of *principal*.
+    def _list_beside(self, principal: str, but: bytes | None) -> tuple[bytes | None, list[bytes]]:
+        """Return the present key of the session that has or had the key *but*, and the keys of the sessions of *principal*.
 
         A request may change the id of that session meanwhile. The list is read again until it was not so: otherwise
         the session would be in the list under a key that nothing shows to be its own.
@@ -212,8 +212,8 @@ class Sessions(ABC, Generic[S, T]):
             if self._present_key(but) == before:
                 return before, keys
 
-    def _present_key(self, handle: str | None) -> bytes | None:
-        stored = None if handle is None else self.store.peek(bytes.fromhex(handle))
+    def _present_key(self, key: bytes | None) -> bytes | None:
+        stored = None if key is None else self.store.peek(key)
         return None if stored is None else stored.record.key
 
     def records_of(self, principal: str) -> Iterable[SessionRecord]:

@@ -125,7 +125,8 @@ class SessionStore(Protocol[T]):
         """Add a session under the key of its record; False if the key is taken.
 
         Raises:
-            ValueError: an attribute is longer than a shared store accepts (:func:`check_values`).
+            ValueError: an attribute is longer than a shared store accepts (:func:`check_values`), or the principal is
+                none (:func:`.check_principal`).
         """
 
     def load(self, key: bytes, arrived: float, in_use: InUse = nothing_in_use) -> tuple[T, float, bool] | None:
@@ -148,8 +149,8 @@ class SessionStore(Protocol[T]):
         seconds saves, removals and touches in flight follow it to the new key. Nothing follows a login.
 
         Raises:
-            ValueError: the session cannot move to the new key (:meth:`can_move`), an attribute is too long, or a login
-                has no new key; nothing has changed.
+            ValueError: the session cannot move to the new key (:meth:`can_move`), an attribute is too long, a login has
+                no new key, or the principal is none (:func:`.check_principal`); nothing has changed.
         """
 
     def can_move(self, key: bytes, new_key: bytes) -> bool:
@@ -185,7 +186,11 @@ class SessionStore(Protocol[T]):
         """
 
     def records_of(self, principal: str) -> list[SessionRecord]:
-        """Return the records of the sessions in which *principal* is logged in."""
+        """Return the records of the sessions in which *principal* is logged in.
+
+        Raises:
+            ValueError: it is no principal (:func:`.check_principal`).
+        """
 
     def __iter__(self) -> Iterator[T]:
         """Iterate over the sessions in no order, with or without those that are added or removed meanwhile."""

@@ -6,6 +6,7 @@ The names, values and principals here are those that some store might confuse wi
 from __future__ import annotations
 
 from math import inf
+from typing import Any
 
 import pytest
 
@@ -39,7 +40,9 @@ VALUES = {
     "ends with a line": b"value\n",
     "200 kB": bytes(range(250)) * 800,
 }
-PRINCIPALS = ["anna", "", " ", "Änne 日本", "a\0b", "*", "a:b{c}%_?", "'\"", "1", "p" * 5_000]
+PRINCIPALS = ["anna", " ", "Änne 日本", "a\0b", "*", "a:b{c}%_?", "'\"", "1", "p" * 1024, "日" * 341]
+#: Values that are no principal.
+NO_PRINCIPALS: list[Any] = ["", 5, b"anna", True, ("anna",), "\ud800", "p" * 1025, "日" * 342]
 
 
 def record_of(key: bytes, now: float) -> SessionRecord:
@@ -176,3 +179,20 @@ class Creating(Contract):
 
         assert sorted(record.key for record in store.records_of(principal)) == sorted([created, bound])
         assert {record.principal for record in store.records_of(principal)} == {principal}
+
+    @pytest.mark.parametrize("principal", NO_PRINCIPALS, ids=lambda principal: ascii(principal)[:20])
+    def test_no_principal(self, store: AnyStore, principal: Any) -> None:
+        """An empty, long or broken text, and no text at all, is refused as a principal before anything happens."""
+        record = SessionRecord.created(draw(), self.now, 60, None)
+        record.principal = principal
+        with pytest.raises(ValueError, match="principal"):
+            store.create(session_for(store, record))
+        key = self.add(store, principal="anna")
+        with pytest.raises(ValueError, match="principal"):
+            self.save(store, key, put={"a": b"1"}, principal=principal)
+        with pytest.raises(ValueError, match="principal"):
+            store.records_of(principal)
+
+        assert self.read(store, key) == {}
+        assert [found.key for found in store.records_of("anna")] == [key]
+        assert len(store) == 1

@@ -56,6 +56,13 @@ class LoadsFollow:
         return stored and super().load(stored.record.key, arrived, *in_use)
 
 
+class ListsAnything:
+    """Looks for the sessions of what is no principal."""
+
+    def records_of(self, principal):
+        return super().records_of(principal) if isinstance(principal, str) and principal else []
+
+
 class PeeksAreAccesses(MemoryStore):
     """Records each peek as a request."""
 
@@ -517,6 +524,7 @@ CAUGHT = [
     (ExpiresWhatIsUsed, "test_in_use", {}),
     (LoadsWithoutLookingAtUse, "test_in_use_by_load_and_touch", {}),
     (RemembersUse, "test_in_use", {}),
+    (ListsAnything, "test_no_principal", {"principal": 5}),
     (TouchRevives, "test_touch_revives_nothing", {}),
     (TouchRevives, "test_in_use_by_load_and_touch", {}),
     (TouchMakesSessions, "test_touch_unknown", {}),

@@ -15,7 +15,7 @@ from typing import Literal
 
 from ... import fork
 from ...attributes import Attributes
-from ...record import SessionRecord
+from ...record import SessionRecord, check_principal
 from ..base import FOLLOW, Changes, InUse, LiveEntry, Touch, nothing_in_use
 from ..url import StoreUrl
 from .expiry import Entry, ExpiryQueue
@@ -64,6 +64,8 @@ class MemoryStore:
 
     def create(self, session: LiveEntry) -> bool:
         """Keep a new session. The look at the key and the insertion are one step under the lock."""
+        if session.record.principal is not None:
+            check_principal(session.record.principal)
         entry = Entry(session.record, session.attributes)
         with self._lock:
             if session.record.key in self._sessions:
@@ -100,6 +102,8 @@ class MemoryStore:
         new_key = changes.new_key
         if changes.is_login and new_key is None:
             raise ValueError("a login needs a new key")
+        if changes.principal is not None and changes.principal is not ...:
+            check_principal(changes.principal)
         follows = new_key is None or changes.is_login
         with self._lock:
             entry = self._follow(key, now) if follows else self._sessions.get(key)
@@ -175,6 +179,7 @@ class MemoryStore:
 
     def records_of(self, principal: str) -> list[SessionRecord]:
         """Return the records of a user's sessions."""
+        principal = check_principal(principal)
         with self._lock:
             return [entry.record for entry in self._by_principal.get(principal, ())]
 

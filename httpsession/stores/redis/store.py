@@ -10,7 +10,7 @@ from time import monotonic
 from typing import Any, Final, Literal
 
 from ...errors import StoreError
-from ...record import SessionRecord
+from ...record import SessionRecord, check_principal
 from ..base import SLACK, Changes, InUse, StoredSession, Touch, check_values, nothing_in_use
 from .client import Call, Client, Command
 from .connection import Word
@@ -48,6 +48,8 @@ class RedisStore:
         """Keep a new session."""
         check_values(session.attributes)
         record = session.record
+        if record.principal is not None:
+            check_principal(record.principal)
         words: list[Word] = [record.accessed, int(record.principal is not None), record.principal or ""]
         words += fields_of(session)
         return bool(self._run(CREATE, record.key, *words))
@@ -103,7 +105,8 @@ class RedisStore:
         """Apply the changes.
 
         Raises:
-            ValueError: the session cannot move to the new key (:meth:`can_move`), or a login has no new key.
+            ValueError: the session cannot move to the new key (:meth:`can_move`), a login has no new key, or the
+                principal is none (:func:`.check_principal`).
         """
         new_key = changes.new_key
         if new_key is None:
@@ -112,6 +115,8 @@ class RedisStore:
         elif not self.can_move(key, new_key):
             raise ValueError("the session cannot move to this key: draw another key until can_move is true")
         check_values(changes.put)
+        if changes.principal is not None and changes.principal is not ...:
+            check_principal(changes.principal)
         words = [now, new_key or b"", int(changes.is_login), int(changes.clear), *_triples_of(changes)]
         return bool(self._run(SAVE, key, *words))
 
@@ -189,7 +194,7 @@ class RedisStore:
 
     def records_of(self, principal: str) -> list[SessionRecord]:
         """Return the records of a user's sessions."""
-        user = principal.encode()
+        user = check_principal(principal).encode()
         names = [name + user for name in self._names.user]
         sizes = self._client.execute_all((shard, (b"SCARD", names[shard])) for shard in range(SHARDS))
         filled = [shard for shard in range(SHARDS) if sizes[shard]]

@@ -11,8 +11,8 @@ from math import inf
 from sqlite3 import Cursor
 from typing import Final, Literal
 
-from ...errors import ConfigError, StoreError
-from ...record import SessionRecord
+from ...errors import ConfigError, StoreError, shown
+from ...record import SessionRecord, check_principal
 from ..base import FOLLOW, SLACK, Changes, InUse, StoredSession, Touch, check_values, nothing_in_use
 from ..url import StoreUrl
 from .changes import apply, delete_old_marks
@@ -102,6 +102,8 @@ class SQLiteStore:
         """Keep a new session."""
         record, attributes = session.record, session.attributes
         check_values(attributes)
+        if record.principal is not None:
+            check_principal(record.principal)
         if record.notes:
             check_values(record.notes)
         _check_interval(record.max_inactive_interval)
@@ -164,6 +166,8 @@ class SQLiteStore:
                 check_values({name: value for name, value in changes.notes.items() if value is not None})
             if changes.max_inactive_interval is not None:
                 _check_interval(changes.max_inactive_interval)
+            if changes.principal is not None and changes.principal is not ...:
+                check_principal(changes.principal)
             if changes.is_login and changes.new_key is None:
                 raise ValueError("a login needs a new key")
             return self._database.transact(partial(apply, self._statements, key, changes, now), "saving a session")
@@ -253,7 +257,7 @@ class SQLiteStore:
 
     def records_of(self, principal: str) -> list[SessionRecord]:
         """Return the records of a user's sessions."""
-        statement = self._statements.records_of
+        principal, statement = check_principal(principal), self._statements.records_of
         rows = self._database.read(
             lambda cursor: cursor.execute(statement, (principal,)).fetchall(), "listing the sessions of a user"
         )
