@@ -7,7 +7,7 @@ from types import TracebackType
 from typing import Any, Self
 
 from .codec import Codec
-from .config import SessionConfig
+from .config import SessionConfig, SessionCookieConfig
 from .core.accesses import Accesses
 from .core.collection import Sessions
 from .core.context import Context

@@ -4,10 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Callable, ItemsView, Iterator, MutableMapping, ValuesView
 from contextlib import AbstractContextManager
+from datetime import timedelta
 from typing import Any
 
 from .attributes import ABSENT
-from .config.fields import MAX_INTERVAL
+from .config.fields import INTERVALS, in_seconds, is_interval
 from .core.context import ServletContext
 from .core.session import Session
 from .errors import NotCopied, shown
@@ -71,15 +72,17 @@ class HttpSession(NotCopied, MutableMapping[str, Any]):
     def max_inactive_interval(self) -> int:
         """Seconds without a request after which the session expires; zero or less: never (Servlet 6.1, 7.5).
 
-        Setting it raises ValueError if the value is no whole number, or too large.
+        It is set to a whole number of seconds from -2147483648 to 2147483647, or to a timedelta of so many seconds;
+        another value raises ValueError.
         """
         return self._session.record.max_inactive_interval
 
     @max_inactive_interval.setter
-    def max_inactive_interval(self, seconds: int) -> None:
-        if not isinstance(seconds, int) or isinstance(seconds, bool) or seconds > MAX_INTERVAL:
-            raise ValueError(f"max_inactive_interval is a whole number of at most {MAX_INTERVAL}, not {seconds!r}")
-        self._session.set_interval(seconds)
+    def max_inactive_interval(self, seconds: int | timedelta) -> None:
+        interval = in_seconds(seconds)
+        if not is_interval(interval):
+            raise ValueError(f"max_inactive_interval is {INTERVALS}, not {shown(seconds)}")
+        self._session.set_interval(interval)
 
     @property
     def is_new(self) -> bool:

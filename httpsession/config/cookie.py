@@ -5,11 +5,14 @@ from __future__ import annotations
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import Final, Literal
+from typing import TYPE_CHECKING, Final, Literal
 
-from ..errors import ConfigError
+from ..errors import ConfigError, named, shown
 from .cookie_attributes import ATTRIBUTES, FLAGS, CookieAttributes, setting_of
-from .fields import MAX_INTERVAL, is_whole, require, with_field_docs
+from .fields import MAX_INTERVAL, in_seconds, is_whole, require, require_seconds, with_field_docs
+
+if TYPE_CHECKING:
+    from .fields import WholeSeconds
 
 _TOKEN: Final = re.compile(r"[!#$%&'*+\-.^_`|~0-9A-Za-z]+")
 _PATH: Final = re.compile(r"/[!-:<-~]*")
@@ -18,6 +21,8 @@ _DOMAIN: Final = re.compile(
     r"\.?(?=.{1,253}$)(?:[A-Za-z0-9](?:[A-Za-z0-9-]{0,61}[A-Za-z0-9])?\.)+[A-Za-z](?:[A-Za-z0-9-]{0,61}[A-Za-z0-9])?"
 )
 _MAX_LENGTH: Final = 1024
+#: The values of SameSite, by their lower case.
+_SAME_SITES: Final[Mapping[object, str]] = {"strict": "Strict", "lax": "Lax", "none": "None"}
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -44,11 +49,13 @@ class SessionCookieConfig:
     secure: bool | Literal["auto"] = "auto"
     """Whether the client sends the cookie over https only. ``"auto"``: if the request that set it came over https."""
 
-    max_age: int = -1
-    """Seconds for which the client keeps the cookie. -1: until the browser is closed. 0: not at all."""
+    max_age: WholeSeconds = -1  # type: ignore[assignment]
+    """Seconds for which the client keeps the cookie, also given as a timedelta. -1: until the browser is closed.
+    0: not at all."""
 
     same_site: Literal["Strict", "Lax", "None"] | None = "Lax"
-    """The requests from other sites with which the client sends the cookie. None leaves the attribute out."""
+    """The requests from other sites with which the client sends the cookie, in any case. None leaves the attribute
+    out."""
 
     partitioned: bool = False
     """Whether the client keeps a cookie apart for each site that embeds this one."""
@@ -58,6 +65,7 @@ class SessionCookieConfig:
 
     def __post_init__(self) -> None:
         """Check each setting, then what browsers demand of several together."""
+        object.__setattr__(self, "same_site", _SAME_SITES.get(_lower(self.same_site), self.same_site))
         self._fold_attributes()
         require(_is_name(self.name), self, "name", f"a cookie name of at most {_MAX_LENGTH} characters")
         require(_is_domain(self.domain), self, "domain", "None or a domain name of two parts or more")
@@ -65,7 +73,7 @@ class SessionCookieConfig:
         require(isinstance(self.http_only, bool), self, "http_only", "True or False")
         require(isinstance(self.secure, bool) or self.secure == "auto", self, "secure", "True, False or 'auto'")
         allowed = f"a whole number of seconds up to {MAX_INTERVAL}, 0 or -1"
-        require(is_whole(self.max_age) and -1 <= self.max_age <= MAX_INTERVAL, self, "max_age", allowed)
+        require_seconds(lambda value: is_whole(value) and -1 <= value <= MAX_INTERVAL, self, "max_age", allowed)
         fits = self.same_site in ("Strict", "Lax", "None", None)
         require(fits, self, "same_site", "'Strict', 'Lax', 'None' or None")
         require(isinstance(self.partitioned, bool), self, "partitioned", "True or False")
@@ -100,10 +108,15 @@ class SessionCookieConfig:
 
     def _check_attribute(self, name: object, value: object) -> None:
         """Check that an attribute cannot break out of the header; Expires comes with Max-Age."""
-        fits = isinstance(name, str) and bool(_TOKEN.fullmatch(name)) and name.lower() != "expires"
-        require(fits, self, "attributes", f"named by header tokens other than Expires, not {name!r}")
-        fits = isinstance(value, str) and bool(_ATTRIBUTE_VALUE.fullmatch(value))
-        require(fits, self, "attributes", f"strings in ASCII without ';', which {name} is not")
+        require(
+            _is_name(name) and str(name).lower() != "expires",
+            self,
+            "attributes",
+            f"named by header tokens other than Expires, of at most {_MAX_LENGTH} characters, not {shown(name)}",
+        )
+        fits = isinstance(value, str) and len(value) <= _MAX_LENGTH and bool(_ATTRIBUTE_VALUE.fullmatch(value))
+        allowed = f"strings in ASCII without ';', of at most {_MAX_LENGTH} characters"
+        require(fits, self, "attributes", f"{allowed}, which {named(name)} is not")
 
     def _set_by_attribute(self, setting: str, text: str) -> None:
         """Give *setting* the value of its attribute.
@@ -116,12 +129,15 @@ class SessionCookieConfig:
             require(not text, self, "attributes", f"a flag without a value for {setting}")
             value = True
         elif setting == "max_age":
-            require(bool(re.fullmatch(r"-?[0-9]+", text)), self, "attributes", "a number of seconds for Max-Age")
+            fits = bool(re.fullmatch(r"-?[0-9]{1,18}", text))
+            require(fits, self, "attributes", f"a whole number of seconds up to {MAX_INTERVAL} for Max-Age")
             value = int(text)
-        given = getattr(self, setting)
+        elif setting == "same_site":
+            value = _SAME_SITES.get(text.lower(), text)
+        given = in_seconds(getattr(self, setting))
         default = SessionCookieConfig.__dataclass_fields__[setting].default
         if given not in (default, value):
-            raise ConfigError.of(self, setting, f"in attributes {text!r}: give only one")
+            raise ConfigError.of(self, setting, f"in attributes {shown(text)}: give only one")
         object.__setattr__(self, setting, value)
 
     def _check_combinations(self) -> None:
@@ -133,14 +149,18 @@ class SessionCookieConfig:
         elif self.partitioned:
             why = "partitioned=True"
         elif name.startswith(("__host-", "__secure-", "__http-")):
-            why = f"the name {self.name!r}"
+            why = f"the name {shown(self.name)}"
         if why is not None:
             require(self.secure is True, self, "secure", f"True, as browsers demand for {why}")
         if name.startswith(("__http-", "__host-http-")):
-            require(self.http_only, self, "http_only", f"True, as browsers demand for the name {self.name!r}")
+            require(self.http_only, self, "http_only", f"True, as browsers demand for the name {shown(self.name)}")
         if name.startswith("__host-"):
-            require(self.domain is None, self, "domain", f"None, as browsers demand for the name {self.name!r}")
-            require(self.path == "/", self, "path", f"'/', as browsers demand for the name {self.name!r}")
+            require(self.domain is None, self, "domain", f"None, as browsers demand for the name {shown(self.name)}")
+            require(self.path == "/", self, "path", f"'/', as browsers demand for the name {shown(self.name)}")
+
+
+def _lower(value: object) -> object:
+    return value.lower() if isinstance(value, str) else None
 
 
 def _is_name(value: object) -> bool:

@@ -8,14 +8,27 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field, fields
 from enum import Enum
 from os import PathLike
-from typing import Final, Self
+from typing import TYPE_CHECKING, Final, Self
 
-from ..errors import ConfigError
+from ..errors import ConfigError, kind_of
 from .cookie import SessionCookieConfig
-from .fields import MAX_INTERVAL, is_whole, require, with_field_docs
+from .fields import (
+    INTERVALS,
+    MAX_INTERVAL,
+    is_interval,
+    is_seconds,
+    is_whole,
+    require,
+    require_seconds,
+    with_field_docs,
+)
 from .texts import Source, read_environ, read_mapping
 from .webxml import read_web_xml
 
+if TYPE_CHECKING:
+    from .fields import Seconds, WholeSeconds
+
+_MOST_SESSIONS: Final = 2**31 - 1
 _URL_NAME: Final = re.compile(r"[A-Za-z0-9._~!$&'*+-]+")
 
 
@@ -41,11 +54,12 @@ class SessionConfig:
         ConfigError: a setting has a wrong value; the message names the setting, the value and what is allowed.
     """
 
-    max_inactive_interval: int = 1800
-    """Seconds without a request after which a session expires. Zero or less: never."""
+    max_inactive_interval: WholeSeconds = 1800  # type: ignore[assignment]
+    """Seconds without a request after which a session expires, also given as a timedelta. Zero or less: never."""
 
-    max_lifetime: float | None = None
-    """Seconds after its creation at which a session expires, however much it is used. None: no such deadline."""
+    max_lifetime: Seconds = None  # type: ignore[assignment]
+    """Seconds after its creation at which a session expires, however much it is used, also given as a timedelta.
+    None: no such deadline."""
 
     tracking_modes: Iterable[SessionTrackingMode | str] = frozenset({SessionTrackingMode.COOKIE})
     """The ways in which clients carry the id: COOKIE, URL or both, as members or by name."""
@@ -65,32 +79,30 @@ class SessionConfig:
     """Dataclasses and Enum classes of the application that can be stored, by the names under which they are stored."""
 
     max_sessions: int | None = None
-    """The number of sessions that there may be at a time. None: any number.
+    """The number of sessions that there may be at a time, 1 to 2147483647. None: any number.
     A new session beyond it evicts an expired session, or one whose client never came back, or else is refused.
     """
 
     id_bytes: int = 16
     """Random bytes in an id, 16 to 64. The id has twice as many hexadecimal digits."""
 
-    sweep_interval: float | None = 10
-    """Seconds between two sweeps for expired sessions. None: only :meth:`SessionManager.sweep` sweeps."""
+    sweep_interval: Seconds = 10  # type: ignore[assignment]
+    """Seconds between two sweeps for expired sessions, also given as a timedelta.
+    None: only :meth:`SessionManager.sweep` sweeps."""
 
     def __post_init__(self) -> None:
-        allowed = f"a whole number of seconds, at most {MAX_INTERVAL} (zero or less: never)"
-        fits = is_whole(self.max_inactive_interval) and self.max_inactive_interval <= MAX_INTERVAL
-        require(fits, self, "max_inactive_interval", allowed)
-        fits = self.max_lifetime is None or (_is_positive(self.max_lifetime) and self.max_lifetime <= MAX_INTERVAL)
-        require(fits, self, "max_lifetime", f"None or a number of seconds above zero, at most {MAX_INTERVAL}")
+        require_seconds(is_interval, self, "max_inactive_interval", INTERVALS)
+        allowed = f"None or a number of seconds above zero, at most {MAX_INTERVAL}"
+        require_seconds(_is_seconds_or_none, self, "max_lifetime", allowed)
         object.__setattr__(self, "tracking_modes", self._modes())
         self._check_cookie()
         require(isinstance(self.expire_cookie, bool), self, "expire_cookie", "True or False")
         require(isinstance(self.distributable, bool), self, "distributable", "True or False")
         require(_are_types(self.types), self, "types", "a mapping of names and classes")
-        fits = self.max_sessions is None or (is_whole(self.max_sessions) and self.max_sessions > 0)
-        require(fits, self, "max_sessions", "None or a whole number above zero")
+        fits = self.max_sessions is None or (is_whole(self.max_sessions) and 0 < self.max_sessions <= _MOST_SESSIONS)
+        require(fits, self, "max_sessions", f"None or a whole number above zero, at most {_MOST_SESSIONS}")
         require(is_whole(self.id_bytes) and 16 <= self.id_bytes <= 64, self, "id_bytes", "a whole number, 16 to 64")
-        fits = self.sweep_interval is None or _is_positive(self.sweep_interval)
-        require(fits, self, "sweep_interval", "None or a number of seconds above zero")
+        require_seconds(_is_seconds_or_none, self, "sweep_interval", allowed)
 
     def tracks(self, mode: SessionTrackingMode) -> bool:
         """Return whether clients carry the id in the way of *mode*."""
@@ -141,8 +153,11 @@ class SessionConfig:
         - ``"none"`` is None; for ``same_site`` it is ``"None"``, and ``"omitted"`` is None.
 
         Raises:
-            ConfigError: a key is unknown, two keys are the same setting, or a setting has a wrong value.
+            ConfigError: *mapping* is none, a key is unknown, two keys are the same setting, or a setting has a wrong
+                value.
         """
+        if not isinstance(mapping, Mapping):
+            raise ConfigError(f"the settings are {kind_of(mapping)}, but must be a mapping of names and values")
         return cls._of(read_mapping(mapping, cls._defaults(), source))
 
     @classmethod
@@ -154,9 +169,11 @@ class SessionConfig:
         ``HTTPSESSION_STORE`` is ignored: it is for the URL of the store.
 
         Raises:
-            ConfigError: a variable ``HTTPSESSION_*`` is unknown, two are the same setting, or a setting has a wrong
-                value.
+            ConfigError: *environ* is no mapping, a variable ``HTTPSESSION_*`` is unknown, two are the same setting, or
+                a setting has a wrong value.
         """
+        if not isinstance(environ, Mapping | None):
+            raise ConfigError(f"the environment is {kind_of(environ)}, but must be a mapping such as os.environ")
         return cls._of(read_environ(os.environ if environ is None else environ, cls._defaults()))
 
     @classmethod
@@ -182,8 +199,8 @@ class SessionConfig:
             raise source.refusal(error) from None
 
 
-def _is_positive(value: object) -> bool:
-    return isinstance(value, int | float) and not isinstance(value, bool) and 0 < value < float("inf")
+def _is_seconds_or_none(value: object) -> bool:
+    return value is None or is_seconds(value)
 
 
 def _are_types(value: object) -> bool:

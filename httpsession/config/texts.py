@@ -13,7 +13,7 @@ from difflib import get_close_matches
 from fractions import Fraction
 from typing import Any, Final
 
-from ..errors import ConfigError
+from ..errors import ConfigError, named, shown
 from .cookie_attributes import ATTRIBUTES, setting_of
 
 #: Settings by name, those of the cookie as in ``cookie.max_age``, and their defaults.
@@ -58,7 +58,7 @@ class Source:
 
     def __init__(self, defaults: Defaults, *, name: str | None, key_of: Callable[[str], str]) -> None:
         self._defaults = defaults
-        self._prefix = "" if name is None else f"{name}: "
+        self._prefix = "" if name is None else f"{named(name)}: "
         self._key_of = key_of
         #: Arguments for the constructors of the configuration, by the name of the setting.
         self.settings: dict[str, Any] = {}
@@ -80,7 +80,7 @@ class Source:
         if isinstance(given, str) or (isinstance(given, timedelta) and setting in _DURATIONS):
             value = self.interpret(key, given, reader or _reader_of(setting, self._defaults))
         if setting in self._given:
-            raise self.error(f"{self._given[setting][0]} and {key} are the same setting: give only one")
+            raise self.error(f"{named(self._given[setting][0])} and {named(key)} are the same setting: give only one")
         self._given[setting] = key, given
         self.settings[setting] = value
 
@@ -101,13 +101,13 @@ class Source:
 
     def wrong(self, key: str, given: object, allowed: str) -> ConfigError:
         """Return the error for a value *given* under *key*, and what is *allowed* there."""
-        return self.error(f"{key} is {given!r}, but must be {allowed}")
+        return self.error(f"{named(key)} is {shown(given)}, but must be {allowed}")
 
     def unknown(self, key: str, known: Mapping[str, str]) -> ConfigError:
         """Return the error for an unknown *key*. It names the nearest of the keys in *known* by its value there."""
         plain = {_plain(name): name for name in known}
         (nearest,) = get_close_matches(_plain(key), plain, n=1, cutoff=0)
-        return self.error(f"{key} is unknown; the nearest known name is {known[plain[nearest]]}")
+        return self.error(f"{named(key)} is unknown; the nearest known name is {known[plain[nearest]]}")
 
     def refusal(self, error: ConfigError) -> ConfigError:
         """Return an *error* of the configuration in the words of this source.
@@ -119,8 +119,11 @@ class Source:
         setting = f"cookie.{error.setting}" if error.owner == "SessionCookieConfig" else error.setting
         value = self.settings.get(setting, self._defaults.get(setting))
         key, given = self._where(setting)
-        means = f" ({value} seconds)" if setting in self._given.keys() & _DURATIONS and str(value) != str(given) else ""
-        return self.error(f"{key} is {given!r}{means}, but {_OTHER_SETTING.sub(self._other_setting, error.reason)}")
+        is_duration = setting in self._given.keys() & _DURATIONS and isinstance(given, str | timedelta)
+        means = f" ({shown(value)} seconds)" if is_duration and str(value) != given else ""
+        return self.error(
+            f"{named(key)} is {shown(given)}{means}, but {_OTHER_SETTING.sub(self._other_setting, error.reason)}"
+        )
 
     def _where(self, setting: str) -> tuple[str, object]:
         """Return the key and the value with which the source gives *setting*, be it as a part of another setting."""
@@ -136,7 +139,7 @@ class Source:
 
     def _other_setting(self, match: re.Match[str]) -> str:
         key, given = self._where(f"cookie.{match[1] or match[2]}")
-        return f"{key}={given!r}"
+        return f"{named(key)}={shown(given)}"
 
 
 def read_mapping(mapping: Mapping[str, object], defaults: Defaults, name: str | None = None) -> Source:
@@ -152,7 +155,7 @@ def read_mapping(mapping: Mapping[str, object], defaults: Defaults, name: str | 
     def flat(mapping: Mapping[str, object], prefix: str) -> Iterator[tuple[str, object]]:
         for key, value in mapping.items():
             if not isinstance(key, str):
-                raise source.error(f"{key!r} is no name of a setting")
+                raise source.error(f"{shown(key)} is no name of a setting")
             setting = known.get(_relaxed(prefix + key))
             if isinstance(value, Mapping) and not isinstance(defaults.get(setting or ""), Mapping):
                 yield from flat(value, f"{prefix}{key}.")

@@ -9,7 +9,9 @@ from typing import TYPE_CHECKING
 from weakref import WeakValueDictionary
 
 from ..config import SessionConfig, SessionTrackingMode
+from ..config.fields import MAX_INTERVAL, is_whole
 from ..core.context import ServletContext as NativeServletContext
+from ..errors import shown
 from ..events import Listener, Listeners
 from ..manager import SessionManager
 from ..middleware import SessionMiddleware
@@ -116,9 +118,11 @@ class ServletContext(Translated):
             IllegalStateException: the context is initialised.
         """
         self._check_not_initialised()
-        if not isinstance(minutes, int):
-            raise IllegalArgumentException(f"the timeout is {minutes!r}, but must be a whole number of minutes")
-        self._config = replace(self._config, max_inactive_interval=minutes * 60)
+        most = MAX_INTERVAL // 60
+        if not is_whole(minutes) or minutes > most:
+            allowed = f"a whole number of minutes, at most {most} (zero or less: never)"
+            raise IllegalArgumentException(f"the timeout is {shown(minutes)}, but must be {allowed}")
+        self._config = replace(self._config, max_inactive_interval=max(minutes, -1) * 60)
 
     def addListener(self, listener: Listener | type[Listener]) -> None:
         """Register a listener, or an instance of a class of listeners; native listeners are accepted, too.

@@ -8,6 +8,7 @@ from typing import Any
 
 from .. import config as native
 from ..config.cookie_attributes import FLAGS, CookieAttributes, setting_of
+from ..config.fields import is_whole
 from .errors import Translated
 
 #: Java's texts for a boolean, and the values of a flag that they mean.
@@ -92,7 +93,10 @@ class SessionCookieConfig(Translated):
 
     def setMaxAge(self, seconds: int) -> None:
         """Set the seconds for which the client keeps the cookie; negative: until the browser is closed; zero: none."""
-        self.setAttribute("Max-Age", str(max(seconds, -1)))
+        self._check()
+        is_negative = is_whole(seconds) and seconds < 0
+        native.SessionCookieConfig(max_age=-1 if is_negative else seconds)  # which refuses what is no such number
+        self.setAttribute("Max-Age", str(-1 if is_negative else seconds))
 
     def getAttribute(self, name: str) -> str | None:
         """Return the value of an attribute, null if it was not set, empty for a flag. The case of *name* is ignored."""

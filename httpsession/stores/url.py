@@ -8,11 +8,32 @@ from dataclasses import dataclass
 from typing import Self
 from urllib.parse import SplitResult, parse_qsl, unquote, urlsplit
 
-from ..errors import ConfigError
+from ..errors import ConfigError, shown
 
 #: One host or several, each a name or an address in brackets, with its port.
 _HOSTS = re.compile(r"((\[[0-9A-Fa-f:.%A-Za-z]+\]|[A-Za-z0-9._-]+)(:[0-9]+)?(,|\Z))*")
 _PREFIX = re.compile(r"[A-Za-z][A-Za-z0-9_-]{0,31}")
+_SCHEME = re.compile(r"[A-Za-z][A-Za-z0-9+.-]{0,31}")
+#: The path of a URL that names a server: a database.
+_DATABASE = re.compile(r"/?[0-9]{0,5}")
+#: Seconds that an operation may wait, at most.
+_LONGEST = 10_000
+
+
+def is_scheme(text: str) -> bool:
+    """Return whether a text has the form of a scheme, so that a message may show it."""
+    return bool(_SCHEME.fullmatch(text))
+
+
+def check_timeout(seconds: object) -> float:
+    """Return the timeout of a store that is made without a URL.
+
+    Raises:
+        ConfigError: it is no number of seconds above zero, below 10,000.
+    """
+    if isinstance(seconds, int | float) and not isinstance(seconds, bool) and 0 < seconds < _LONGEST:
+        return float(seconds)
+    raise ConfigError(f"the timeout is {shown(seconds)}, but must be a number of seconds above zero, below {_LONGEST}")
 
 
 def flaw_of_prefix(prefix: str) -> str:
@@ -106,5 +127,7 @@ def _refusal(parts: SplitResult, why: str) -> ConfigError:
 
 def _seconds(parts: SplitResult, text: str) -> float:
     if not re.fullmatch(r"[0-9]{1,4}(\.[0-9]{1,6})?", text) or not float(text):
-        raise _refusal(parts, f"has the timeout {text!r}, but must have a number of seconds above zero")
+        raise _refusal(
+            parts, f"has the timeout {shown(text)}, but must have a number of seconds above zero, below {_LONGEST}"
+        )
     return float(text)

@@ -143,7 +143,7 @@ class TestAttributes:
 
     @pytest.mark.parametrize(
         "attributes",
-        [{"Path": "x"}, {"Domain": ""}, {"SameSite": "lax"}, {"SameSite": ""}, {"max-age": "-5"}],
+        [{"Path": "x"}, {"Domain": ""}, {"SameSite": "laxer"}, {"SameSite": ""}, {"max-age": "-5"}],
         ids=repr,
     )
     def test_bad_value_of_a_setting(self, attributes):

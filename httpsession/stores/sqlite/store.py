@@ -14,7 +14,7 @@ from typing import Final, Literal
 from ...errors import ConfigError, StoreError, shown
 from ...record import SessionRecord, check_principal
 from ..base import FOLLOW, SLACK, Changes, InUse, StoredSession, Touch, check_values, nothing_in_use
-from ..url import StoreUrl
+from ..url import StoreUrl, check_timeout
 from .changes import apply, delete_old_marks
 from .database import Database
 from .rows import Row, session_of, sessions_of
@@ -68,12 +68,13 @@ class SQLiteStore:
         path: the file; if it does not exist it is created, readable by its owner alone.
         prefix: how the names of the tables begin: a letter, then up to 31 letters, digits, ``_`` or ``-``. The file may
             hold other tables, those of other stores too.
-        timeout: seconds that an operation may wait for other writers; then it raises a :class:`StoreError`.
+        timeout: seconds above zero and below 10,000 that an operation may wait for other writers; then it raises a
+            :class:`StoreError`.
         synchronous: SQLite's setting of that name: ``full``, ``normal`` or ``off``.
         must_exist: whether the file and the tables have to exist already. Then nothing is made or migrated.
 
     Raises:
-        ConfigError: the prefix or *synchronous* is wrong.
+        ConfigError: the prefix, the timeout or *synchronous* is wrong.
         MissingStoreError: the store must exist and does not.
         StoreError: the file cannot be opened.
     """
@@ -95,7 +96,8 @@ class SQLiteStore:
         #: The prefix of the tables.
         self.prefix: str = prefix
         self._statements = Statements(prefix)
-        self._database = Database(os.path.abspath(path), self._statements, timeout, synchronous, must_exist)
+        seconds = check_timeout(timeout)
+        self._database = Database(os.path.abspath(path), self._statements, seconds, synchronous, must_exist)
         self._database.read(lambda cursor: None, "opening")
 
     def create(self, session: StoredSession) -> bool:
