@@ -6,6 +6,7 @@ from collections.abc import Iterable
 from typing import Any
 
 from .core.session import Session
+from .errors import kind_of, shown
 from .session import HttpSession
 
 
@@ -88,6 +89,11 @@ class HttpSessionActivationListener:
 Listener = HttpSessionListener | HttpSessionIdListener | HttpSessionAttributeListener
 
 
+def _words_for(value: object) -> str:
+    """Return the words for what is no listener. A text, alone or in a container, may be the URL of a store."""
+    return kind_of(value) if isinstance(value, Iterable) and not isinstance(value, type) else shown(value)
+
+
 class Listeners:
     """The audience of all sessions of a manager: the registered listeners, sorted by kind once.
 
@@ -103,12 +109,12 @@ class Listeners:
             ValueError: they are no iterable, or one is of none of the three kinds that can be registered.
         """
         if not isinstance(listeners, Iterable):
-            raise ValueError(f"listeners must be an iterable of session listeners, not {listeners!r}")
+            raise ValueError(f"listeners must be an iterable of session listeners, not {_words_for(listeners)}")
         given = tuple(listeners)
         for listener in given:
             if not isinstance(listener, Listener):
                 raise ValueError(
-                    f"{listener!r} is no session listener: it must be an HttpSessionListener, "
+                    f"{_words_for(listener)} is no session listener: it must be an HttpSessionListener, "
                     "an HttpSessionIdListener or an HttpSessionAttributeListener"
                 )
         self._session = tuple(listener for listener in given if isinstance(listener, HttpSessionListener))

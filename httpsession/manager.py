@@ -40,14 +40,16 @@ class SessionManager(NotCopied):
 
         Raises:
             ConfigError: *store* is no store and no URL of one, *config* no SessionConfig, or the configured types
-                cannot be stored.
+                cannot be stored. The message says what was meant, and shows nothing that may be a password.
             StoreError: the store cannot be opened.
             ValueError: one of *listeners* is no listener.
         """
-        if config is None:
-            config = SessionConfig()
-        elif not isinstance(config, SessionConfig):
-            raise ConfigError(f"config is {config!r}, but must be a SessionConfig")
+        if isinstance(store, SessionManager):
+            raise ConfigError(
+                "the store is a SessionManager, but must be a SessionStore or the URL of one, such as memory://; "
+                "use that manager itself: SessionMiddleware(app, manager)"
+            )
+        config = SessionConfig() if config is None else check_config(config)
         #: The configuration of the sessions.
         self.config: SessionConfig = config
         self._sessions: Sessions[Session, Any] = self._open(store, Listeners(listeners))
@@ -94,6 +96,9 @@ class SessionManager(NotCopied):
         """Invalidate the session with this handle (:attr:`SessionInfo.handle`); False if there is none.
 
         An exception of a listener goes to the caller; the session has ended all the same.
+
+        Raises:
+            ValueError: *handle* is no text.
         """
         _check_handle(handle)
         try:

@@ -7,11 +7,12 @@ from typing import TYPE_CHECKING, Any, Final
 
 from .core.collection import Sessions
 from .core.session import Session
-from .errors import StoreError
+from .errors import StoreError, kind_of, shown
 from .exchange import Exchange
 from .manager import SessionManager, sessions_behind
 from .request import ENVIRON_KEY
 from .response import Body, Response, close_body
+from .stores import AnyStore
 from .tracking import Tracking
 
 if TYPE_CHECKING:
@@ -31,20 +32,21 @@ class SessionMiddleware:
     and without a session cookie. This also replaces the 500 of a framework that catches it.
     """
 
-    def __init__(self, app: WSGIApplication, manager: SessionManager | None = None) -> None:
-        """Wrap *app*. Without a *manager*, its sessions are kept in memory with the default configuration.
+    def __init__(self, app: WSGIApplication, manager: SessionManager | AnyStore | str | None = None) -> None:
+        """Wrap *app*. A store or its URL in place of a *manager* makes one with the default configuration.
+
+        Without a *manager*, the sessions are kept in memory with the default configuration.
 
         Raises:
-            TypeError: *app* is no WSGI application, or *manager* no SessionManager.
+            TypeError: *app* is no WSGI application.
+            ConfigError: *manager* is neither a SessionManager nor a store nor the URL of a store.
+            StoreError: the store cannot be opened.
         """
-        if not callable(app):
-            raise TypeError(f"a WSGI application can be called, {app!r} cannot")
-        if not isinstance(manager, SessionManager | None):
-            raise TypeError(f"the sessions are kept by a SessionManager, which {manager!r} is not")
+        check_application(app)
         #: The application inside.
         self.app: WSGIApplication = app
         #: The manager of its sessions.
-        self.manager: SessionManager = SessionManager() if manager is None else manager
+        self.manager: SessionManager = manager if isinstance(manager, SessionManager) else SessionManager(manager)
         self._sessions: Sessions[Session, Any] = sessions_behind(self.manager)
         self._tracking: Tracking = Tracking(self.manager.config)
         self._is_started: bool = False
@@ -88,6 +90,20 @@ class SessionMiddleware:
         """Start the background thread; warn if the processes of the server cannot share the sessions."""
         self._is_started = True
         self._sessions.start(multiprocess=bool(environ.get("wsgi.multiprocess")))
+
+
+def check_application(app: object) -> None:
+    """Refuse an object that is no WSGI application. A text is not shown: it may be the URL of a store.
+
+    Raises:
+        TypeError: *app* cannot be called.
+    """
+    if callable(app):
+        return
+    what = kind_of(app) if isinstance(app, str | bytes | bytearray | Iterable) else shown(app)
+    is_swapped = isinstance(app, SessionManager | str)
+    remedy = "; the application is the first argument, the manager or store the second" if is_swapped else ""
+    raise TypeError(f"a WSGI application can be called, {what} cannot{remedy}")
 
 
 def _is_file(body: Iterable[bytes], environ: WSGIEnvironment) -> bool:

@@ -11,6 +11,7 @@ from wsgiref.validate import validator
 import pytest
 
 from httpsession import (
+    ConfigError,
     IllegalStateError,
     ResponseCommittedError,
     SessionConfig,
@@ -500,12 +501,18 @@ class TestMisuse:
         with pytest.raises(TypeError, match="can be called"):
             SessionMiddleware(app)
 
-    @pytest.mark.parametrize("manager", ["memory://", SessionManager, MemoryStore(), SessionConfig()])
-    def test_no_manager(self, manager):
-        """A value that is no manager is refused at construction, by name."""
-        with pytest.raises(TypeError, match="SessionManager, which") as caught:
-            SessionMiddleware(list_body, manager)
-        assert repr(manager) in str(caught.value)
+    @pytest.mark.parametrize("wrong", [5, [], object(), SessionManager, MemoryStore, SessionConfig(), b"memory://"])
+    def test_no_manager(self, wrong):
+        """A value that is no manager, no store and no URL of one is refused at construction."""
+        with pytest.raises(ConfigError, match="must be a SessionStore or the URL of one"):
+            SessionMiddleware(list_body, wrong)
+
+    def test_swapped(self):
+        """Where the arguments change places, the error says so, and does not show the URL."""
+        for first in (SessionManager(), "redis://:s3cret@host"):
+            with pytest.raises(TypeError, match="the application is the first argument") as caught:
+                SessionMiddleware(first, list_body)
+            assert "s3cret" not in str(caught.value)
 
     @pytest.mark.parametrize("ask", [get_session, request_session])
     def test_without_the_middleware(self, ask):

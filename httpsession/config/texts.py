@@ -164,6 +164,8 @@ def read_mapping(mapping: Mapping[str, object], defaults: Defaults, name: str | 
 
     texts = {name: name for name, setting in names.items() if _reader_of(setting, defaults) is not _no_text}
     for key, value in flat(mapping, ""):
+        if _plain(key).rpartition("session")[2] in ("store", "storeurl", "storetype", "url"):
+            raise source.error(f"{named(key)} is no setting of sessions: pass the URL of the store to SessionManager")
         if _relaxed(key) not in known:
             raise source.unknown(key, {**texts, "timeout": "max_inactive_interval"})
         source.read(known[_relaxed(key)], key, value)

@@ -11,7 +11,7 @@ from os import PathLike, fsdecode
 from typing import Final
 from xml.parsers import expat
 
-from ..errors import ConfigError
+from ..errors import ConfigError, named
 from .cookie_attributes import FLAGS, setting_of
 from .texts import Defaults, Reader, Source, same_site, whole
 
@@ -42,7 +42,9 @@ def read_web_xml(path: str | PathLike[str], defaults: Defaults) -> Source:
         with open(path, "rb") as file:
             data = file.read()
     except (OSError, ValueError) as error:
-        raise source.error(f"cannot be read: {getattr(error, 'strerror', error)}") from error
+        # The cause shows the name of the file, which may be the URL of a store.
+        cause = error if named(fsdecode(path)) == fsdecode(path) else None
+        raise source.error(f"cannot be read: {getattr(error, 'strerror', error)}") from cause
     reading = _Reading(source)
     reading.parse(data)
     if reading.seen["distributable"] and "distributable" in defaults:
@@ -148,7 +150,9 @@ class _Reading:
 
     def _doctype(self, name: str, *_: object) -> None:
         """Refuse a DOCTYPE before its subset is parsed, so that no entity is declared or loaded."""
-        raise self._source.error(f"<!DOCTYPE {name}> is refused, for the entities that it could declare: remove it")
+        raise self._source.error(
+            f"<!DOCTYPE {named(name)}> is refused, for the entities that it could declare: remove it"
+        )
 
     def _start(self, tag: str, attributes: dict[str, str]) -> None:
         """Enter an element; the root must be that of a ``web.xml``, and its namespace is that of all elements."""
@@ -174,7 +178,7 @@ class _Reading:
             raise self._source.unknown(path, siblings)
         self.seen[path] += 1
         if self.seen[path] > 1 and path not in _REPEATABLE:
-            raise self._source.error(f"{path} is given twice, but must be given once")
+            raise self._source.error(f"{named(path)} is given twice, but must be given once")
 
     def _end(self, _: str) -> None:
         """Leave an element, whose text is complete now, and read it."""
@@ -205,7 +209,7 @@ class _Reading:
         if setting is not None:
             self._source.read(f"cookie.{setting}", key, value, _ATTRIBUTE_READERS.get(setting, str))
         elif name.lower() in (other.lower() for other in self._attributes):
-            raise self._source.error(f"{key} is given twice, but must be given once")
+            raise self._source.error(f"{named(key)} is given twice, but must be given once")
         else:
             self._attributes[name] = value
 

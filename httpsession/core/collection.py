@@ -187,7 +187,7 @@ class Sessions(ABC, Generic[S, T]):
         return not is_expired
 
     def end_all(self, principal: str, *, but: bytes | None) -> int:
-        """End the sessions in which *principal* is logged in, *but* not the one that has or had this key; return how many.
+        """End the sessions in which *principal* is logged in, *but* not the one with this key; return how many.
 
         All are ended, whatever listeners raise. The first exception goes to the caller.
         """
@@ -201,7 +201,7 @@ class Sessions(ABC, Generic[S, T]):
         return sum(ended)
 
     def _list_beside(self, principal: str, but: bytes | None) -> tuple[bytes | None, list[bytes]]:
-        """Return the present key of the session that has or had the key *but*, and the keys of the sessions of *principal*.
+        """Return the present key of the session with the key *but*, and the keys of the sessions of *principal*.
 
         A request may change the id of that session meanwhile. The list is read again until it was not so: otherwise
         the session would be in the list under a key that nothing shows to be its own.

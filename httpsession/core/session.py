@@ -13,7 +13,7 @@ from functools import partial
 from typing import Any
 
 from ..attributes import ABSENT
-from ..errors import StoreError
+from ..errors import StoreError, shown
 from .bindings import Bindings
 from .context import Audience, Context
 from .counts import End
@@ -182,7 +182,7 @@ class Session(Bindings, ABC):
             CodecError: *value* cannot be stored, where sessions are shared or distributable.
         """
         if not isinstance(name, str):
-            raise ValueError(f"the name of an attribute is a string, not {name!r}")
+            raise ValueError(f"the name of an attribute is a string, not {shown(name)}")
         codec = self.context.codec
         if codec is not None:
             codec.encode(value, name)

@@ -13,8 +13,8 @@ from ..config.fields import MAX_INTERVAL, is_whole
 from ..core.context import ServletContext as NativeServletContext
 from ..errors import shown
 from ..events import Listener, Listeners
-from ..manager import SessionManager
-from ..middleware import SessionMiddleware
+from ..manager import SessionManager, check_config
+from ..middleware import SessionMiddleware, check_application
 from ..stores import AnyStore, open_store
 from .cookie import SessionCookieConfig
 from .errors import IllegalArgumentException, IllegalStateException, Translated, translated
@@ -46,13 +46,13 @@ class ServletContext(Translated):
         Raises:
             IllegalArgumentException: *app* is no WSGI application, *store* no store, or *config* no SessionConfig.
         """
-        if not callable(app):
-            raise IllegalArgumentException(f"a WSGI application can be called, {app!r} cannot")
+        try:
+            check_application(app)
+        except TypeError as error:
+            raise IllegalArgumentException(str(error)) from None
         self._app: WSGIApplication = app
         self._store: AnyStore = open_store("memory://" if store is None else store)
-        self._config: SessionConfig = SessionConfig() if config is None else config
-        if not isinstance(self._config, SessionConfig):
-            raise IllegalArgumentException(f"config is {config!r}, but must be a SessionConfig")
+        self._config: SessionConfig = SessionConfig() if config is None else check_config(config)
         self._default_modes = self._config.tracking_modes
         self._cookie = SessionCookieConfig(self._check_not_initialised, self._config.cookie)
         self._listeners: list[Listener] = []
@@ -62,7 +62,7 @@ class ServletContext(Translated):
     def _of(cls, manager: NativeServletContext) -> ServletContext:
         """Return the context of *manager*; a view, if the manager was made without a context."""
         if not isinstance(manager, SessionManager):
-            raise TypeError(f"the context of a session is its SessionManager, not {manager!r}")
+            raise TypeError(f"the context of a session is its SessionManager, not {shown(manager)}")
         with _INITIALISING:
             context = _CONTEXTS.get(id(manager))
             if context is None:

@@ -11,6 +11,8 @@ from ..errors import ConfigError
 from .base import AnyStore, LiveStore, MissingStoreError, SessionStore, SharedStore, Stored
 from .memory import MemoryStore
 from .memory import open_url as _open_memory
+from .refusals import guess, lacking, refusal_of_object
+from .url import is_scheme
 
 __all__ = [
     "AnyStore",
@@ -70,17 +72,18 @@ def open_store(store: AnyStore | str, *, must_exist: bool = False) -> AnyStore:
     Redis makes nothing in any case. An entry point gets *must_exist* if its function has a parameter of that name.
 
     Raises:
-        ConfigError: the URL is wrong, or *store* is neither a URL nor a store.
+        ConfigError: the URL is wrong, or *store* is neither a URL nor a store: the message names the methods that it
+            lacks, or what was meant.
         MissingStoreError: the store must exist and does not; it is a StoreError.
         StoreError: the store cannot be opened.
     """
-    if not isinstance(store, str):
-        if isinstance(store, SessionStore) and not isinstance(store, type):
-            return store
-        raise ConfigError(f"the store is {store!r}, but must be a SessionStore or the URL of one, such as memory://")
-    scheme, colon, rest = store.partition("://")
-    opener, url = _opener(scheme.lower(), bool(colon)), f"{scheme.lower()}://{rest}"
-    return opener(url, must_exist=must_exist) if _knows_must_exist(opener) else opener(url)
+    if isinstance(store, str):
+        scheme, colon, rest = store.partition("://")
+        opener, url = _opener(store, scheme.lower(), bool(colon)), f"{scheme.lower()}://{rest}"
+        store = opener(url, must_exist=must_exist) if _knows_must_exist(opener) else opener(url)
+    if isinstance(store, type) or lacking(store):
+        raise refusal_of_object(store)
+    return store
 
 
 def _knows_must_exist(opener: _Opener) -> bool:
@@ -90,14 +93,17 @@ def _knows_must_exist(opener: _Opener) -> bool:
         return False
 
 
-def _opener(scheme: str, is_url: bool) -> _Opener:
+def _opener(url: str, scheme: str, is_url: bool) -> _Opener:
     others = {point.name: point for point in entry_points(group=_GROUP)}
     if is_url and scheme in _OPENERS:
         return _OPENERS[scheme]
     if is_url and scheme in others:
         opener: _Opener = others[scheme].load()
         return opener
-    known = ", ".join(f"{name}://" for name in (*_OPENERS, *sorted(others)))
+    names = (*_OPENERS, *sorted(others))
+    question = guess(url, names)
     # Name the scheme alone: the rest may hold a password.
-    found = f"a URL that begins with {scheme}://" if is_url else "something that is no URL"
-    raise ConfigError(f"the store is named by {found}; known are {known}")
+    is_shown = is_url and is_scheme(scheme)
+    found = f"a URL that begins with {scheme}://" if is_shown else "something that is no URL"
+    known = ", ".join(f"{name}://" for name in names)
+    raise ConfigError(f"the store is named by {found}; known are {known}" + (f"; {question}" if question else ""))

@@ -10,8 +10,9 @@ from urllib.parse import SplitResult, parse_qsl, unquote, urlsplit
 
 from ..errors import ConfigError, shown
 
-#: One host or several, each a name or an address in brackets, with its port.
-_HOSTS = re.compile(r"((\[[0-9A-Fa-f:.%A-Za-z]+\]|[A-Za-z0-9._-]+)(:[0-9]+)?(,|\Z))*")
+#: One host or several, each a name or an address in brackets, with its port. A longer number may be a password.
+_PORT = r"(?:[0-5]?[0-9]{1,4}|6[0-4][0-9]{3}|65[0-4][0-9]{2}|655[0-2][0-9]|6553[0-5])"
+_HOSTS = re.compile(rf"((\[[0-9A-Fa-f:.%A-Za-z]+\]|[A-Za-z0-9._-]+)(:{_PORT})?(,|\Z))*")
 _PREFIX = re.compile(r"[A-Za-z][A-Za-z0-9_-]{0,31}")
 _SCHEME = re.compile(r"[A-Za-z][A-Za-z0-9+.-]{0,31}")
 #: The path of a URL that names a server: a database.
@@ -40,7 +41,7 @@ def flaw_of_prefix(prefix: str) -> str:
     """Return the words that follow the store's name in the error about a wrong prefix; empty for a right one."""
     if _PREFIX.fullmatch(prefix):
         return ""
-    return f"has the prefix {prefix!r}, but must have a letter, then up to 31 letters, digits, '_' or '-'"
+    return f"has the prefix {shown(prefix)}, but must have a letter, then up to 31 letters, digits, '_' or '-'"
 
 
 @dataclass(frozen=True, repr=False)
@@ -66,10 +67,7 @@ class StoreUrl:
         given: dict[str, str] = {}
         for name, value in parse_qsl(parts.query, keep_blank_values=True):
             if name not in known:
-                # After a password, an unknown option may be its rest.
-                is_shown = not any("password" in earlier for earlier in given)
-                which = f"the unknown option {name!r}" if is_shown else "an unknown option"
-                raise _refusal(parts, f"has {which}; known are {', '.join(known)}")
+                raise _refusal(parts, f"has {_unknown(name, value, given)}; known are {', '.join(known)}")
             if name in given:
                 raise _refusal(parts, f"has the option {name!r} twice")
             given[name] = value
@@ -97,6 +95,14 @@ class StoreUrl:
     __repr__ = __str__
 
 
+def _unknown(name: str, value: str, given: Mapping[str, str]) -> str:
+    """Return the words for an unknown option. It is not shown if it may be the rest of a password."""
+    if not value or not re.fullmatch(r"[A-Za-z_.-]{1,32}", name) or any("password" in earlier for earlier in given):
+        return "an unknown option"
+    advice = " (a password stands before the host: //:password@host)" if "pass" in name else ""
+    return f"the unknown option {name!r}{advice}"
+
+
 def _split(url: str) -> SplitResult:
     """Split the URL, or refuse one that could be split within a password."""
     scheme = url.partition(":")[0]
@@ -106,7 +112,8 @@ def _split(url: str) -> SplitResult:
         parts = urlsplit(url)
     except ValueError:  # brackets that are not those of an IPv6 address
         raise ConfigError(f"the store {scheme}://... has a malformed host") from None
-    if "@" in parts.query or "@" in parts.fragment or ("@" in parts.path and parts.netloc):
+    is_login = "@" in parts.path and (parts.netloc or ":" in parts.path.rpartition("@")[0])
+    if is_login or "@" in parts.query or "@" in parts.fragment:
         raise ConfigError(
             f"the store {scheme}://... has an '@' too far on: "
             "special characters in a password, or in an option, have to be percent-encoded"
@@ -118,7 +125,16 @@ def _shown(parts: SplitResult) -> str:
     host = parts.netloc.rpartition("@")[2]
     if not _HOSTS.fullmatch(host):
         host = "..."  # a URL without a host may have a password in its place
-    return f"{parts.scheme}://{host}{parts.path}"
+    path = parts.path
+    # Where a path names a database, anything else there may be a password.
+    is_plain = (
+        not parts.netloc
+        and not parts.scheme.startswith(("redis", "memory"))
+        and not re.search("[:@]", unquote(path).replace(":memory:", ""))
+    )
+    if not is_plain and not _DATABASE.fullmatch(path):
+        path = "/..."
+    return f"{parts.scheme}://{host}{path if len(path) <= 200 else path[:200] + '...'}"
 
 
 def _refusal(parts: SplitResult, why: str) -> ConfigError:

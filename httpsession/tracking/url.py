@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 from urllib.parse import unquote_to_bytes, urlsplit
 
 from ..config import SessionConfig, SessionTrackingMode
+from ..errors import shown
 from ..ids import DIGITS
 
 if TYPE_CHECKING:
@@ -102,7 +103,7 @@ class RequestUrl:
         for segment in path.split("/")[1:]:
             if segment == "..":
                 if not segments:
-                    raise ValueError(f"{url!r} leads above the root")
+                    raise ValueError(f"{shown(url)} leads above the root")
                 segments.pop()
             elif segment != ".":
                 segments.append(segment)

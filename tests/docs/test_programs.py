@@ -84,7 +84,6 @@ def test_readme_with_a_store(tmp_path):
     program = BLOCK.search(read("README.md"))[2].replace("8000", str(port))
     line = re.search(r"^make_server.+sqlite.+$", read("README.md"), re.MULTILINE)[0].replace("8000", str(port))
     program = re.sub(r"^make_server.+$", line, program, flags=re.MULTILINE)
-    program = program.replace("import SessionMiddleware", "import SessionManager, SessionMiddleware")
     (tmp_path / "hello.py").write_text(program)
     browser = build_opener(HTTPCookieProcessor(CookieJar()))
     for visits in (["visit number 1\n"], ["visit number 2\n", "visit number 3\n"]):

@@ -134,15 +134,22 @@ def _credentials(parsed: StoreUrl) -> tuple[str | None, str | None]:
 
 def _places(parsed: StoreUrl, port: int) -> tuple[Place, ...]:
     hosts = parsed.parts.netloc.rpartition("@")[2]
+    scheme = parsed.parts.scheme
+    may_be_several = scheme in ("redis+sentinel", "redis+cluster")
+    if not hosts:
+        service = "/service" if scheme == "redis+sentinel" else ""
+        example = f"{scheme}://localhost:{port}{service}"
+        raise parsed.refusal(f"names no host; write {scheme}://host:port{service}, such as {example}")
     found = [_HOST.fullmatch(host) for host in hosts.split(",")]
     places = [(unquote(one[1] or one[2]), int(one[3] or port)) for one in found if one]
     if len(places) < len(found) or not all(0 < place[1] < 65536 for place in places):
-        raise parsed.refusal("must have host:port between // and /, several with commas between them")
+        several = ", several with commas between them" if may_be_several else ""
+        raise parsed.refusal(f"must have host:port between // and /{several}; a password ends with @: //:password@host")
     return tuple(places)
 
 
 def _socket(parsed: StoreUrl) -> str:
-    if parsed.parts.netloc.rpartition("@")[2] or not parsed.path or "\0" in parsed.path:
+    if parsed.parts.netloc.rpartition("@")[2] or not parsed.path or re.search("[\0@]", parsed.parts.path):
         raise parsed.refusal("must have three slashes before the path of a socket, as in unix:///run/redis.sock")
     return parsed.path
 
@@ -150,7 +157,9 @@ def _socket(parsed: StoreUrl) -> str:
 def _login(parsed: StoreUrl, db: str) -> Login:
     username, password = _credentials(parsed)
     if not re.fullmatch(r"[0-9]{0,5}", db):
-        raise parsed.refusal(f"has the database {db!r}, but must have a number")
+        # What is longer than a number may be a password.
+        which = f"the database {db!r}" if len(db) < 5 else "a database that is no number"
+        raise parsed.refusal(f"has {which}, but must have a number, such as {parsed.parts.scheme}://host:6379/0")
     return Login(parsed.timeout, username, password, int(db or 0), _tls(parsed))
 
 

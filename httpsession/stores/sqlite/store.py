@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 import os.path
+import re
 import sqlite3
 from collections.abc import Iterable, Iterator, Mapping
 from functools import partial
@@ -43,10 +44,12 @@ def open_url(url: str, *, must_exist: bool = False) -> SQLiteStore:
     """
     parsed = StoreUrl.parse(url, timeout=1.0, options=("synchronous",))
     if parsed.parts.netloc:
-        raise parsed.refusal("has two slashes before the path, but must have three, or four if the path is absolute")
+        name = parsed.parts.netloc + parsed.parts.path
+        question = f"; did you mean sqlite:///{name}?" if re.fullmatch(r"[\w./-]+", name) else ""
+        raise parsed.refusal(f"must have three slashes before the path, or four if it is absolute{question}")
     path = parsed.path.removeprefix("/")
     if not path or path == ":memory:":
-        raise parsed.refusal("names no file, but processes can share only a file")
+        raise parsed.refusal("names no file, but processes can share only a file; memory:// is for one process")
     if "\0" in path:
         raise parsed.refusal("has a NUL in its path")
     synchronous = parsed.options.get("synchronous", "normal")
@@ -92,7 +95,7 @@ class SQLiteStore:
     ) -> None:
         if synchronous not in _SYNCHRONOUS:
             allowed = ", ".join(_SYNCHRONOUS)
-            raise ConfigError(f"the SQLite store has synchronous={synchronous!r}, but must have one of {allowed}")
+            raise ConfigError(f"the SQLite store has synchronous={shown(synchronous)}, but must have one of {allowed}")
         #: The prefix of the tables.
         self.prefix: str = prefix
         self._statements = Statements(prefix)
