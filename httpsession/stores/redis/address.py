@@ -3,17 +3,12 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable
 from dataclasses import dataclass, field
-from typing import Any, Final, Protocol
+from typing import Any, Final
 from urllib.parse import unquote
 
-import redis
-
 from ..url import StoreUrl
-
-#: A host and a port, or the path of a socket.
-Place = tuple[str, int] | str
+from .transport import Place, Transport
 
 _PORT: Final = 6379
 _SENTINEL_PORT: Final = 26379
@@ -28,25 +23,6 @@ _OPTIONS: Final = {
 }
 
 
-class Transport(Protocol):
-    """The part of a redis-py connection that this package uses."""
-
-    def connect(self) -> None:
-        """Connect and log in."""
-
-    def disconnect(self) -> None:
-        """Close the socket."""
-
-    def can_read(self, timeout: float) -> bool:
-        """Return whether there is something to read; raise an error if the server has closed the connection."""
-
-    def send_packed_command(self, command: Iterable[bytes], check_health: bool) -> None:
-        """Send a command that is packed already, in parts."""
-
-    def read_response(self) -> Any:
-        """Return the next reply, or raise it if it is an error."""
-
-
 @dataclass(frozen=True)
 class Login:
     """The login of a server: seconds to wait, user, password and database, and the options of TLS if it is used."""
@@ -58,25 +34,10 @@ class Login:
     tls: dict[str, Any] | None = field(default=None, repr=False)
 
     def transport(self, place: Place) -> Transport:
-        """Return a redis-py connection that is not open yet. It does not introduce itself to the server."""
-        options: dict[str, Any] = {
-            "username": self.username,
-            "password": self.password,
-            "db": self.db,
-            "socket_timeout": self.timeout,
-            "socket_connect_timeout": self.timeout,
-            "protocol": 2,
-            "driver_info": None,
-        }
-        kind: Any
-        if isinstance(place, str):
-            kind = redis.UnixDomainSocketConnection
-            options["path"] = place
-        else:
-            kind = redis.Connection if self.tls is None else redis.SSLConnection
-            options |= {"host": place[0], "port": place[1], "socket_keepalive": True, **(self.tls or {})}
-        transport: Transport = kind(**options)
-        return transport
+        """Return a transport that is not open yet. It sends nothing to introduce itself."""
+        login = (self.username, self.password) if self.username else (self.password,)
+        words = tuple(word for word in login if word is not None)
+        return Transport(place, self.timeout, words, self.db, None if isinstance(place, str) else self.tls)
 
 
 @dataclass(frozen=True)

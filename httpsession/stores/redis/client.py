@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Hashable, Iterable, Sequence
+from time import monotonic
 from typing import Any, Final, NoReturn
 
 from redis.exceptions import (
-    ConnectionError,
+    MovedError,
     NoScriptError,
     RedisError,
     ResponseError,
@@ -15,10 +16,12 @@ from redis.exceptions import (
 
 from ... import fork
 from ...errors import StoreError
-from .address import Address, Login, Place
-from .connection import Connection, Word, pack
+from .address import Address, Login
+from .answers import Decision, decide
+from .connection import Connection
 from .names import SHARDS
 from .scripts import Script
+from .transport import Place, Word, pack
 
 #: A shard, and the words of a command that is about its keys.
 Command = tuple[int, tuple[Word, ...]]
@@ -27,6 +30,11 @@ Call = tuple[int, list[bytes], list[Word]]
 
 #: How many commands are sent before their replies are read.
 _BATCH: Final = 256
+#: The time that a command may take, in timeouts: finding the server, a reply over a connection that is dead, connecting
+#: once more, a second reply. It is less than the sum of these.
+_PATIENCE: Final = 2.8
+#: The time of many commands, in timeouts. Each reply has its own timeout besides.
+_PATIENCE_FOR_MANY: Final = 20
 
 
 class _Idle(dict[Hashable, Connection]):
@@ -48,10 +56,11 @@ class _NeverIdle(_Idle):
 
 
 class _Pool(threading.local):
-    """The idle connections of each thread."""
+    """The idle connections of each thread, and the time at which its present command has to end."""
 
     def __init__(self, kind: type[_Idle] = _Idle) -> None:
         self.idle = kind()
+        self.end = 0.0
 
 
 class Client:
@@ -59,7 +68,13 @@ class Client:
 
     While a command is under way, its connection is not in the pool. If the thread is interrupted, the connection is
     dropped, so that no late reply is mistaken for the reply to a later command.
+
+    If a server refuses a command for a reason that is not the command's, the connection is closed, and the command is
+    tried once more where nothing can have been done (:func:`decide`): the address may lead to another server by then.
     """
+
+    #: Whether another server may answer as soon as this one has refused a command over a new connection.
+    _has_others = False
 
     def __init__(self, address: Address) -> None:
         self.address = address
@@ -78,6 +93,7 @@ class Client:
 
     def read(self, shard: int, *words: Word) -> Any:
         """Return the reply to a command that reads one key; a value of the wrong type gives an error as the reply."""
+        self._begin(_PATIENCE)
         try:
             return self._execute(shard, pack(words), True)
         except (RedisError, OSError) as error:
@@ -96,6 +112,7 @@ class Client:
     def run(self, shard: int, script: Script, keys: Sequence[bytes], *words: Word, retry: bool = False) -> Any:
         """Return what a script returns. With *retry* it is run again if a connection from the pool breaks."""
         rest = (len(keys), *keys, *words)
+        self._begin(_PATIENCE)
         try:
             try:
                 return self._execute(shard, pack((b"EVALSHA", script.digest, *rest)), retry)
@@ -125,6 +142,7 @@ class Client:
         """
         packed = [(shard, pack(words)) for shard, words in commands]
         replies: list[Any] = [None] * len(packed)
+        self._begin(_PATIENCE_FOR_MANY)
         try:
             groups = list(self._group(packed))
         except (RedisError, OSError) as error:
@@ -179,12 +197,18 @@ class Client:
         """Open a connection. Every connection of the client is opened here, so that a closed client opens none."""
         if self._is_closed:
             raise StoreError(f"the store in Redis{self._location()} is closed")
-        return Connection(login.transport(place))
+        return Connection(login.transport(place), self._pool.end)
 
-    def _acquire(self, node: Hashable) -> Connection:
+    def _begin(self, patience: float) -> None:
+        self._pool.end = monotonic() + patience * self.address.login.timeout
+
+    def _acquire(self, node: Hashable, is_retry: bool = False) -> Connection:
+        """Return a connection; a new one for a retry, since other idle ones may be just as dead."""
         connection = self._pool.idle.pop(node, None)
-        if connection is not None and connection.is_usable():
-            return connection
+        if connection is not None:
+            if not is_retry and connection.is_usable():
+                return connection
+            connection.close()
         try:
             return self._connect(node)
         except (RedisError, OSError):
@@ -194,52 +218,76 @@ class Client:
     def _release(self, node: Hashable, connection: Connection) -> None:
         self._pool.idle[node] = connection
 
-    def _execute(self, shard: int, packed: bytes, retry: bool) -> Any:
+    def _execute(self, shard: int, packed: bytes, may_repeat: bool, is_retry: bool = False) -> Any:
+        """Return the reply. A command that may have been carried out is sent again only if it *may_repeat*."""
         node = self._node(shard)
-        connection = self._acquire(node)
+        connection = self._acquire(node, is_retry)
         try:
-            reply = connection.execute(packed)
+            reply = connection.execute(packed, self._pool.end)
         except ResponseError as error:
-            self._release(node, connection)
-            return self._on_refusal(shard, packed, error)
-        except (ConnectionError, OSError):
-            self._on_failure(node)
-            if not retry or connection.is_new:
+            decision = decide(error)
+            if decision is Decision.KEEP:
+                self._release(node, connection)
+                return self._on_refusal(shard, packed, error)
+            self._leave(node, connection)
+            is_retried = may_repeat or decision is Decision.RETRY
+            if is_retry or not is_retried or (connection.is_new and not self._has_others):
                 raise
-            return self._execute(shard, packed, False)
-        except RedisError:
-            self._on_failure(node)
-            raise
-        self._pool.idle[node] = connection
-        return reply
+        except (RedisError, OSError):
+            self._leave(node, connection)
+            if is_retry or not may_repeat or connection.is_new:
+                raise
+        else:
+            self._pool.idle[node] = connection
+            return reply
+        return self._execute(shard, packed, may_repeat, True)
 
-    def _try_node(self, commands: list[tuple[int, bytes]]) -> list[Any]:
+    def _leave(self, node: Hashable, connection: Connection) -> None:
+        connection.close()
+        self._on_failure(node)
+
+    def _try_node(self, commands: list[tuple[int, bytes]], is_retry: bool = False) -> list[Any]:
         """Return the replies to commands for one node, errors among them."""
         replies: list[Any] = []
         try:
             for start in range(0, len(commands), _BATCH):
-                replies += self._execute_batch(commands[start : start + _BATCH], True)
+                replies += self._execute_batch(commands[start : start + _BATCH], is_retry and not start)
         except (RedisError, OSError) as error:
             replies += [error] * (len(commands) - len(replies))
         return replies
 
-    def _execute_batch(self, commands: list[tuple[int, bytes]], retry: bool) -> list[Any]:
+    def _execute_batch(self, commands: list[tuple[int, bytes]], is_retry: bool) -> list[Any]:
         node = self._node(commands[0][0])
-        connection = self._acquire(node)
+        connection = self._acquire(node, is_retry)
         try:
-            replies = connection.execute_all(packed for _, packed in commands)
-        except (RedisError, OSError) as error:
-            self._on_failure(node)
-            if not retry or connection.is_new or not isinstance(error, ConnectionError | OSError):
+            replies = connection.execute_all([packed for _, packed in commands], self._pool.end)
+        except (RedisError, OSError):
+            self._leave(node, connection)
+            if is_retry or connection.is_new:
                 raise
-            return self._execute_batch(commands, False)
-        self._release(node, connection)
-        for number, ((shard, packed), reply) in enumerate(zip(commands, replies, strict=True)):
-            if isinstance(reply, ResponseError):
-                try:
-                    replies[number] = self._on_refusal(shard, packed, reply)
-                except ResponseError as error:
-                    replies[number] = error
+            return self._execute_batch(commands, True)
+        refused = [number for number, reply in enumerate(replies) if isinstance(reply, ResponseError)]
+        left = [number for number in refused if decide(replies[number]) is not Decision.KEEP]
+        if left:
+            self._leave(node, connection)
+            if not is_retry and (self._has_others or not connection.is_new):
+                again = self._retry_all([commands[number] for number in left])
+                for number, reply in zip(left, again, strict=True):
+                    replies[number] = reply
+        else:
+            self._release(node, connection)
+        for number in set(refused).difference(left):
+            try:
+                replies[number] = self._on_refusal(*commands[number], replies[number])
+            except ResponseError as error:
+                replies[number] = error
+        return replies
+
+    def _retry_all(self, commands: list[tuple[int, bytes]]) -> list[Any]:
+        replies: list[Any] = [None] * len(commands)
+        for numbers in self._group(commands):
+            for number, reply in zip(numbers, self._try_node([commands[one] for one in numbers], True), strict=True):
+                replies[number] = reply
         return replies
 
     def _on_failure(self, node: Hashable) -> None:
@@ -254,6 +302,8 @@ class Client:
         secrets = [login.password for login in (self.address.login, self.address.sentinel_login) if login]
         is_safe = not any(secret and secret in str(error) for secret in secrets)
         what = str(error) if is_safe else type(error).__name__
+        if isinstance(error, MovedError):
+            what = "it is a node of a Cluster; the URL of one begins with redis+cluster://"
         raise StoreError(f"Redis{self._location()} failed: {what}") from (error if is_safe else None)
 
 

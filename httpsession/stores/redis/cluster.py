@@ -16,10 +16,10 @@ from redis.exceptions import (
     TryAgainError,
 )
 
-from .address import Place
 from .client import Client
-from .connection import Connection, pack
+from .connection import Connection
 from .names import slot_of, tags
+from .transport import Place, pack
 
 #: Seconds between two tries while a slot is moving to another node.
 _PAUSE: Final = 0.01
@@ -36,6 +36,8 @@ class ClusterClient(Client):
     This is not redis-py's client of a Cluster. That client retries commands that may have been carried out, and looks
     for the nodes without a limit of time.
     """
+
+    _has_others = True
 
     def reset_after_fork(self) -> None:
         """Empty the pool and forget the nodes."""
@@ -64,18 +66,22 @@ class ClusterClient(Client):
         return numbers.values()
 
     def _on_failure(self, node: Hashable) -> None:
-        """Forget the nodes: the next command looks them up, since another node may have taken over."""
+        """Forget the nodes: the next command looks them up, since another node may have taken over.
+
+        The node that failed is asked last. It may be cut off from the others, and know nothing of that.
+        """
         self._places = None
+        self._known = sorted(self._known, key=node.__eq__)
 
     def _on_refusal(self, shard: int, packed: bytes, error: ResponseError) -> Any:
         """Follow the slot of the shard, and wait while it is moving. No node has carried out the command yet."""
-        end = time.monotonic() + self.address.login.timeout
+        end = min(self._pool.end, time.monotonic() + self.address.login.timeout)
         while True:
             try:
                 if isinstance(error, MovedError):
-                    return self._execute_at(shard, (error.host, error.port), packed)
+                    return self._execute_at(shard, self._target(shard, error), packed)
                 if isinstance(error, AskError) and packed.split(b"\r\n", 3)[2] in _SIMPLE:
-                    return self._execute_at(shard, (error.host, error.port), packed, asking=True)
+                    return self._execute_at(shard, self._target(shard, error), packed, asking=True)
                 if not _is_moving(error) or time.monotonic() > end:
                     return super()._on_refusal(shard, packed, error)
                 time.sleep(_PAUSE)
@@ -87,14 +93,18 @@ class ClusterClient(Client):
                 if time.monotonic() > end:
                     raise
 
+    def _target(self, shard: int, error: AskError) -> Place:
+        """Return the node to which an error leads. Without a host it is another port of the same one."""
+        return error.host or str(cast(Place, self._node(shard))[0]), error.port
+
     def _execute_at(self, shard: int, place: Place, packed: bytes, asking: bool = False) -> Any:
         connection = self._acquire(place)
         try:
             if asking:
-                connection.execute(_ASKING)
+                connection.execute(_ASKING, self._pool.end)
             else:
                 self._move(shard, place)
-            reply = connection.execute(packed)
+            reply = connection.execute(packed, self._pool.end)
         except ResponseError:
             self._release(place, connection)
             raise
@@ -127,7 +137,7 @@ class ClusterClient(Client):
         # However many nodes do not answer, asking them takes no longer than connecting to a server.
         login = replace(self.address.login, timeout=self.address.login.timeout / len(self._known))
         connection = self._open(login, place)
-        ranges = connection.execute(_CLUSTER_SLOTS)
+        ranges = connection.execute(_CLUSTER_SLOTS, self._pool.end)
         connection.close()
         places: dict[int, Place] = {}
         for first, last, (host, port, *_), *_ in ranges:

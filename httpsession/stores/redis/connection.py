@@ -2,29 +2,27 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+from collections.abc import Sequence
+from math import inf
 from time import monotonic
-from typing import Any, Final, cast
+from typing import Any, Final
 
-import hiredis
-from redis.exceptions import RedisError, ResponseError
+from redis.exceptions import ResponseError
 
-from .address import Transport
-
-Word = bytes | str | int | float
+from .transport import Transport
 
 #: Seconds after which an idle connection is checked before it is used again: the server may be gone.
 _IDLE: Final = 0.1
-
-#: Returns a command as it is sent. The type that hiredis declares is too narrow.
-pack: Callable[[tuple[Word, ...]], bytes] = cast(Callable[[tuple[Word, ...]], bytes], hiredis.pack_command)
+#: Seconds after which an idle connection is not used again: a firewall may have dropped it without a word, and a change
+#: that it swallows cannot be sent twice.
+_STALE: Final = 60.0
 
 
 class Connection:
     """An open connection. One thread at a time uses it."""
 
-    def __init__(self, transport: Transport) -> None:
-        transport.connect()
+    def __init__(self, transport: Transport, end: float = inf) -> None:
+        transport.connect(end)
         #: Whether it was opened for the command that it carries; otherwise it comes from the pool.
         self.is_new: bool = True
         self._transport = transport
@@ -33,30 +31,30 @@ class Connection:
     def is_usable(self) -> bool:
         """Return whether the server has neither closed the connection nor sent anything unasked."""
         now = monotonic()
-        if now - self._used > _IDLE:
-            try:
-                if self._transport.can_read(0):
-                    return False
-            except (RedisError, OSError):
-                return False
+        idle = now - self._used
+        if idle > _IDLE and (idle > _STALE or self._transport.can_read()):
+            return False
         self._used = now
         self.is_new = False
         return True
 
-    def execute(self, packed: bytes) -> Any:
-        """Send a command and return the reply; raise a reply that is an error."""
-        self._transport.send_packed_command((packed,), check_health=False)
-        return self._transport.read_response()
+    def execute(self, packed: bytes, end: float) -> Any:
+        """Send a command and return the reply, until the time *end* at the latest; raise a reply that is an error."""
+        self._transport.send(packed, end)
+        return self._transport.receive()
 
-    def execute_all(self, commands: Iterable[bytes]) -> list[Any]:
+    def execute_all(self, commands: Sequence[bytes], end: float) -> list[Any]:
         """Send commands and return their replies, errors among them."""
-        packed = list(commands)
-        self._transport.send_packed_command((b"".join(packed),), check_health=False)
-        return [self._reply() for _ in packed]
+        self._transport.send(b"".join(commands), end)
+        replies: list[Any] = []
+        for _ in commands:
+            replies.append(self._reply())
+            self._transport.prolong(end)
+        return replies
 
     def _reply(self) -> Any:
         try:
-            return self._transport.read_response()
+            return self._transport.receive()
         except ResponseError as error:
             return error
 

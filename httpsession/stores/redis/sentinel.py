@@ -6,18 +6,14 @@ from collections.abc import Hashable
 from dataclasses import replace
 from math import inf
 from time import monotonic
-from typing import Any, Final, cast
+from typing import Final, cast
 
-from redis.exceptions import (
-    ConnectionError,
-    ReadOnlyError,
-    RedisError,
-    ResponseError,
-)
+from redis.exceptions import ConnectionError, RedisError
 
-from .address import Address, Login, Place
+from .address import Address, Login
 from .client import Client
-from .connection import Connection, pack
+from .connection import Connection
+from .transport import Place, pack
 
 #: Seconds for which the answer of the Sentinels is trusted. A former primary that has hung, or cannot see the
 #: Sentinels, still accepts changes, and loses them later.
@@ -28,8 +24,10 @@ _ROLE: Final = pack((b"ROLE",))
 class SentinelClient(Client):
     """Sends commands to the primary.
 
-    It asks the Sentinels which server that is: every second, and when the server does not answer.
+    It asks the Sentinels which server that is: every second, and when the server does not answer or refuses.
     """
+
+    _has_others = True
 
     def __init__(self, address: Address) -> None:
         super().__init__(address)
@@ -63,7 +61,7 @@ class SentinelClient(Client):
 
     def _connect(self, node: Hashable) -> Connection:
         connection = self._open(self.address.login, cast(Place, node))
-        if connection.execute(_ROLE)[0] != b"master":
+        if connection.execute(_ROLE, self._pool.end)[0] != b"master":
             connection.close()
             raise ConnectionError("the Sentinels name a server that is not the primary any more")
         return connection
@@ -73,7 +71,7 @@ class SentinelClient(Client):
         for place in list(self._sentinels):
             try:
                 connection = self._open(self._login, place)
-                found = connection.execute(self._question)
+                found = connection.execute(self._question, self._pool.end)
             except (RedisError, OSError) as error:
                 last = error
                 continue
@@ -86,21 +84,3 @@ class SentinelClient(Client):
     def _on_failure(self, node: Hashable) -> None:
         """Forget the primary: the next command asks the Sentinels."""
         self._place = None
-
-    def _on_refusal(self, shard: int, packed: bytes, error: ResponseError) -> Any:
-        """Ask the Sentinels again if the server has become a replica, which did nothing with the command."""
-        # A pooled connection may lead to the same server again; a new connection has asked for its role.
-        while isinstance(error, ReadOnlyError):
-            self._place = None
-            node = self._node(shard)
-            connection = self._acquire(node)
-            try:
-                reply = connection.execute(packed)
-            except ReadOnlyError as another:
-                if connection.is_new:
-                    raise
-                error = another
-                continue
-            self._release(node, connection)
-            return reply
-        raise error

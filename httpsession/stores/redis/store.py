@@ -13,10 +13,10 @@ from ...errors import StoreError
 from ...record import SessionRecord, check_principal
 from ..base import SLACK, Changes, InUse, StoredSession, Touch, check_values, nothing_in_use
 from .client import Call, Client, Command
-from .connection import Word
 from .layout import ATTRIBUTE, NOTE, fields_of, session_of
 from .names import ANY_DUE, SHARDS, Names, prefix_of
 from .scripts import CLAIM, CREATE, EVICT, EXPIRE, HOPS, REMOVE, SAVE, SESSIONS_OF, TOUCH, Script
+from .transport import Word
 
 #: How many sessions a script removes, touches or looks at, at each end: other commands have to wait for so long.
 _SLICE: Final = 100

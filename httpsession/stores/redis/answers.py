@@ -1,0 +1,101 @@
+"""The error replies of servers, and whether a connection is kept after them."""
+
+from __future__ import annotations
+
+import re
+from enum import Enum
+from typing import Final
+
+from redis.exceptions import AskError, MovedError, NoScriptError, ResponseError, TryAgainError
+
+
+class Decision(Enum):
+    """What the client does after an error reply."""
+
+    #: The reply is about the command: keep the connection.
+    KEEP = 1
+    #: The reply is about the server, which may have done a part of the command: close the connection, so that the next
+    #: command finds the server to which the address leads by then.
+    LEAVE = 2
+    #: The server refused before it did anything: close the connection, and try once more over a new one.
+    RETRY = 3
+
+
+#: The decision for each code. If a command in a script is refused, the script has its code. After the first write of a
+#: script, Redis refuses none of its later writes for the state of the server.
+_DECISIONS: Final = {
+    # This server is not the primary, or cannot be one now. Another one may be.
+    "READONLY": Decision.RETRY,
+    "MASTERDOWN": Decision.RETRY,
+    "LOADING": Decision.RETRY,
+    "NOREPLICAS": Decision.RETRY,
+    "MISCONF": Decision.RETRY,
+    "CLUSTERDOWN": Decision.RETRY,
+    "UNBLOCKED": Decision.RETRY,
+    # The connection has lost its login: a proxy has connected it to another server, or to one that has restarted.
+    "NOAUTH": Decision.RETRY,
+    # A script stops at the first command that the user may not run, and keeps what it did before.
+    "NOPERM": Decision.LEAVE,
+    # A wrong password fails every new connection as well, until the password or the server changes.
+    "WRONGPASS": Decision.LEAVE,
+    "OOM": Decision.LEAVE,
+    "EXECABORT": Decision.LEAVE,
+    "NOPROTO": Decision.LEAVE,
+    # A script that runs for long ends by itself, or is killed, on this server.
+    "BUSY": Decision.KEEP,
+    "NOTBUSY": Decision.KEEP,
+    "UNKILLABLE": Decision.KEEP,
+    # The command is at fault, its script or its keys; or a slot is elsewhere, which the client of a Cluster follows.
+    "ERR": Decision.KEEP,
+    "WRONGTYPE": Decision.KEEP,
+    "NOSCRIPT": Decision.KEEP,
+    "CROSSSLOT": Decision.KEEP,
+    "MOVED": Decision.KEEP,
+    "ASK": Decision.KEEP,
+    "TRYAGAIN": Decision.KEEP,
+}
+_CODE: Final = re.compile(r"[A-Z]{2,}(?= |\Z)")
+#: How servers before Redis 7 wrap the error of a command in a script.
+_IN_SCRIPT: Final = re.compile(r"Error (?:running|compiling) script.*?: -?(?P<code>[A-Z]{2,}) ", re.DOTALL)
+#: NOAUTH by another name: a server does not even parse a long command of a client that is not logged in.
+_NO_LOGIN: Final = re.compile(r"ERR (?:Protocol error: unauthenticated|operation not permitted)")
+#: Errors without a code of their own, after which the server ends the connection.
+_ABOUT_CONNECTION: Final = re.compile(r"ERR (?:max number of clients|Protocol error)")
+_CLASSES: Final[dict[str, type[ResponseError]]] = {
+    "NOSCRIPT": NoScriptError,
+    "MOVED": MovedError,
+    "ASK": AskError,
+    "TRYAGAIN": TryAgainError,
+}
+
+
+def refusal(text: str) -> ResponseError:
+    """Return the exception for an error reply."""
+    code, _, rest = text.partition(" ")
+    kind = _CLASSES.get(code)
+    try:
+        return ResponseError(text) if kind is None else kind(rest)
+    except (ValueError, IndexError):  # a redirection to no place
+        return ResponseError(text)
+
+
+def code_of(error: ResponseError) -> str:
+    """Return the code of an error reply, also of a command in a script; ``ERR`` for an unknown form."""
+    for code, kind in _CLASSES.items():
+        if isinstance(error, kind):
+            return code
+    text = str(error)
+    wrapped = _IN_SCRIPT.search(text)
+    if wrapped:
+        return wrapped["code"]
+    found = _CODE.match(text)
+    return found[0] if found else "ERR"
+
+
+def decide(error: ResponseError) -> Decision:
+    """Return the decision after an error reply. A code that is not known is about the server."""
+    if _NO_LOGIN.match(str(error)):
+        return Decision.RETRY
+    if _ABOUT_CONNECTION.match(str(error)):
+        return Decision.LEAVE
+    return _DECISIONS.get(code_of(error), Decision.LEAVE)
