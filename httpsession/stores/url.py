@@ -6,7 +6,7 @@ import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Self
-from urllib.parse import SplitResult, parse_qsl, unquote, urlsplit
+from urllib.parse import SplitResult, parse_qsl, unquote
 
 from ..errors import ConfigError, shown
 
@@ -48,6 +48,7 @@ def flaw_of_prefix(prefix: str) -> str:
 class StoreUrl:
     """A URL in its parts. Its text shows no password."""
 
+    #: The *netloc* may be a list of hosts, which *hostname* and *port* are not for.
     parts: SplitResult
     options: Mapping[str, str]
     #: The prefix that separates the applications in one store.
@@ -104,19 +105,32 @@ def _unknown(name: str, value: str, given: Mapping[str, str]) -> str:
 
 
 def _split(url: str) -> SplitResult:
-    """Split the URL, or refuse one that could be split within a password."""
-    scheme = url.partition(":")[0]
+    """Split the URL, or refuse one that could be split within a password.
+
+    The releases of Python differ in what their `urlsplit` takes for a host, and none knows lists of hosts.
+    """
+    scheme, _, rest = url.partition(":")
+    scheme = scheme.lower()
     if re.search(r"[\x00-\x1f\x7f]", url):
         raise ConfigError(f"the store {scheme}://... has control characters, which have to be percent-encoded")
-    try:
-        parts = urlsplit(url)
-    except ValueError:  # brackets that are not those of an IPv6 address
-        raise ConfigError(f"the store {scheme}://... has a malformed host") from None
-    is_login = "@" in parts.path and (parts.netloc or ":" in parts.path.rpartition("@")[0])
-    if is_login or "@" in parts.query or "@" in parts.fragment:
+    rest, _, fragment = rest.partition("#")
+    rest, _, query = rest.partition("?")
+    netloc, path = "", rest
+    if rest.startswith("//"):
+        netloc, slash, path = rest[2:].partition("/")
+        path = slash + path
+    parts = SplitResult(scheme, netloc, path, query, fragment)
+    is_login = "@" in path and (netloc or ":" in path.rpartition("@")[0])
+    if is_login or "@" in query or "@" in fragment:
         raise ConfigError(
             f"the store {scheme}://... has an '@' too far on: "
             "special characters in a password, or in an option, have to be percent-encoded"
+        )
+    user_info, _, hosts = netloc.rpartition("@")
+    if re.search(r"[][]", user_info) or re.search(r"[][]", re.sub(r"\[[^][]*\]", "", hosts)):
+        raise ConfigError(
+            f"the store {scheme}://... has a malformed host: brackets are for IPv6 addresses, as in [::1]:6379, "
+            "and have to be percent-encoded in a password"
         )
     return parts
 

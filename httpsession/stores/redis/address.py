@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from dataclasses import dataclass, field
+from ipaddress import IPv6Address
 from typing import Any, Final
 from urllib.parse import unquote
 
@@ -12,7 +13,9 @@ from .transport import Place, Transport
 
 _PORT: Final = 6379
 _SENTINEL_PORT: Final = 26379
-_HOST: Final = re.compile(r"(?:\[([0-9A-Fa-f:.%a-z]+)\]|([^\[\]:@,/]+))(?::([0-9]{1,5}))?")
+_HOST: Final = re.compile(r"(?:\[([^\[\]]+)\]|([^\[\]:@,/]+))(?::([0-9]{1,5}))?")
+#: The name or the IPv4 address of a host. A name may have letters of any language.
+_NAME: Final = re.compile(r"\w[\w.-]*")
 _TLS: Final = ("ssl_ca_certs", "ssl_certfile", "ssl_keyfile", "ssl_cert_reqs", "ssl_check_hostname")
 _OPTIONS: Final = {
     "redis": (),
@@ -86,27 +89,47 @@ def _behind_sentinels(parsed: StoreUrl) -> Address:
 
 
 def _credentials(parsed: StoreUrl) -> tuple[str | None, str | None]:
-    user_info, at, _ = parsed.parts.netloc.rpartition("@")
+    user_info, at, hosts = parsed.parts.netloc.rpartition("@")
     username, colon, password = user_info.partition(":")
     if at and not (colon and password):
         raise parsed.refusal("has a user without a password; write user:password@, or :password@ for the default user")
+    if any(part.startswith(f"{username}:") and "@" in part for part in f"{user_info}@{hosts}".split(",")[1:]):
+        # Otherwise all but the last host would be taken for a part of the password.
+        raise parsed.refusal("has a user before several hosts; write user:password@ once, before the first host")
     return unquote(username) or None, unquote(password) or None
 
 
 def _places(parsed: StoreUrl, port: int) -> tuple[Place, ...]:
-    hosts = parsed.parts.netloc.rpartition("@")[2]
-    scheme = parsed.parts.scheme
-    may_be_several = scheme in ("redis+sentinel", "redis+cluster")
+    scheme, hosts = parsed.parts.scheme, parsed.parts.netloc.rpartition("@")[2]
     if not hosts:
         service = "/service" if scheme == "redis+sentinel" else ""
         example = f"{scheme}://localhost:{port}{service}"
         raise parsed.refusal(f"names no host; write {scheme}://host:port{service}, such as {example}")
-    found = [_HOST.fullmatch(host) for host in hosts.split(",")]
-    places = [(unquote(one[1] or one[2]), int(one[3] or port)) for one in found if one]
-    if len(places) < len(found) or not all(0 < place[1] < 65536 for place in places):
-        several = ", several with commas between them" if may_be_several else ""
-        raise parsed.refusal(f"must have host:port between // and /{several}; a password ends with @: //:password@host")
-    return tuple(places)
+    places = [_place(host, port) for host in hosts.split(",")]
+    if all(places):
+        return tuple(place for place in places if place)
+    if scheme in ("redis", "rediss"):
+        form = f"must have one host:port between // and the next /, as in {scheme}://localhost:{port}"
+    else:
+        form = "must have host:port between // and the next /, several with commas and no spaces between them"
+    raise parsed.refusal(f"{form}; a port is from 1 to 65535, an IPv6 address is in brackets, a password ends with @")
+
+
+def _place(text: str, port: int) -> tuple[str, int] | None:
+    """Return the host and the port; None if the text has another form."""
+    found = _HOST.fullmatch(text)
+    if not found:
+        return None
+    host, number = unquote(found[1] or found[2]), int(found[3] or port)
+    if not 0 < number < 65536:
+        return None
+    if not found[1]:
+        return (host, number) if _NAME.fullmatch(host) else None
+    try:
+        IPv6Address(host)
+    except ValueError:
+        return None
+    return host, number
 
 
 def _socket(parsed: StoreUrl) -> str:

@@ -6,7 +6,8 @@ import re
 from enum import Enum
 from typing import Final
 
-from redis.exceptions import AskError, MovedError, NoScriptError, ResponseError, TryAgainError
+from redis import ResponseError
+from redis.exceptions import AskError, MovedError, NoScriptError, TryAgainError
 
 
 class Decision(Enum):

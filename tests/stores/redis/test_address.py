@@ -2,7 +2,12 @@
 
 from __future__ import annotations
 
+from contextlib import suppress
+from urllib.parse import quote
+
 import pytest
+from hypothesis import example, given
+from hypothesis import strategies as st
 
 from httpsession import ConfigError
 from httpsession.stores import open_store
@@ -34,6 +39,24 @@ VALID = {
     "unix:///run/my%20redis.sock?db=2": (["/run/my redis.sock"], {"db": 2}),
     "unix://web:secret@/run/redis.sock": (["/run/redis.sock"], {"username": "web", "password": "secret"}),
     "redis+cluster://a:1,b,[::2]:3": ([("a", 1), ("b", 6379), ("::2", 3)], {}),
+    "redis+cluster://[::1],[::2]:3,c:4/": ([("::1", 6379), ("::2", 3), ("c", 4)], {}),
+    "redis+cluster://u:p,w@s@a,b": ([("a", 6379), ("b", 6379)], {"username": "u", "password": "p,w@s"}),
+    "redis+cluster://u:p%2Cw%40s%5B%25@a,[::2]": (
+        [("a", 6379), ("::2", 6379)],
+        {"username": "u", "password": "p,w@s[%"},
+    ),
+    "redis+sentinel://:a:1,b@[::1]:2,x/s": ([("::1", 2), ("x", 26379)], {"password": "a:1,b"}),
+    "redis+sentinel://[fe80::1%25eth0]:1,[::ffff:10.0.0.1]/s": (
+        [("fe80::1%eth0", 1), ("::ffff:10.0.0.1", 26379)],
+        {},
+    ),
+    "rediss://[2001:db8::1]": ([("2001:db8::1", 6379)], {"tls": CHECKED}),
+    "rediss://u:x@[2001:db8::1]:65535/1": (
+        [("2001:db8::1", 65535)],
+        {"username": "u", "password": "x", "db": 1, "tls": CHECKED},
+    ),
+    "redis://sess_1.cache-2.example.": ([("sess_1.cache-2.example.", 6379)], {}),
+    "redis://b\u00fccher.example:1": ([("b\u00fccher.example", 1)], {}),
     "redis+cluster://:x@a?ssl=true": ([("a", 6379)], {"password": "x", "tls": CHECKED}),
     "redis+sentinel://a,b:1/sessions": ([("a", 26379), ("b", 1)], {}),
     "redis+sentinel://u:x@a/sessions/4": ([("a", 26379)], {"username": "u", "password": "x", "db": 4}),
@@ -47,6 +70,45 @@ REFUSED = {
     "redis://h:port": "host:port",
     "redis://[::1": "malformed",
     "redis://a,b": "several",
+    "redis://[::1]:1,[::2]:2": "several",
+    "rediss://a,[::2]": "several",
+    "redis://[::1]:0": "from 1 to 65535",
+    "redis://[::1]:": "host:port",
+    "redis://[::1]6379": "host:port",
+    "redis://x[::1]": "host:port",
+    "redis://[]": "host:port",
+    "redis://[10.0.0.1]": "in brackets",
+    "redis://[v1.x]": "in brackets",
+    "redis://[localhost]": "in brackets",
+    "redis://[::1::2]": "in brackets",
+    "redis://::1": "in brackets",
+    "redis://2001:db8::1:6379": "in brackets",
+    "redis://::1]": "malformed",
+    "redis://[[::1]]": "malformed",
+    "redis://a]b": "malformed",
+    "redis://h:99999": "from 1 to 65535",
+    "redis://h:123456": "from 1 to 65535",
+    "redis://h:-1": "from 1 to 65535",
+    "redis://h:+1": "from 1 to 65535",
+    "redis://h:\u0661": "host:port",
+    "redis://h: 1": "host:port",
+    "redis://h h": "host:port",
+    "redis://h%2Fx": "host:port",
+    "redis://h\uff0fx": "host:port",
+    "redis+cluster://": "host:port",
+    "redis+cluster://,": "host:port",
+    "redis+cluster://a,": "host:port",
+    "redis+cluster://,a": "host:port",
+    "redis+cluster://a,,b": "host:port",
+    "redis+cluster://a:1, b:2": "no spaces",
+    "redis+cluster://a:1,b:65536,[::2]:3": "from 1 to 65535",
+    "redis+cluster://a;b": "host:port",
+    "redis+cluster://a:1,[::2:3": "malformed",
+    "redis+cluster://u:x@a,u:x@b": "once",
+    "redis+cluster://:x@a:1,:x@[::2]:3": "once",
+    "redis+sentinel://u:x@a,u:y@b/s": "once",
+    "redis+sentinel:///s": "host:port",
+    "redis+sentinel://a,/s": "host:port",
     "redis://a,,b": "host:port",
     "redis://h/x": "database 'x'",
     "redis://h/-1": "database",
@@ -91,6 +153,11 @@ CARELESS = [
     "redis+sentinel://web:{}@a/s/x",
     "redis+sentinel://a/s/x?sentinel_password={}",
     "redis+cluster://web:{}@a/1",
+    "redis+cluster://web:{0}@a,web:{0}@b",
+    "redis+cluster://web:x,{}]@a",
+    "redis://:{}/0",
+    "redis://:x/{}",
+    "redis://web:x/{}",
 ]
 
 
@@ -132,6 +199,42 @@ def test_careless_password(url):
     assert SECRET not in str(error)
     assert error.__cause__ is None
     assert error.__suppress_context__ or error.__context__ is None
+
+
+def test_one_host_is_told_of_no_lists():
+    """A URL for one server that has no host, or a wrong one, is answered by a URL that works, and with no lists."""
+    for url in ("redis://", "redis:///0", "rediss://:6379", "redis://h:x"):
+        with pytest.raises(ConfigError) as raised:
+            open_store(url)
+        assert "comma" not in str(raised.value)
+        assert "//localhost:6379" in str(raised.value)
+
+
+_NAMES = st.from_regex(r"[a-z0-9][a-z0-9.-]{0,20}", fullmatch=True)
+_HOSTS = st.one_of(_NAMES, st.ip_addresses(v=4).map(str), st.ip_addresses(v=6).map(lambda one: f"[{one}]"))
+_PORTS = st.none() | st.integers(1, 65535)
+
+
+@given(st.lists(st.tuples(_HOSTS, _PORTS), min_size=1, max_size=5), st.none() | st.text(min_size=1), st.booleans())
+@example([("a", 1), ("b", None), ("[::2]", 3)], None, False)
+def test_lists_of_hosts(places, password, is_plain):
+    """Any list of hosts comes out as it went in, with and without ports, and with any encoded password before it."""
+    scheme, path = ("redis+sentinel", "/s") if is_plain else ("redis+cluster", "")
+    port = 26379 if is_plain else 6379
+    user_info = "" if password is None else f"u:{quote(password, safe='')}@"
+    hosts = ",".join(host if number is None else f"{host}:{number}" for host, number in places)
+
+    address = parse(f"{scheme}://{user_info}{hosts}{path}")
+    assert list(address.places) == [(host.strip("[]"), number or port) for host, number in places]
+    assert address.login.password == password
+
+
+@given(st.text())
+def test_any_text(text):
+    """Whatever is in place of the hosts is taken or refused, but raises nothing else."""
+    for scheme in ("redis", "redis+cluster", "redis+sentinel", "unix", "rediss"):
+        with suppress(ConfigError):
+            parse(f"{scheme}://{text}")
 
 
 def test_repr():
