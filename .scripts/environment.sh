@@ -5,28 +5,54 @@ fail() {
     exit 1
 }
 
-# Set system_python to the first Python 3.11 or newer that can make virtual environments.
-find_python() {
-    local candidate answer lacking=
-    local probe='import sys; assert sys.version_info >= (3, 11); print("%d.%d" % sys.version_info[:2]); import ensurepip, venv'
+# Print the version of Python $1 if it is 3.11 or newer, and fail if it cannot make virtual environments.
+probe_python() {
+    "$1" -c 'import sys; assert sys.version_info >= (3, 11); print("%d.%d.%d" % sys.version_info[:3]); import ensurepip, venv' 2>/dev/null
+}
 
+# Set system_python to $PYTHON, or else to the first Python 3.11 or newer that can make virtual environments; set
+# python_version to its version.
+find_python() {
+    local candidate lacking=
+
+    if [ -n "${PYTHON-}" ]; then
+        system_python=$(command -v -- "$PYTHON") || fail "PYTHON=$PYTHON is no command; give the path of a Python 3.11 or newer"
+        python_version=$(probe_python "$system_python") ||
+            fail "PYTHON=$PYTHON is not a Python 3.11 or newer that can make a virtual environment"
+        return
+    fi
     for candidate in python3 python3.11 python3.12 python3.13 python3.14; do
-        if answer=$("$candidate" -c "$probe" 2>/dev/null); then
+        if python_version=$(probe_python "$candidate"); then
             system_python=$candidate
             return
         fi
-        lacking=${lacking:-$answer}
+        lacking=${lacking:-$python_version}
     done
+    lacking=${lacking%.*}
     [ -z "$lacking" ] ||
         fail "Python $lacking has no ensurepip and cannot make a virtual environment: apt install python$lacking-venv"
     fail "no Python 3.11 or newer found (tried python3 and python3.11 to python3.14)"
 }
 
+# Print the Pythons on which everything has to pass, each as its version and its path: the newest of each minor release in
+# the classifiers of setup.cfg that is on the PATH or under pyenv, and the system's own.
+find_all_pythons() {
+    local minor candidate version
+    for minor in $(sed -n 's/^ *Programming Language :: Python :: \(3\.[0-9]*\)$/\1/p' setup.cfg); do
+        for candidate in /usr/bin/python3 $(type -aP "python$minor") "${PYENV_ROOT:-$HOME/.pyenv}/versions/$minor".*/bin/python3; do
+            version=$(probe_python "$candidate") && [ "${version%.*}" = "$minor" ] && echo "$version $candidate"
+        done | sort --version-sort --key=1,1 --stable | awk '
+            $2 == "/usr/bin/python3" { own = $0 }
+            { newest = $0; version = $1 }
+            END { if (own && index(own, version " ") != 1) print own; if (newest) print newest }'
+    done
+}
+
 # Make the virtual environment in folder $1 with extra $2, unless it is there already; set python to its interpreter.
-# It is made again when setup.cfg has changed, the repository has moved, or its interpreter is gone.
+# It is made again when setup.cfg or PYTHON has changed, the repository has moved, or its interpreter is gone.
 use_environment() {
     local made_for
-    made_for=$(pwd -P && cat setup.cfg)
+    made_for=$(pwd -P && cat setup.cfg && echo "${PYTHON-}")
     python=$PWD/$1/bin/python
 
     if "$python" -c '' 2>/dev/null && [ "$(cat "$1/made-for" 2>/dev/null)" = "$made_for" ]; then

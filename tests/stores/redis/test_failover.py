@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import signal
+import socket
 import threading
 import time
-from contextlib import closing, contextmanager
+from contextlib import ExitStack, closing, contextmanager
 
 import pytest
 
@@ -13,6 +14,8 @@ from httpsession import StoreError
 from httpsession.ids import key_of, new_id
 from httpsession.stores import open_store
 from httpsession.stores.base import Changes
+from httpsession.stores.redis.connection import Connection
+from httpsession.stores.redis.names import slot_of, tags
 from tests.support.proxy import Proxy
 from tests.support.servers import RedisServer
 from tests.support.stores import keep
@@ -357,3 +360,112 @@ class TestSilence:
         assert calls["evalsha"] == 1
         assert "eval" not in calls
         assert store.peek(key).attributes == {"n": b"2"}
+
+
+class TestNames:
+    """Names that lead to several addresses, or to none."""
+
+    @pytest.fixture
+    def full(self):
+        """A port on which connecting never ends."""
+        with socket.socket() as listener, ExitStack() as waiting:
+            listener.bind(("127.0.0.1", 0))
+            listener.listen(0)
+            for _ in range(4):
+                client = waiting.enter_context(socket.socket())
+                client.setblocking(False)
+                client.connect_ex(listener.getsockname())
+            yield listener.getsockname()[1]
+
+    @pytest.mark.parametrize("dead", [1, 3])
+    def test_dead_addresses(self, monkeypatch, full, new_primary, prefix, dead):
+        """A name whose first addresses do not answer leads to the next, and all have the time of one connection."""
+        ports = [full] * dead + [new_primary.port]
+        family = (socket.AF_INET, socket.SOCK_STREAM, socket.IPPROTO_TCP, "")
+        monkeypatch.setattr(
+            socket, "getaddrinfo", lambda *arguments: [(*family, ("127.0.0.1", port)) for port in ports]
+        )
+        with closing(open_store(f"redis://sessions.example?prefix={prefix}")) as store, in_time():
+            assert store.peek(keep(store, {"a": b"1"})).attributes == {"a": b"1"}
+
+    def test_name_after_a_failover(self, monkeypatch, old_primary, new_primary, prefix):
+        """A name is looked up for each new connection."""
+        ports = [old_primary.port]
+        family = (socket.AF_INET, socket.SOCK_STREAM, socket.IPPROTO_TCP, "")
+        monkeypatch.setattr(
+            socket, "getaddrinfo", lambda *arguments: [(*family, ("127.0.0.1", port)) for port in ports]
+        )
+        with closing(open_store(f"redis://sessions.example?prefix={prefix}")) as store:
+            len(store)
+            be_replica(old_primary)
+            ports[:] = [new_primary.port]
+            key = keep(store, {"a": b"1"})
+        with closing(open_store(f"redis://127.0.0.1:{new_primary.port}?prefix={prefix}")) as direct:
+            assert direct.peek(key).attributes == {"a": b"1"}
+
+    @pytest.mark.parametrize("host", ["a" * 70, "a..b", "name.invalid"])
+    def test_no_such_name(self, host):
+        """A name that cannot be looked up is a failing system."""
+        with closing(open_store(f"redis://{host}")) as store, pytest.raises(StoreError, match="cannot connect"):
+            len(store)
+
+
+class TestSentinel:
+    """A kept connection to a former primary, while the Sentinels know better."""
+
+    @pytest.mark.parametrize("verb", ["create", "remove", "touch"])
+    def test_replica(self, sentinel, prefix, verb):
+        """What the replica refused is made by the primary, once, one by one and many at once."""
+        with closing(open_store(f"{sentinel.url}?prefix={prefix}")) as store:
+            keys, now = [keep(store, {"a": b"1"}) for _ in range(20)], time.time() + 1
+            sentinel.wait_until_whole()
+            client = store._client
+            place = ("127.0.0.1", sentinel.replica.port)
+            client._pool.idle[place] = Connection(client.address.login.transport(place))
+            client._place, client._asked_at = place, time.monotonic()
+            if verb == "touch":
+                store.touch([(key, now, now) for key in keys])
+                assert {store.peek(key).record.accessed for key in keys} == {now}
+            elif verb == "remove":
+                assert store.remove(keys[0]).attributes == {"a": b"1"}
+            else:
+                assert store.peek(keep(store, {"a": b"1"})) is not None
+            assert place not in client._pool.idle
+
+
+class TestCluster:
+    """A node that does not serve now."""
+
+    def test_down(self, cluster, prefix):
+        """A node that says CLUSTERDOWN is left, the nodes are looked up, and one retry is made, in time."""
+        slot = slot_of(tags()[7])
+        node = cluster.node_of(slot)
+        key = bytes([7]) + key_of(new_id(16))[1:]
+        with closing(open_store(f"{cluster.url}?prefix={prefix}")) as store:
+            keep(store, {"a": b"1"}, key)
+            node.client.execute_command("CLUSTER DELSLOTS", slot)
+            try:
+                for verb in (lambda: store.peek(key), lambda: store.remove(key)):
+                    with in_time(), pytest.raises(StoreError, match="CLUSTERDOWN"):
+                        verb()
+                with in_time(), pytest.raises(StoreError, match=r"CLUSTERDOWN|no node"):
+                    store.touch([(key, 1.0, 1.0)])
+                assert store._client._known[-1] == ("127.0.0.1", node.port)
+            finally:
+                node.client.execute_command("CLUSTER ADDSLOTS", slot)
+            wait_until(lambda: _answers(lambda: store.peek(key)), "the node to serve again")
+            assert store.remove(key).attributes == {"a": b"1"}
+
+    def test_node_by_itself(self, cluster, prefix):
+        """A node of a Cluster in the URL of a single server is told to be one."""
+        store = open_store(f"{cluster.nodes[0].url}?prefix={prefix}")
+        with pytest.raises(StoreError, match=r"redis\+cluster://"):
+            len(store)
+        store.close()
+
+
+def _answers(verb):
+    try:
+        return verb()
+    except StoreError:
+        return None
