@@ -11,7 +11,7 @@ from redis.exceptions import AskError, MovedError, NoScriptError, TryAgainError
 
 
 class Decision(Enum):
-    """What the client does after an error reply."""
+    """The action of the client after an error reply."""
 
     #: The reply is about the command: keep the connection.
     KEEP = 1

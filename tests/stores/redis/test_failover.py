@@ -6,7 +6,7 @@ import signal
 import socket
 import threading
 import time
-from contextlib import ExitStack, closing, contextmanager
+from contextlib import ExitStack, closing, contextmanager, suppress
 
 import pytest
 
@@ -346,6 +346,23 @@ class TestSilence:
         proxy.pause = 0
         store.close()
 
+    @pytest.mark.parametrize("pause", [0, 0.1])
+    def test_handshake_that_does_not_end(self, proxy, prefix, pause):
+        """A TLS handshake that stalls or drips has the time of one connection."""
+        proxy.pause = pause
+        proxy.swallows_new = not pause
+        if pause:
+            server = socket.create_server(("127.0.0.1", 0))
+            threading.Thread(target=_babble, args=(server,), daemon=True).start()
+            proxy.target = server.getsockname()[1]
+        with closing(open_store(f"rediss://127.0.0.1:{proxy.port}?prefix={prefix}")) as store:
+            with in_time(), pytest.raises(StoreError, match=r"timed out"):
+                len(store)
+            with in_time(), pytest.raises(StoreError, match=r"timed out"):
+                keep(store, {"a": b"1"})
+        if pause:
+            server.close()
+
     def test_cut_reply_of_a_write(self, proxy, store, old_primary):
         """A write whose connection ends in place of a reply is sent once, and is an error."""
         key = keep(store, {"n": b"0"})
@@ -360,6 +377,18 @@ class TestSilence:
         assert calls["evalsha"] == 1
         assert "eval" not in calls
         assert store.peek(key).attributes == {"n": b"2"}
+
+
+def _babble(server):
+    """Answer each connection by the beginning of a long record of TLS."""
+    with suppress(OSError):
+        while True:
+            client, _ = server.accept()
+            with client:
+                client.recv(4096)
+                client.sendall(b"\x16\x03\x03\x20\x00" + bytes(2000))
+                while client.recv(4096):
+                    pass
 
 
 class TestNames:
