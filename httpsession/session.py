@@ -146,9 +146,11 @@ class HttpSession(NotCopied, MutableMapping[str, Any]):
 
         *function* gets the present value, None if there is none, and may be called more than once. If it returns None,
         the attribute is removed. After a login in the same request, the update takes effect with it, at the commit.
+        *function* may update other attributes.
 
         Raises:
             ValueError: *name* is no string.
+            IllegalStateError: *function* updates the same attribute, or sets it at each of 1,000 calls.
             CodecError: the new value cannot be stored.
             StoreError: the store failed.
         """

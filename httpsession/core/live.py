@@ -16,6 +16,7 @@ from ..errors import InvalidSessionError, StoreError
 from ..ids import draw, key_of
 from ..record import LiveRecord
 from ..stores.base import Changes, LiveEntry
+from . import updates
 from .collection import Sessions
 from .context import Audience, Context
 from .login import Login
@@ -155,13 +156,14 @@ class LiveSession(Session):
     def update(self, name: str, function: Callable[[Any], Any]) -> Any:
         """Compare and swap until no other thread came in between; *function* runs without a lock."""
         codec = self.context.codec
-        while True:
+        for _ in updates.attempts(self.attributes, self.record.key, name):
             old = self.attributes.get(name)
-            new = function(None if old is ABSENT else old)
+            new = updates.call(function, None if old is ABSENT else old, self.attributes, self.record.key, name)
             if codec is not None:
                 codec.encode(new, name)
             if (new is None and old is ABSENT) or self.replace(name, old, ABSENT if new is None else new):
-                return new
+                break
+        return new
 
     def remove(self) -> bool:
         """Remove the session, before the commit of a login the former one; the store lets one caller win."""

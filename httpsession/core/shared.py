@@ -17,6 +17,7 @@ from ..errors import CodecError, StoreError
 from ..ids import draw, draw_until, key_of
 from ..record import SessionRecord
 from ..stores.base import SLACK, Changes, SessionStore, StoredSession
+from . import updates
 from .collection import Sessions
 from .context import Audience, Context
 from .session import Session
@@ -27,8 +28,6 @@ _log = logging.getLogger("httpsession")
 
 #: Seconds for which a count of the sessions is used again.
 _COUNT_AGE = 1.0
-#: Seconds for which an update that met a conflict waits for other such updates of its process.
-_PATIENCE = 1.0
 
 
 class SharedSession(Session):
@@ -111,25 +110,24 @@ class SharedSession(Session):
         self.record.max_inactive_interval = seconds
 
     def update(self, name: str, function: Callable[[Any], Any]) -> Any:
-        updating = self._sessions.updating
         with self._noting_failure():
-            is_done, new = self._try_update(name, function)
-            while not is_done:
-                # One thread of the process at a time, if none waits too long: each conflict costs two round trips.
-                is_first = updating.acquire(timeout=_PATIENCE)
-                try:
-                    self._read_again(name)
+            for attempt in updates.attempts(self.attributes, self.record.key, name):
+                with updates.turn(self._sessions.updating if attempt else None):
+                    if attempt and self._is_stored and not self._unsaved.is_login:
+                        self._read_again(name)
                     is_done, new = self._try_update(name, function)
-                finally:
-                    if is_first:
-                        updating.release()
+                if is_done:
+                    break
         return new
 
     def _try_update(self, name: str, function: Callable[[Any], Any]) -> tuple[bool, Any]:
         """Return whether the value was replaced, and the new value; False and None if another request was faster."""
         snapshot, codec = self.attributes, self._sessions.codec
-        before, stored = snapshot.encoded(name), snapshot.stored(name)
-        new = function(None if before is None else codec.decode(before, name))
+        value, before, stored = snapshot.get(name), snapshot.encoded(name), snapshot.stored(name)
+        argument = None if before is None else codec.decode(before, name)
+        new = updates.call(function, argument, snapshot, self.record.key, name)
+        if snapshot.get(name) is not value:  # the function or another thread of this request has changed it
+            return False, None
         self.audience.will_passivate(self, new)
         data = None if new is None else codec.encode(new, name)
         put, removed = ({}, [name]) if data is None else ({name: data}, [])
