@@ -72,6 +72,8 @@ class Exchange(NotCopied):
         if tracking.url.enabled:
             self._url_values = tracking.url.read(environ)
             self._host = get_host(environ)
+        #: Whether the response must have no body (RFC 9110, 9.3.2).
+        self.is_head: bool = "REQUEST_METHOD" in environ and environ["REQUEST_METHOD"] == "HEAD"
         self.scheme: str = environ["wsgi.url_scheme"]
         self.script_name: str = environ["SCRIPT_NAME"] if "SCRIPT_NAME" in environ else ""  # noqa: SIM401 (no call)
         self._path_info: str = environ["PATH_INFO"] if "PATH_INFO" in environ else ""  # noqa: SIM401 (no call)

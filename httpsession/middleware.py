@@ -70,9 +70,13 @@ class SessionMiddleware:
         try:
             body = self.app(environ, response.start)
             if type(body) not in _COMPLETE and not _is_file(body, environ):
-                return Body(body, response)
-            if exchange.is_committed:  # by write()
+                if response.status is not None or hasattr(body, "__iter__") or hasattr(body, "__getitem__"):
+                    return Body(body, response)
+                response.close()  # a mark for the server, such as gunicorn's ALREADY_HANDLED
+            elif exchange.is_committed:  # by write()
                 response.commit_late()
+            elif response.status is None and type(body) in _COMPLETE and not any(body):
+                response.close()  # the application has answered over the socket
             else:
                 response.send()
         except BaseException as error:

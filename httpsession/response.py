@@ -26,12 +26,13 @@ RETRY_AFTER: Final = ("Retry-After", "5")
 class Response:
     """A response whose headers are held back until the session is committed."""
 
-    __slots__ = ("_exc_info", "_has_committed", "_headers", "_start_response", "_status", "_write", "exchange")
+    __slots__ = ("_exc_info", "_has_committed", "_headers", "_start_response", "_write", "exchange", "status")
 
     def __init__(self, exchange: Exchange, start_response: StartResponse) -> None:
         self.exchange: Exchange = exchange
         self._start_response: StartResponse = start_response
-        self._status: str | None = None
+        #: The status that the application has set; None: it has not called ``start_response``.
+        self.status: str | None = None
         self._has_committed: bool = False
         self._headers: list[tuple[str, str]]
         self._exc_info: _ExcInfo | None
@@ -43,9 +44,9 @@ class Response:
         """Keep status and headers: the ``start_response`` given to the application."""
         if exc_info is not None and self.exchange.is_committed:
             return self._start_response(status, headers, exc_info)  # the server raises it
-        if exc_info is None and self._status is not None:
+        if exc_info is None and self.status is not None:
             raise AssertionError("start_response() was called a second time, without exc_info")
-        self._status = status
+        self.status = status
         self._headers = headers
         self._exc_info = exc_info
         return self.write
@@ -58,32 +59,35 @@ class Response:
 
     def send(self) -> None:
         """Commit the session and send the headers, with the session cookie if one is due."""
-        if self._status is None:
+        if self.status is None:
             raise AssertionError("the application sends a body, but has not called start_response()")
         exchange, headers = self.exchange, self._headers
         if exchange.has_looked:
-            if self._status >= "500" and exchange.failures:
+            if self.status >= "500" and exchange.failures:
                 # The application or its framework has turned the store's failure into an error of its own.
                 self.abandon()
-                self._status = UNAVAILABLE
+                self.status = UNAVAILABLE
                 headers = [*(header for header in headers if header[0].lower() != "retry-after"), RETRY_AFTER]
             elif exchange.session is not None:
                 headers = self._commit(exchange.session, headers)
         if self._exc_info is None:
-            self._write = self._start_response(self._status, headers)
+            self._write = self._start_response(self.status, headers)
         else:
-            self._write = self._start_response(self._status, headers, self._exc_info)
+            self._write = self._start_response(self.status, headers, self._exc_info)
             self._exc_info = None
         exchange.is_committed = True
 
     def refuse(self, error: StoreError) -> list[bytes]:
-        """Answer 503. No cookie is touched, since the client's session may still exist."""
+        """Answer 503. No cookie is touched, since the client's session may still exist.
+
+        The answer to HEAD has the headers of that to GET and no body, which a client would take for the next response.
+        """
         _log.error("A request was answered with 503, since the session store failed: %s", error)
         body = b"The service is temporarily unavailable. Please try again in a moment.\n"
         headers = [("Content-Type", "text/plain; charset=utf-8"), ("Content-Length", str(len(body))), RETRY_AFTER]
         self._start_response(UNAVAILABLE, headers)
         self.exchange.is_committed = True
-        return [body]
+        return [] if self.exchange.is_head else [body]
 
     def close(self) -> None:
         """End the request: save late changes or, if no headers went out, undo an id that the client will not learn."""
@@ -159,7 +163,11 @@ class Response:
 
 
 class Body:
-    """A response body that is generated while it is sent. The session is in use until :meth:`close`."""
+    """A response body that is generated while it is sent. The session is in use until :meth:`close`.
+
+    A body that is empty, of an application that has not called ``start_response``, belongs to the server: the
+    application has answered over the socket. No headers go out, so that :meth:`close` undoes a new id.
+    """
 
     __slots__ = ("_body", "_response")
 
@@ -176,7 +184,7 @@ class Body:
                         continue
                     response.send()
                 yield chunk
-            if not response.exchange.is_committed:
+            if not response.exchange.is_committed and response.status is not None:
                 response.send()
         except StoreError as error:
             if response.exchange.is_committed:

@@ -1,0 +1,249 @@
+"""Responses of the middleware's own, and applications that answer without the server."""
+
+from __future__ import annotations
+
+import sqlite3
+
+import pytest
+
+from httpsession import SessionMiddleware, StoreError, get_session, request_session
+from httpsession.response import RETRY_AFTER
+from tests.support.core import accesses_of
+from tests.support.request import TEXT, Request, fetch
+from tests.support.site import Site
+from tests.support.workers import Worker
+
+
+def length_of(response):
+    return dict(response.headers)["Content-Length"]
+
+
+class TestHead:
+    """The answer 503 to HEAD has the headers of that to GET and no body (RFC 9110, 9.3.2)."""
+
+    @pytest.fixture
+    def worker(self, tmp_path):
+        worker = Worker(f"sqlite:///{tmp_path}/sessions.db?timeout=0.1")
+        yield worker
+        worker.manager.close()
+
+    @pytest.fixture
+    def locked(self, worker, tmp_path):
+        """The database file is locked: it can be read, and refuses writes."""
+        foreign = sqlite3.connect(tmp_path / "sessions.db", isolation_level=None)
+        foreign.execute("BEGIN IMMEDIATE")
+        yield
+        foreign.close()
+
+    @pytest.fixture(
+        params=[
+            lambda body: body,
+            tuple,
+            iter,
+            lambda body: iter([b"", *body]),
+            lambda body: (chunk for chunk in body),
+        ],
+        ids=["list", "tuple", "iterator", "empty chunk", "generator"],
+    )
+    def app(self, request):
+        """An application that sets an attribute; the commit fails."""
+
+        def app(environ, start_response):
+            get_session(environ)["a"] = 1
+            start_response("200 OK", [TEXT])
+            return request.param([b"done"])
+
+        return app
+
+    def assert_headers_only(self, app, worker, **environ):
+        """The answers to GET and HEAD differ in the body alone."""
+        get = fetch(SessionMiddleware(app, worker.manager), REQUEST_METHOD="GET", **environ)
+        head = fetch(SessionMiddleware(app, worker.manager), REQUEST_METHOD="HEAD", **environ)
+
+        assert get.status == head.status == "503 Service Unavailable"
+        assert get.headers == head.headers
+        assert RETRY_AFTER in head.headers
+        assert int(length_of(head)) == len(get.text) > 0
+        assert head.chunks == []
+
+    def test_store_that_refuses_the_commit(self, worker, locked, app):
+        """Whatever kind of body the application has returned."""
+        self.assert_headers_only(app, worker)
+
+    def test_file(self, worker, locked, tmp_path):
+        """The same for a file of the server's own."""
+        (tmp_path / "file").write_bytes(b"text")
+
+        class FileWrapper:
+            def __init__(self, file):
+                self.file = file
+
+            def __iter__(self):
+                return iter(self.file.read, b"")
+
+            def close(self):
+                self.file.close()
+
+        def app(environ, start_response):
+            get_session(environ)["a"] = 1
+            start_response("200 OK", [TEXT])
+            return environ["wsgi.file_wrapper"]((tmp_path / "file").open("rb"))
+
+        self.assert_headers_only(app, worker, **{"wsgi.file_wrapper": FileWrapper})
+
+    def test_write(self, worker, locked):
+        """The same for an application that writes."""
+
+        def app(environ, start_response):
+            get_session(environ)["a"] = 1
+            start_response("200 OK", [TEXT])(b"done")
+            return []
+
+        self.assert_headers_only(app, worker)
+
+    @pytest.mark.parametrize("status", ["204 No Content", "304 Not Modified", "205 Reset Content"])
+    def test_status_without_body(self, worker, locked, status):
+        """An application whose own response has no body."""
+
+        def app(environ, start_response):
+            get_session(environ)["a"] = 1
+            start_response(status, [])
+            return []
+
+        self.assert_headers_only(app, worker)
+
+    def test_application_that_raises(self, worker):
+        """The application lets the failure pass."""
+
+        def app(environ, start_response):
+            raise StoreError("the store is down")
+
+        self.assert_headers_only(app, worker)
+
+    def test_generator_that_raises(self, worker):
+        """The same after it has returned."""
+
+        def app(environ, start_response):
+            raise StoreError("the store is down")
+            yield b""
+
+        self.assert_headers_only(app, worker)
+
+    def test_method_that_the_application_changes(self, worker):
+        """Frameworks that serve HEAD by their pages for GET change the environ: what the client has sent counts."""
+
+        def app(environ, start_response):
+            environ["REQUEST_METHOD"] = "GET"
+            raise StoreError("the store is down")
+
+        head = fetch(SessionMiddleware(app, worker.manager), REQUEST_METHOD="HEAD")
+        assert head.chunks == []
+
+    def test_two_middlewares(self, worker):
+        """Each of two applications, one inside the other, has sessions of its own."""
+
+        def app(environ, start_response):
+            raise StoreError("the store is down")
+
+        self.assert_headers_only(SessionMiddleware(app, worker.manager), Site())
+
+
+def nothing(body):
+    return pytest.param(lambda: body, id=repr(body))
+
+
+class TestTakenOver:
+    """An application that answers over the socket, and returns an empty body without a status."""
+
+    @pytest.fixture(
+        params=[
+            nothing([]),
+            nothing(()),
+            nothing([b""]),
+            nothing((b"", b"")),
+            nothing(b""),
+            nothing(""),
+            pytest.param(lambda: iter(()), id="iterator"),
+            pytest.param(lambda: iter([b"", b""]), id="empty chunks"),
+            pytest.param(lambda: (_ for _ in ()), id="generator"),
+        ]
+    )
+    def empty(self, request):
+        """Returns an empty body."""
+        return request.param
+
+    def serve(self, site, act, body, session_id=None):
+        """Make a request as a server that sends what it is given, and return it."""
+
+        def app(environ, start_response):
+            act(request_session(environ))
+            return body()
+
+        request = Request(SessionMiddleware(app, site.manager), session_id)
+        for chunk in request.body:
+            assert chunk == b""
+        return request.close()
+
+    def test_server_sends_nothing(self, empty):
+        """The server gets the empty body, and is told no status; the request ends."""
+        site = Site()
+        request = self.serve(site, lambda session: None, empty, site.new_session())
+
+        assert (request.status, request.starts) == (None, 0)
+        assert not accesses_of(site.manager).in_flight
+
+    @pytest.mark.parametrize("url", ["memory", "sqlite", "redis"], indirect=True)
+    def test_attributes_are_saved(self, start_worker, url, empty):
+        """What the application has set in the session that the client has is kept."""
+        worker = start_worker()
+        session_id = worker.session_with(a=1)
+        self.serve(worker, lambda session: session.get_session().update(b=2), empty, session_id)
+
+        assert worker.attributes(session_id) == {"a": 1, "b": 2}
+
+    @pytest.mark.parametrize("url", ["memory", "sqlite", "redis"], indirect=True)
+    def test_no_id_that_the_client_does_not_learn(self, start_worker, url, empty):
+        """A creation or a change of the id is undone: no headers tell the client."""
+        worker = start_worker()
+        self.serve(worker, lambda session: session.get_session().update(b=2), empty)
+        assert worker.active == 0
+        session_id = worker.session_with(a=1)
+        self.serve(worker, lambda session: session.change_session_id(), empty, session_id)
+        self.serve(worker, lambda session: session.login("ada"), empty, session_id)
+
+        assert worker.attributes(session_id) == {"a": 1}
+
+    def test_invalidation(self, empty):
+        """An end is an end."""
+        site = Site()
+        session_id = site.new_session()
+        self.serve(site, lambda session: session.logout(), empty, session_id)
+        assert not site.has(session_id)
+
+    def test_mark_for_the_server(self):
+        """What is no body at all reaches the server as it is: gunicorn compares it with its ALREADY_HANDLED."""
+        site, mark = Site(), object()
+        session_id = site.new_session()
+        environ = site.request(session_id).finish().environ
+
+        def app(environ, start_response):
+            get_session(environ)["a"] = 1
+            return mark
+
+        assert SessionMiddleware(app, site.manager)(environ, pytest.fail) is mark
+        assert site.request(session_id).finish().session.get_session()["a"] == 1
+        assert not accesses_of(site.manager).in_flight
+
+    def test_exception_for_the_server(self):
+        """Likewise an exception, such as StopIteration for some workers of gunicorn."""
+        site = Site()
+        session_id = site.new_session()
+
+        def app(environ, start_response):
+            get_session(environ)["a"] = 1
+            raise StopIteration
+
+        with pytest.raises(StopIteration):
+            Request(SessionMiddleware(app, site.manager), session_id)
+        assert site.request(session_id).finish().session.get_session()["a"] == 1
+        assert not accesses_of(site.manager).in_flight
