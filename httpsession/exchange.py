@@ -6,8 +6,6 @@ import time
 from collections.abc import Iterable, Sequence
 from typing import TYPE_CHECKING, Any, Literal
 
-from werkzeug.wsgi import get_host
-
 from .core.collection import Sessions
 from .core.session import Session
 from .errors import IllegalStateError, NotCopied, ResponseCommittedError, StoreError
@@ -15,7 +13,8 @@ from .ids import key_of
 from .record import check_principal
 from .session import HttpSession
 from .tracking import Tracking
-from .tracking.url import RequestUrl
+from .tracking.spelling import authority_of, mount_point, scheme_of
+from .tracking.url import RequestUrl, raw_uri
 
 if TYPE_CHECKING:
     from _typeshed.wsgi import WSGIEnvironment
@@ -51,7 +50,8 @@ class Exchange(NotCopied):
     _ids: Sequence[str] = ()
     _cookies: str = ""
     _url_values: Sequence[str] = ()
-    _host: str = ""
+    _authority: str = ""
+    _raw_uri: str = ""
     #: The RequestSession of this exchange, once the application has asked for it.
     face: object = None
     #: When the request before this one arrived with the same id, if the store may not know of it yet.
@@ -71,11 +71,12 @@ class Exchange(NotCopied):
         self.failures: list[StoreError] = []
         if tracking.url.enabled:
             self._url_values = tracking.url.read(environ)
-            self._host = get_host(environ)
+            self._authority = authority_of(environ)
+            self._raw_uri = raw_uri(environ)
         #: Whether the response must have no body (RFC 9110, 9.3.2).
         self.is_head: bool = "REQUEST_METHOD" in environ and environ["REQUEST_METHOD"] == "HEAD"
-        self.scheme: str = environ["wsgi.url_scheme"]
-        self.script_name: str = environ["SCRIPT_NAME"] if "SCRIPT_NAME" in environ else ""  # noqa: SIM401 (no call)
+        self._scheme: str = environ["wsgi.url_scheme"]
+        self._script_name: str = environ["SCRIPT_NAME"] if "SCRIPT_NAME" in environ else ""  # noqa: SIM401 (no call)
         self._path_info: str = environ["PATH_INFO"] if "PATH_INFO" in environ else ""  # noqa: SIM401 (no call)
         if "HTTP_COOKIE" in environ and tracking.cookie.enabled:
             self._cookies = environ["HTTP_COOKIE"]
@@ -171,7 +172,15 @@ class Exchange(NotCopied):
 
     def url(self) -> RequestUrl:
         """Return the URL of the request."""
-        return RequestUrl(self.scheme, self._host, self.script_name, self._path_info)
+        return RequestUrl(self._scheme, self._authority, self._script_name, self._path_info, self._raw_uri)
+
+    def mount_point(self) -> str:
+        """Return the path at which the application is mounted; empty at the root."""
+        return mount_point(self._script_name)
+
+    def is_https(self) -> bool:
+        """Return whether the request came by https, or opened a WebSocket by it."""
+        return scheme_of(self._scheme) == "https"
 
     def keep_face(self, face: object) -> None:
         """Keep the face that the application holds, until the request ends: it refers to this exchange."""

@@ -152,13 +152,13 @@ class Response:
         None: the client's cookie stays as it is.
         """
         exchange = self.exchange
-        cookie, is_https = exchange.tracking.cookie, exchange.scheme == "https"
+        cookie = exchange.tracking.cookie
         if not cookie.enabled:
             return None
         if session.is_valid:
-            return cookie.cookie(session.id, exchange.script_name, is_https)
+            return cookie.cookie(session.id, exchange.mount_point(), exchange.is_https())
         if session.context.config.expire_cookie and exchange.has_ended_requested():
-            return cookie.expired_cookie(exchange.script_name, is_https)
+            return cookie.expired_cookie(exchange.mount_point(), exchange.is_https())
         return None
 
 

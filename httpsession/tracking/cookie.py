@@ -11,6 +11,7 @@ from werkzeug.http import dump_cookie
 
 from ..config import SessionConfig, SessionTrackingMode
 from ..ids import DIGITS
+from .spelling import octets
 
 #: The placeholder of the id in a rendered cookie.
 _ID = "SESSION-ID"
@@ -42,15 +43,15 @@ class CookieTracking:
         pairs = (pair.strip(" \t").partition("=") for pair in cookies.split(";"))
         return [value.lstrip(" \t") for name, equals, value in pairs if equals and name.rstrip(" \t") == self.name]
 
-    def cookie(self, session_id: str, script_name: str, https: bool) -> str:
+    def cookie(self, session_id: str, mount_point: str, https: bool) -> str:
         """Return the value of the Set-Cookie header that gives the client the id."""
         # A cookie with Max-Age also has Expires, which depends on the time and so cannot be cached.
         render = self._render if self._config.max_age < 0 else self._render_template
-        return render(script_name, https).replace(f"={_ID}", f"={session_id}", 1)
+        return render(mount_point, https).replace(f"={_ID}", f"={session_id}", 1)
 
-    def expired_cookie(self, script_name: str, https: bool) -> str:
+    def expired_cookie(self, mount_point: str, https: bool) -> str:
         """Return the value of the Set-Cookie header that makes the client delete the cookie."""
-        return self._dump("", 0, script_name, https)
+        return self._dump("", 0, mount_point, https)
 
     def add(self, headers: Iterable[tuple[str, str]], cookie: str) -> list[tuple[str, str]]:
         """Return *headers* with the cookie, in place of a cookie that the application set itself.
@@ -61,12 +62,12 @@ class CookieTracking:
         kept.append(("Set-Cookie", cookie))
         return kept
 
-    def _render_template(self, script_name: str, https: bool) -> str:
+    def _render_template(self, mount_point: str, https: bool) -> str:
         """Return the header with a placeholder for the id, so that one rendering serves many sessions."""
         max_age = self._config.max_age
-        return self._dump(_ID, None if max_age < 0 else max_age, script_name, https)
+        return self._dump(_ID, None if max_age < 0 else max_age, mount_point, https)
 
-    def _dump(self, value: str, max_age: int | None, script_name: str, https: bool) -> str:
+    def _dump(self, value: str, max_age: int | None, mount_point: str, https: bool) -> str:
         """Return the Set-Cookie header with this value, and with Expires in the past if *max_age* is 0."""
         config = self._config
         header = dump_cookie(
@@ -74,7 +75,7 @@ class CookieTracking:
             value,
             max_age=max_age,
             expires=0 if max_age == 0 else None,
-            path=config.path or quote(script_name, safe="/!$&'()*+,:=@~", encoding="latin-1") or "/",
+            path=config.path or quote(octets(mount_point), safe="/!$&'()*+,:=@~") or "/",
             domain=config.domain,
             secure=https if config.secure == "auto" else config.secure,
             httponly=config.http_only,
@@ -97,4 +98,5 @@ def _identity(cookie: str) -> tuple[str, str, str]:
     """Return the identity of the cookie in a Set-Cookie header: name, domain and path."""
     pairs = [[part.strip(" \t") for part in pair.partition("=")[::2]] for pair in cookie.split(";")]
     attributes = {name.lower(): value for name, value in pairs[1:]}
-    return pairs[0][0], attributes.get("domain", ""), attributes.get("path", "")
+    domain, path = attributes.get("domain", "").lower().removeprefix("."), attributes.get("path", "")
+    return pairs[0][0], domain, path if path.startswith("/") else ""

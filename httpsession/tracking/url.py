@@ -10,6 +10,7 @@ from urllib.parse import unquote_to_bytes, urlsplit
 from ..config import SessionConfig, SessionTrackingMode
 from ..errors import shown
 from ..ids import DIGITS
+from .spelling import host_and_port, mount_point, octets, scheme_of, view
 
 if TYPE_CHECKING:
     from _typeshed.wsgi import WSGIEnvironment
@@ -22,7 +23,6 @@ _OTHER = r"[^\x00-\xa0\s]|%[0-9A-Fa-f]{2}"
 _URL = re.compile(rf"(?:[!$&-;=?-Z\[\]_a-z~]|{_OTHER})*(?:#(?:[!$&-;=?-Z\[\]_a-z~]|{_OTHER})*)?")
 #: A quoted slash or backslash in the path: some servers take it for a separator, some do not.
 _QUOTED_SLASH = re.compile(r"[^?#]*%(?:2f|5c)", re.IGNORECASE)
-_DEFAULT_PORTS = {"http": 80, "https": 443}
 
 
 class UrlTracking:
@@ -48,13 +48,13 @@ class UrlTracking:
         path = environ.get("PATH_INFO", "")
         if ";" not in path:
             return []
-        raw = _raw_path(environ)
+        raw = _raw_path_info(environ)
         if raw is None:
             values = self._parameter.findall(path)
             stripped = self._parameter.sub("", path)
         else:
-            values = self._parameter.findall(raw)
-            stripped = _decode(self._parameter.sub("", _below(environ.get("SCRIPT_NAME", ""), raw)))
+            values = self._parameter.findall("".join(raw))
+            stripped = _decode(self._parameter.sub("", raw[1]))
         if values:
             environ["PATH_INFO"] = _resolve_last_dots(stripped)
         return values
@@ -77,16 +77,27 @@ class UrlTracking:
 class RequestUrl:
     """The URL of a request, and whether other URLs lead to the same application."""
 
-    def __init__(self, scheme: str, host: str, script_name: str, path_info: str) -> None:
-        """Parse the parts, as they are in the environ; *host* is the Host header or its substitute, or empty."""
-        self._scheme = scheme
-        try:
-            parts = urlsplit(f"//{host}")
-            self._host, self._port = parts.hostname, parts.port or _DEFAULT_PORTS.get(scheme)
-        except ValueError:  # with a malformed Host header no absolute URL leads to the application
-            self._host, self._port = "", None
-        self._context_path = script_name.rstrip("/")
-        self._path = self._context_path + path_info
+    def __init__(self, scheme: str, authority: str, script_name: str, path_info: str, raw_uri: str = "") -> None:
+        """Parse the parts, as they are in the environ; *authority* is the Host header or its substitute.
+
+        Dot segments in the path are resolved as browsers resolve them: they do not lead above the root.
+        """
+        self._scheme = scheme_of(scheme)
+        # With a malformed Host header no absolute URL leads to the application.
+        self._place = host_and_port(authority, self._scheme)
+        self._context_path = mount_point(script_name)
+        path = view(path_info)
+        if not path.startswith("/") and (not script_name or script_name.endswith("/")):
+            path = f"/{path}"
+        #: The segments of the path in front of its last slash.
+        self._folder: list[str] = []
+        for segment in (self._context_path + path).split("/")[1:-1]:
+            if segment == "..":
+                del self._folder[-1:]
+            elif segment != ".":
+                self._folder.append(segment)
+        # A quoted slash is none for the client, which then resolves relative URLs in another folder.
+        self._is_folder_known = not _QUOTED_SLASH.match(raw_uri)
 
     def absolute_path(self, url: str) -> str:
         """Return the path of *url*, relative to the request, without dot segments and decoded.
@@ -95,12 +106,10 @@ class RequestUrl:
             ValueError: *url* leads above the root.
         """
         parts = urlsplit(url)
-        path = parts.path
-        if not path.startswith("/"):
-            path = f"/{path}" if parts.netloc else f"{self._path.rpartition('/')[0]}/{path}"
-        segments: list[str] = []
-        path = unquote_to_bytes(path.encode("utf-8", "surrogatepass")).decode("latin-1")
-        for segment in path.split("/")[1:]:
+        segments = [] if parts.netloc or parts.path.startswith("/") else [*self._folder]
+        path = unquote_to_bytes(parts.path.removeprefix("/").encode("utf-8", "surrogatepass")).decode("latin-1")
+        segment = ""
+        for segment in path.split("/"):
             if segment == "..":
                 if not segments:
                     raise ValueError(f"{shown(url)} leads above the root")
@@ -116,7 +125,7 @@ class RequestUrl:
         if not _URL.fullmatch(url) or _QUOTED_SLASH.match(url):
             return False
         try:
-            if not self._is_same_origin(url):
+            if not self._is_same_origin(url) or not (self._is_folder_known or is_absolute(url)):
                 return False
             path = self.absolute_path(url)
         except ValueError:
@@ -132,10 +141,12 @@ class RequestUrl:
         if is_relative(url):
             return True
         parts = urlsplit(url, self._scheme)
-        if not parts.hostname:
+        place = host_and_port(parts.netloc.rpartition("@")[2], parts.scheme)
+        if place is None or self._place is None or parts.scheme != self._scheme:
             return False
-        port = parts.port or _DEFAULT_PORTS.get(parts.scheme)
-        return (parts.scheme, parts.hostname, port) == (self._scheme, self._host, self._port)
+        host, port = self._place
+        # A client that asked for "h." means the same host by "h".
+        return place in ((host, port), (host.removesuffix("."), port))
 
 
 def is_relative(url: str) -> bool:
@@ -143,10 +154,9 @@ def is_relative(url: str) -> bool:
     return bool(_URL.fullmatch(url)) and not (_SCHEME.match(url) or url.startswith("//"))
 
 
-def _below(script_name: str, raw: str) -> str:
-    """Return the raw path after *script_name*; each character or %XX of it is one character of the decoded path."""
-    match = re.match(rf"(?:%[0-9A-Fa-f]{{2}}|.){{{len(script_name)}}}", raw, re.DOTALL)
-    return raw[match.end() :] if match else raw
+def is_absolute(url: str) -> bool:
+    """Return whether *url* has a host or a path that begins at the root."""
+    return url.startswith("/") or not is_relative(url)
 
 
 def _resolve_last_dots(path: str) -> str:
@@ -157,22 +167,34 @@ def _resolve_last_dots(path: str) -> str:
     return f"{head}/" if last in (".", "..") else path
 
 
-def _raw_path(environ: WSGIEnvironment) -> str | None:
-    """Return the path as the client sent it.
+def raw_uri(environ: WSGIEnvironment) -> str:
+    """Return the URI from its path on, as the client sent it; empty if the server does not give it."""
+    uri = str(environ.get("RAW_URI") or environ.get("REQUEST_URI") or "")
+    return uri if not uri or uri.startswith("/") else "/" + uri.partition("://")[2].partition("/")[2]
 
-    None if the server does not give it, or if a middleware has changed the path in the environ since.
+
+def _raw_path_info(environ: WSGIEnvironment) -> tuple[str, str] | None:
+    """Return the two parts of the path, that of SCRIPT_NAME and that of PATH_INFO, as the client sent them.
+
+    A proxy may have removed the part of SCRIPT_NAME. None if the server does not give the raw URI, or if a middleware
+    has changed the path in the environ since.
     """
-    uri = environ.get("RAW_URI") or environ.get("REQUEST_URI")
-    if not uri:
+    raw = raw_uri(environ).partition("?")[0]
+    if not raw:
         return None
-    if not uri.startswith("/"):
-        uri = "/" + uri.partition("://")[2].partition("/")[2]
-    raw: str = uri.partition("?")[0]
-    if _decode(raw) != environ.get("SCRIPT_NAME", "") + environ.get("PATH_INFO", ""):
-        return None
-    return raw
+    path, path_info, script_name = (
+        _decode(raw),
+        view(environ.get("PATH_INFO", "")),
+        view(environ.get("SCRIPT_NAME", "")),
+    )
+    for prefix in (script_name, mount_point(script_name), ""):
+        if path == prefix + path_info:
+            # Each character or %XX of the raw path is one character of the decoded one.
+            match = re.match(rf"(?:%[0-9A-Fa-f]{{2}}|.){{{len(prefix)}}}", raw, re.DOTALL)
+            return (raw[: match.end()], raw[match.end() :]) if match else None
+    return None
 
 
 def _decode(raw: str) -> str:
     """Decode a path as servers decode it for ``PATH_INFO``."""
-    return unquote_to_bytes(raw.encode("latin-1")).decode("latin-1")
+    return unquote_to_bytes(octets(raw)).decode("latin-1")
