@@ -113,7 +113,10 @@ class HttpSession(NotCopied, MutableMapping[str, Any]):
 
     @property
     def accessor(self) -> Accessor:
-        """An :class:`Accessor`, which can use the session after this request (Servlet 6.1, ``getAccessor``)."""
+        """An :class:`Accessor`, which can use the session after this request (Servlet 6.1, ``getAccessor``).
+
+        Take it after a change of the id or a login: it is for the session with the present id.
+        """
         self._session.attributes.check_open()
         return Accessor(self._session.lender())
 
@@ -264,7 +267,12 @@ class Accessor(NotCopied):
         While *consumer* runs the session is in use. When it returns or raises, its changes are committed and the
         session begins to idle. An exception of *consumer* goes to the caller.
 
+        An accessor can be used before the commit of the request in which it was taken, and then does not see what the
+        request has not committed. In a shared store it cannot if that request creates the session, and in no store if
+        it logs in: the store does not have the session yet.
+
         Raises:
+            IllegalStateError: the request that creates the session or logs in has not committed it yet.
             InvalidSessionError: the session has ended, or its id has changed since the accessor was made.
             StoreError: the store failed.
         """

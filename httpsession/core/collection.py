@@ -18,7 +18,7 @@ from functools import partial
 from typing import ClassVar, Generic, TypeVar
 
 from .. import fork
-from ..errors import InvalidSessionError, StoreError, TooManySessionsError
+from ..errors import IllegalStateError, InvalidSessionError, StoreError, TooManySessionsError
 from ..ids import draw
 from ..record import SessionRecord, SessionStats
 from ..stores.base import SessionStore, Stored
@@ -279,20 +279,21 @@ class Sessions(ABC, Generic[S, T]):
             _log.exception("A listener failed when the session %s ended.", stored.record.handle[:8])
 
     @contextmanager
-    def borrow(self, session_id: str) -> Iterator[S]:
+    def borrow(self, session_id: str, holder: Callable[[], Session | None]) -> Iterator[S]:
         """Hold a session and commit it afterwards, as if a request of it had arrived.
 
         It is in use meanwhile, and its access counts (S46). It is committed and released also if the borrower raises
         (S48).
 
+        *holder* returns the hold whose id it was when the accessor was made; None once that hold is garbage.
+
         Raises:
+            IllegalStateError: the store has the session only after the commit of the request.
             InvalidSessionError: there is no session with this id.
             StoreError: the store failed.
         """
         arrived, accesses = time.time(), self.context.accesses
-        session = self.find(session_id, arrived, [])
-        if session is None:
-            raise InvalidSessionError("the session has ended, or its id has changed since the accessor was made")
+        session = self._find_lent(session_id, holder(), arrived)
         use = _Use(arrived, session)
         accesses.enter(use)
         try:
@@ -303,6 +304,22 @@ class Sessions(ABC, Generic[S, T]):
             finally:
                 session.release(arrived)
                 accesses.leave(use)
+
+    def _find_lent(self, session_id: str, hold: Session | None, arrived: float) -> S:
+        """Return the session with this id, or with its former id while a new one waits for the commit."""
+        stored_id: str | None = session_id
+        if hold is not None and hold.id == session_id and hold.is_valid:
+            stored_id = hold.stored_id
+        for candidate in dict.fromkeys((stored_id or session_id, session_id)):
+            session = self.find(candidate, arrived, [])
+            if session is not None:
+                return session
+        if stored_id is None:
+            raise IllegalStateError(
+                "the session has not ended, but the store does not have it before the commit of the request that "
+                "creates it or logs in: use the accessor when the headers have gone out"
+            )
+        raise InvalidSessionError("the session has ended, or its id has changed since the accessor was made")
 
 
 class _Use:

@@ -6,7 +6,6 @@ import logging
 import time
 import warnings
 from collections.abc import Callable, Iterator, Mapping
-from contextlib import AbstractContextManager
 from dataclasses import replace
 from functools import partial
 from typing import Any, ClassVar
@@ -65,8 +64,9 @@ class LiveSession(Session):
         """The key in the store, which is still that of the former session between a login and its commit."""
         return (self.record if self._login is None else self._login.record).key
 
-    def lender(self) -> Callable[[], AbstractContextManager[Session]]:
-        return partial(self._sessions.borrow, self.id)
+    @property
+    def stored_id(self) -> str | None:
+        return self.id if self._login is None else None
 
     def rotate(self) -> bool:
         """Move the session to a new key at once; of two requests the store lets one win."""

@@ -6,11 +6,12 @@ built on eight verbs, which :mod:`.live` and :mod:`.shared` implement.
 
 from __future__ import annotations
 
+import weakref
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import AbstractContextManager
 from functools import partial
-from typing import Any
+from typing import Any, Protocol
 
 from ..attributes import ABSENT
 from ..errors import StoreError, shown
@@ -18,6 +19,12 @@ from .bindings import Bindings
 from .context import Audience, Context
 from .counts import End
 from .undo import UndoLog, call_all
+
+
+class Lender(Protocol):
+    """The part of :class:`.Sessions` that lends a session outside of its requests."""
+
+    def borrow(self, session_id: str, holder: Callable[[], Session | None], /) -> AbstractContextManager[Session]: ...
 
 
 class Session(Bindings, ABC):
@@ -31,6 +38,7 @@ class Session(Bindings, ABC):
     store: another request was first, and the store keeps the change of that one.
     """
 
+    _sessions: Lender
     context: Context[Session]
     audience: Audience[Session]
     #: The id by which the request joined the session, or that it issued; never one that another request has drawn.
@@ -70,12 +78,17 @@ class Session(Bindings, ABC):
     def is_known_by(self, session_id: str) -> bool:
         """Return whether *session_id* is the id of the session now: not a former one, nor one that a login left."""
 
+    @property
     @abstractmethod
+    def stored_id(self) -> str | None:
+        """The id under which the store has the session now; None before the commit of a creation or a login."""
+
     def lender(self) -> Callable[[], AbstractContextManager[Session]]:
         """Return a function that borrows the session again, outside of its requests.
 
         It keeps the id and not the session, so that an accessor finds no session whose id has changed since (S47).
         """
+        return partial(self._sessions.borrow, self.id, weakref.ref(self))
 
     def begin(self) -> None:
         """Begin as a session that this request has created."""

@@ -6,7 +6,7 @@ import logging
 import threading
 import time
 from collections.abc import Callable, Iterator
-from contextlib import AbstractContextManager, contextmanager
+from contextlib import contextmanager
 from dataclasses import replace
 from functools import partial
 from typing import Any, ClassVar
@@ -67,8 +67,9 @@ class SharedSession(Session):
     def is_known_by(self, session_id: str) -> bool:
         return self.id == session_id and not self._is_lost
 
-    def lender(self) -> Callable[[], AbstractContextManager[Session]]:
-        return partial(self._sessions.borrow, self.id)
+    @property
+    def stored_id(self) -> str | None:
+        return self._unsaved.id if self._is_stored and not self._unsaved.is_login else None
 
     def begin(self) -> None:
         """Begin as a session that the commit creates in the store."""
