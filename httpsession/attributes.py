@@ -89,6 +89,13 @@ class Attributes:
         self.check_open()
         return values
 
+    def names(self) -> list[str]:
+        """Return all names, also of attributes that are absent to reads since their values cannot be decoded."""
+        return list(self.snapshot())
+
+    def remove_unreadable(self, name: object) -> None:
+        """Remove what the store has as *name* and cannot be decoded. In memory there is no such thing."""
+
     def put(self, name: str, value: Any, owner: object = None) -> Any:
         """Set *name* and return its former value, or :data:`ABSENT`; *owner* as for :meth:`swap`."""
         with self._lock:

@@ -20,6 +20,9 @@ class HttpSession(NotCopied, MutableMapping[str, Any]):
     The methods follow Servlet: ``set_attribute(name, None)`` removes. The mapping follows Python: ``session[name] =
     None`` stores None, ``session[name]`` raises KeyError. Two objects for one session are equal.
 
+    An attribute in a shared store whose value cannot be decoded is logged, and is absent to reads. It can be removed
+    and replaced.
+
     A session ends when it expires, or is invalidated or evicted. Afterwards everything raises
     :class:`InvalidSessionError` but :attr:`id`, :attr:`handle`, :attr:`is_valid`, :attr:`servlet_context`,
     :attr:`max_inactive_interval`, comparison and ``repr``.
@@ -221,7 +224,10 @@ class HttpSession(NotCopied, MutableMapping[str, Any]):
         return self._session.attributes.snapshot().values()
 
     def pop(self, name: str, default: Any = ABSENT) -> Any:
-        """Remove *name* and return its value. If there is no such attribute, return *default* or raise KeyError."""
+        """Remove *name* and return its value. If there is no such attribute, return *default* or raise KeyError.
+
+        An attribute in a shared store that cannot be decoded has no value, but is removed.
+        """
         value = self._session.unbind(name)
         if value is ABSENT:
             value = default
@@ -238,15 +244,18 @@ class HttpSession(NotCopied, MutableMapping[str, Any]):
         return value
 
     def popitem(self) -> tuple[str, Any]:
-        """Remove any attribute and return its name and value; without attributes raise KeyError."""
-        for name in self:
+        """Remove any attribute and return its name and value; without attributes raise KeyError.
+
+        Attributes in a shared store that cannot be decoded are removed when there are no others.
+        """
+        for name in self._session.attributes.names():
             value = self._session.unbind(name)
             if value is not ABSENT:
                 return name, value
         raise KeyError("the session has no attributes")
 
     def clear(self) -> None:
-        """Remove all attributes."""
+        """Remove all attributes, also those in a shared store that cannot be decoded."""
         self._session.clear()
 
 

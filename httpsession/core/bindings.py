@@ -110,16 +110,18 @@ class Bindings:
     def unbind(self, name: Any) -> Any:
         """Remove an attribute, notify its value and the listeners, and return the value; ABSENT if there is none.
 
-        Of several threads that remove the same value exactly one gets it, and notifies.
+        Of several threads that remove the same value exactly one gets it, and notifies. An attribute that cannot be
+        decoded is removed, too. It is absent, so nothing is notified.
         """
-        while True:
-            old = self.attributes.get(name)
-            if old is ABSENT or self.replace(name, old, ABSENT):
+        while (old := self.attributes.get(name)) is not ABSENT:
+            if self.replace(name, old, ABSENT):
                 return old
+        self.attributes.remove_unreadable(name)
+        return ABSENT
 
     def clear(self) -> None:
         """Remove all attributes."""
-        for name in self.attributes.snapshot():
+        for name in self.attributes.names():
             self.unbind(name)
 
     def replace(self, name: str, old: Any, new: Any, owned_by: object = None) -> bool:

@@ -228,7 +228,7 @@ class Session(Bindings, ABC):
             if self.id != old_id:
                 yield partial(self.audience.session_id_changed, self, old_id)
             if former is not None:
-                for name in self.attributes.snapshot():
+                for name in self.attributes.names():
                     yield partial(self.unbind, name)
 
         call_all(calls())

@@ -141,6 +141,8 @@ class SharedSession(Session):
         while (old := snapshot.get(name)) is not ABSENT or new is not None:
             if self.replace(name, old, ABSENT if new is None else new):
                 break  # if not, another thread of this request was faster
+        if new is None:
+            snapshot.remove_unreadable(name)
         if is_saved:
             snapshot.mark_saved(put, removed)
             snapshot.mark_unchanged(name)
@@ -311,7 +313,7 @@ class SharedSessions(Sessions[SharedSession, StoredSession]):
     def _open(
         self, stored: StoredSession, session_id: str, failures: list[StoreError], previous_access: float
     ) -> SharedSession:
-        snapshot = AttributeSnapshot(self.codec, stored.attributes)
+        snapshot = AttributeSnapshot(self.codec, stored.attributes, stored.left_out)
         session = SharedSession(self, session_id, stored.record, snapshot, failures, previous_access)
         if self.tells_activation:
             snapshot.notify(session.activate)

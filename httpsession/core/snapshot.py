@@ -19,12 +19,13 @@ class AttributeSnapshot(Attributes):
     """Attributes that are decoded when they are first read, with the changes of one request.
 
     The baseline is what the store had when the request read or saved the session. An attribute that cannot be decoded
-    is logged, and is absent; the other attributes are not affected.
+    is logged, and is absent to reads; the other attributes are not affected. Without a change it stays in the store,
+    where a worker of another release may know its type. What is removed or set here is removed or set in the store.
     """
 
-    __slots__ = ("_changed", "_codec", "_earlier", "_on_decode", "_stored", "_unread")
+    __slots__ = ("_changed", "_codec", "_earlier", "_left_out", "_on_decode", "_stored", "_unread")
 
-    def __init__(self, codec: Codec, stored: Mapping[str, bytes]) -> None:
+    def __init__(self, codec: Codec, stored: Mapping[str, bytes], left_out: Collection[str] = ()) -> None:
         # Without super().__init__(), which would be two more calls in each request that reads.
         self._values = {}
         self._lock = threading.Lock()
@@ -34,6 +35,8 @@ class AttributeSnapshot(Attributes):
         #: The baseline, which is replaced and never changed, and the names that are not decoded yet.
         self._stored: Mapping[str, bytes] = stored
         self._unread: set[str] = set(stored)
+        #: The names of attributes that the store has and does not return.
+        self._left_out: Collection[str] = left_out
         #: The names that were set or removed since the last save; after a login, since the login.
         self._changed: set[str] = set()
         #: The names that were set or removed between the last save and a login.
@@ -58,6 +61,23 @@ class AttributeSnapshot(Attributes):
         """Return names and values, as a copy."""
         self._decode_all()
         return super().snapshot()
+
+    def names(self) -> list[str]:
+        """Return all names: first of the attributes that can be read, then of those that cannot be decoded."""
+        names = list(self.snapshot())
+        return names + [name for name in {*self._stored, *self._left_out} if self._is_unreadable(name)]
+
+    def remove_unreadable(self, name: Any) -> None:
+        """Remove what the store has as *name*, if it was not decoded because it cannot be."""
+        with self._lock:
+            if self._is_unreadable(name):
+                self._changed.add(name)
+
+    def _is_unreadable(self, name: str) -> bool:
+        """Return whether the store has an attribute that this request could not decode, and has not changed."""
+        if (name not in self._stored and name not in self._left_out) or name in self._unread or name in self._values:
+            return False
+        return name not in self._changed and name not in self._earlier
 
     def put(self, name: str, value: Any, owner: object = None) -> Any:
         """Set *name* and return its former value, or :data:`ABSENT`."""
@@ -100,7 +120,8 @@ class AttributeSnapshot(Attributes):
         put: dict[str, bytes] = {}
         removed: list[str] = []
         if changed:
-            removed = [name for name in changed if name not in values and name in self._stored]
+            there = {*self._stored, *self._left_out}
+            removed = [name for name in changed if name not in values and name in there]
         for name in values:
             value = values[name]
             if name in changed or name not in self._stored:
@@ -117,6 +138,8 @@ class AttributeSnapshot(Attributes):
     def mark_saved(self, put: Mapping[str, bytes], removed: Collection[str] = ()) -> None:
         """Add saved changes to the baseline."""
         self._stored = self.merged(put, removed)
+        if self._left_out:
+            self._left_out = [name for name in self._left_out if name not in put and name not in removed]
 
     def mark_unchanged(self, name: str) -> None:
         """Count *name* as unchanged: the store has its present value."""
@@ -140,7 +163,7 @@ class AttributeSnapshot(Attributes):
         with self._lock:
             self._unread = {name for name in self._unread if name in stored}
             self._values = {name: value for name, value in self._values.items() if name in stored}
-            self._stored, self._changed, self._earlier = stored, set(), frozenset()
+            self._stored, self._changed, self._earlier, self._left_out = stored, set(), frozenset(), ()
 
     def rebase(self, stored: Mapping[str, bytes]) -> None:
         """Replace the baseline by what the store has now. Changes of this request stand."""

@@ -50,6 +50,9 @@ class StoredSession:
 
     record: SessionRecord
     attributes: Mapping[str, bytes] = field(repr=False)
+    #: The names of attributes that the store has but does not return: their values are too long, or are no bytes.
+    #: :attr:`Changes.removed` and :attr:`Changes.put` reach them.
+    left_out: Collection[str] = field(default=(), repr=False)
 
 
 @dataclass(slots=True, eq=False)

@@ -54,6 +54,7 @@ def session_of(key: bytes, fields: Any) -> StoredSession | None:
     """
     attributes: dict[str, bytes] = {}
     notes: dict[str, bytes] = {}
+    giants: list[str] = []
     try:
         values = dict(zip(fields[::2], fields[1::2], strict=True))
         record = _record_of(key, values.pop(RECORD), values.pop(PRINCIPAL, None), notes)
@@ -64,11 +65,14 @@ def session_of(key: bytes, fields: Any) -> StoredSession | None:
             elif mark == NOTE:
                 notes[name[1:].decode()] = value
         if max(map(len, fields)) > MAX_VALUE:
-            attributes = _without_giants(key, attributes)
+            giants = [name for name, value in attributes.items() if len(value) > MAX_VALUE]
+            _log.warning("session %s has attributes of more than %d bytes, which are ignored", key.hex()[:8], MAX_VALUE)
     except (KeyError, TypeError, ValueError, OverflowError):
         _log.warning("the value in Redis for session %s is no session and is ignored", key.hex()[:8])
         return None
-    return StoredSession(record, attributes)
+    if giants:
+        attributes = {name: value for name, value in attributes.items() if name not in giants}
+    return StoredSession(record, attributes, giants)
 
 
 def _record_of(key: bytes, record: bytes, principal: bytes | None, notes: Mapping[str, bytes]) -> SessionRecord:
@@ -84,9 +88,3 @@ def _record_of(key: bytes, record: bytes, principal: bytes | None, notes: Mappin
         raise ValueError("not a record of this version")
     user = None if principal is None else principal.decode()
     return SessionRecord(key, created, int(interval), deadline, accessed, used, user, notes)
-
-
-def _without_giants(key: bytes, attributes: Mapping[str, bytes]) -> dict[str, bytes]:
-    """Return the attributes without those that no store accepts, which another client must have written."""
-    _log.warning("session %s has attributes of more than %d bytes, which are ignored", key.hex()[:8], MAX_VALUE)
-    return {name: value for name, value in attributes.items() if len(value) <= MAX_VALUE}

@@ -39,6 +39,7 @@ def session_of(rows: Sequence[Row]) -> StoredSession | None:
     """
     attributes: dict[str, bytes] = {}
     notes: dict[str, bytes] = {}
+    left_out: list[str] = []
     record = _record_of(rows[0], notes)
     if record is None:
         return None
@@ -48,7 +49,9 @@ def session_of(rows: Sequence[Row]) -> StoredSession | None:
             (notes if row[10] else attributes)[name] = value
         elif name is not None:
             _log.error("An attribute of the session %s is damaged or too long, and is left out.", _shown(record.key))
-    return StoredSession(record, attributes)
+            if type(name) is str and not row[10]:
+                left_out.append(name)
+    return StoredSession(record, attributes, left_out)
 
 
 def _record_of(row: Row, notes: Mapping[str, bytes]) -> SessionRecord | None:
