@@ -7,7 +7,8 @@ in the data is ever imported: the codec looks it up among the registered types.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator
+from contextlib import suppress
 from enum import Enum
 from reprlib import repr as short_repr
 from types import GenericAlias, MappingProxyType
@@ -16,7 +17,7 @@ from typing import Any, Final
 from msgspec import defstruct
 from msgspec.msgpack import Decoder, Ext
 
-from ..errors import ConfigError
+from ..errors import CodecError, ConfigError
 from .nodes import (
     BYTES,
     IMMUTABLE,
@@ -27,29 +28,33 @@ from .nodes import (
     Packing,
     RefusedError,
     TooManyError,
+    UnreadableError,
     are_native,
     children,
+    cut,
     write,
 )
 from .refusals import Search, cannot_read, cannot_store, check_name
-from .registered import Registered, is_frozen, registration
+from .registered import Registered, RegisteredPair, Types, is_frozen, registrations
 
 #: The first byte of every encoding; another format gets another version.
 VERSION: Final = 1
 _PREFIX: Final = bytes([VERSION])
 _NATIVE_BUT_INT: Final = NATIVE - {int}
+_SPLIT: Final = "split it into several attributes, or keep it elsewhere and store what finds it"
 
 
 class Codec:
     """Encodes and decodes attribute values.
 
     Supported are None, bool, int, float, str, bytes, list, tuple, dict, set, frozenset, datetime, date, time,
-    timedelta, Decimal, UUID, and the registered types; of each the very type, no subclass. Values that are equal in
-    type and content have equal encodings. Sets are sorted for that; dicts keep their order.
+    timedelta, Decimal, UUID, MarkupSafe's Markup, and the registered types; of each the very type, no subclass. Values
+    that are equal in type and content have equal encodings. Sets are sorted for that; dicts keep their order.
 
     Args:
-        types: dataclasses and Enum classes by the names under which they are written. A class with several names is
-            written under the first.
+        types: classes by the names under which they are written: dataclasses, Enum classes, and tuples of any class, a
+            function that returns storable data of an object, and a function that makes the object of the data. A class
+            with several names is written under the first.
         max_depth: how deep values may be nested, 1 to 100. None, a bool, a number, a string and bytes do not count.
         max_bytes: how long an encoding may be.
 
@@ -57,27 +62,29 @@ class Codec:
         ConfigError: *types* or a bound is wrong.
     """
 
-    def __init__(
-        self, types: Mapping[str, type] = MappingProxyType({}), *, max_depth: int = 32, max_bytes: int = 2**20
-    ) -> None:
+    def __init__(self, types: Types = MappingProxyType({}), *, max_depth: int = 32, max_bytes: int = 2**20) -> None:
         _check_bound("max_depth", max_depth, 100)
         _check_bound("max_bytes", max_bytes, 2**31)
         self.max_depth: int = max_depth
         self.max_bytes: int = max_bytes
-        if not isinstance(types, Mapping):
-            raise ConfigError(f"types is {types!r}, but must be a mapping of names to types")
-        self._types: dict[str, Registered] = {name: registration(name, cls) for name, cls in types.items()}
+        self._types: dict[str, Registered] = registrations(types)
         self._packers: dict[type, Packer] = dict(PACKERS)
         for own in reversed(self._types.values()):
             self._packers[own.cls] = own.pack
+        self._pairs = {own.cls: own for own in reversed(self._types.values()) if isinstance(own, RegisteredPair)}
         self._read = _reader(max_depth)
+
+    @property
+    def classes(self) -> frozenset[type]:
+        """The registered classes."""
+        return frozenset(own.cls for own in self._types.values())
 
     def encode(self, value: object, name: str | None = None) -> bytes:
         """Return the encoding of *value*, the value of the attribute *name*.
 
         Raises:
             CodecError: the value would not come back as it is, is nested too deep or takes too many bytes, or the name
-                cannot be written in UTF-8.
+                cannot be written in UTF-8. The message ends with what can be done instead.
         """
         if name is not None and not name.isascii():
             check_name(name)
@@ -85,13 +92,16 @@ class Codec:
             if type(value) in NATIVE:
                 data = _PREFIX + write(value)
             else:
-                data = _PREFIX + write(Packing(self._packers, self.max_depth, self.max_bytes).node(value))
+                packing = Packing(self._packers, self.max_depth, self.max_bytes)
+                data = _PREFIX + write(packing.node(value))
+                if packing.has_pairs:
+                    self._check_readable(data)
         except TooManyError:
-            raise cannot_store(name, f"it takes more than {self.max_bytes} bytes") from None
+            raise self._too_many(name) from None
         except (RefusedError, OverflowError, UnicodeEncodeError):
             data = self._encode_large_ints(value, name)
         if len(data) > self.max_bytes:
-            raise cannot_store(name, f"it takes {len(data)} bytes of {self.max_bytes} allowed")
+            raise cannot_store(name, f"it takes {len(data)} bytes of {self.max_bytes} allowed", _SPLIT)
         return data
 
     def decode(self, data: bytes, name: str | None = None) -> Any:
@@ -126,6 +136,8 @@ class Codec:
     def can_change(self, value: object) -> bool:
         """Return whether *value*, which was decoded, can change in place; if not, :meth:`changed` can be skipped."""
         cls = type(value)
+        if cls in self._pairs:
+            return True
         if cls in IMMUTABLE or isinstance(value, Enum):
             return False
         if cls is tuple or cls is frozenset or is_frozen(cls):
@@ -136,14 +148,39 @@ class Codec:
         """Encode a value that was refused as it stands, perhaps for an int of more than 64 bits."""
         try:
             return _PREFIX + self._write(value, self.max_depth)
+        except TooManyError:
+            error = self._too_many(name)
         except (RefusedError, UnicodeEncodeError):
-            error = Search(self._write, self.max_depth).error(value, name)
+            error = Search(self._write, self._children, self.max_depth).error(value, name)
         raise error
+
+    def _too_many(self, name: str | None) -> CodecError:
+        return cannot_store(name, f"it takes more than {self.max_bytes} bytes", _SPLIT)
 
     def _write(self, value: object, depth: int) -> bytes:
         """Write a value of at most *depth* levels; each int is packed, so that large ones become nodes."""
         packing = Packing(self._packers, depth, self.max_bytes, _NATIVE_BUT_INT)
-        return write(value if type(value) in _NATIVE_BUT_INT else packing.node(value))
+        data = write(value if type(value) in _NATIVE_BUT_INT else packing.node(value))
+        if packing.has_pairs:
+            self._check_readable(_PREFIX + data)
+        return data
+
+    def _check_readable(self, data: bytes) -> None:
+        """Refuse a value of which the functions of the application make data that cannot be read again."""
+        try:
+            self._restore(self._read(data[1:]))
+        except Exception as error:
+            remedy = getattr(error, "remedy", "correct the functions with which the class is registered in types")
+            raise RefusedError(f"which could not be read again: {cut(str(error), 150)}", remedy) from error
+
+    def _children(self, value: object) -> Iterator[tuple[str, object]]:
+        """Yield the values inside of *value*, each with the step of the path that leads there."""
+        pair = self._pairs.get(type(value))
+        if pair is None:
+            yield from children(value)
+        else:
+            with suppress(RefusedError):
+                yield ".to()", pair.to_data(value)
 
     def _restore(self, node: Any) -> object:
         """Return the value that a node, or an extension, stands for."""
@@ -163,7 +200,8 @@ class Codec:
     def _restore_registered(self, kind: int, name: str, *items: Any) -> object:
         own = self._types.get(name)
         if own is None or own.kind != kind:
-            raise ValueError(f"there is no type {short_repr(name)} of kind {kind} in types")
+            name = short_repr(name)
+            raise UnreadableError(f"there is no type {name} of kind {kind} in types", f"register a class as {name}")
         return own.make(items)
 
 

@@ -7,13 +7,16 @@ values. The items are:
 - of an int beyond 64 bits, its bytes; of a Decimal, its text; of a UUID, its bytes and ``is_safe``;
 - of a date, time, datetime or timedelta, its fields; of a time or datetime also ``fold`` and the time zone, which is
   nothing, an offset in microseconds with or without a name, or a key of the zone database;
-- of an Enum member, the registered name and its own; of a dataclass, the registered name, then fields and values.
+- of an Enum member, the registered name and its own; of a dataclass, the registered name, then fields and values;
+- of an object whose class is registered with a pair of functions, the registered name, then what the first returned;
+- of a Markup, its text.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
-from dataclasses import fields, is_dataclass
+from contextlib import suppress
+from dataclasses import fields
 from datetime import date, datetime, time, timedelta, timezone, tzinfo
 from decimal import MAX_EMAX, MAX_PREC, MIN_EMIN, Context, Decimal, InvalidOperation
 from functools import cache
@@ -25,14 +28,23 @@ from zoneinfo import ZoneInfo, available_timezones
 
 from msgspec.msgpack import Encoder, Ext
 
+#: The class of MarkupSafe, None without the package.
+Markup: type[str] | None = None
+with suppress(ImportError):
+    from markupsafe import Markup
+
 #: The kinds of nodes. The numbers are part of the format.
-(LIST, TUPLE, SET, FROZENSET, DICT, INT, DECIMAL, GUID, DATE, TIME, DATETIME, TIMEDELTA, ENUM, OBJECT) = range(1, 15)
+(LIST, TUPLE, SET, FROZENSET, DICT, INT, DECIMAL, GUID, DATE, TIME, DATETIME, TIMEDELTA, ENUM, OBJECT, PAIR, MARKUP) = (
+    range(1, 17)
+)
 #: The code of the extension for ``bytes``.
 BYTES: Final = 0
 #: The types that MessagePack holds as they are; an int only within 64 bits.
 NATIVE: Final[frozenset[type]] = frozenset({type(None), bool, int, float, str})
 are_native: Final = NATIVE.issuperset
-IMMUTABLE: Final[frozenset[type]] = NATIVE | {bytes, date, time, datetime, timedelta, Decimal, UUID}
+IMMUTABLE: Final[frozenset[type]] = NATIVE | (
+    {bytes, date, time, datetime, timedelta, Decimal, UUID} | ({Markup} if Markup else set())
+)
 _MIN_INT: Final = -(2**63)
 _MAX_INT: Final = 2**64 - 1
 #: How many keys or members may share their hashes with others.
@@ -45,7 +57,29 @@ _zones = cache(available_timezones)
 
 
 class RefusedError(Exception):
-    """A value cannot be stored; the message says why."""
+    """A value cannot be stored; the message says why.
+
+    Args:
+        why: follows the type of the value in a message.
+        remedy: what can be done instead; empty: it depends on the type.
+    """
+
+    def __init__(self, why: str = "", remedy: str = "") -> None:
+        super().__init__(why)
+        self.remedy: str = remedy
+
+
+class UnreadableError(ValueError):
+    """Stored bytes do not fit what is installed or registered here; the message says why.
+
+    Args:
+        why: the reason.
+        remedy: what can be done about it.
+    """
+
+    def __init__(self, why: str, remedy: str) -> None:
+        super().__init__(why)
+        self.remedy: str = remedy
 
 
 class TooManyError(RefusedError):
@@ -55,7 +89,7 @@ class TooManyError(RefusedError):
 class Packing:
     """The packing of one value into what msgspec writes, within the bounds of depth and bytes."""
 
-    __slots__ = ("_depth", "_native", "_packers", "_room")
+    __slots__ = ("_depth", "_native", "_packers", "_room", "has_pairs")
 
     def __init__(self, packers: Mapping[type, Packer], depth: int, room: int, native: frozenset[type] = NATIVE) -> None:
         self._packers = packers
@@ -64,6 +98,8 @@ class Packing:
         #: way, since a small list may contain another list many times, which is written as often.
         self._room = room
         self._native = native
+        #: Whether a function of the application has turned a part of the value into data.
+        self.has_pairs: bool = False
 
     def node(self, value: object) -> object:
         """Return what is written for a value that is not native."""
@@ -101,8 +137,14 @@ def _is_flat(value: object) -> bool:
 
 
 def name_of(cls: type) -> str:
-    """Return the name of a type in messages."""
-    return cls.__qualname__ if cls.__module__ == "builtins" else f"{cls.__module__}.{cls.__qualname__}"
+    """Return the name of a type in messages, at most some 100 characters of it."""
+    return cut(cls.__qualname__ if cls.__module__ == "builtins" else f"{cls.__module__}.{cls.__qualname__}", 100)
+
+
+def cut(text: str, length: int) -> str:
+    """Return a text of about *length* printable characters at most; of a longer one the middle is left out."""
+    text = text if text.isprintable() else ascii(text)[1:-1]
+    return text if len(text) <= length else f"{text[: length // 2]}...{text[-length // 2 :]}"
 
 
 def children(value: Any) -> Iterator[tuple[str, object]]:
@@ -115,7 +157,7 @@ def children(value: Any) -> Iterator[tuple[str, object]]:
     elif cls is dict:
         yield from ((".keys()", key) for key in value)
         yield from ((f"[{short_repr(key) if type(key) in IMMUTABLE else '...'}]", item) for key, item in value.items())
-    elif is_dataclass(cls):
+    elif any("__dataclass_fields__" in vars(base) for base in cls.__mro__):  # is_dataclass() would ask the metaclass
         yield from ((f".{field.name}", getattr(value, field.name, None)) for field in fields(cls))
 
 
@@ -130,7 +172,8 @@ def _why_unknown(cls: type) -> str:
 def _check_crowd(values: Collection[object]) -> None:
     """Refuse keys or members whose hashes were made to collide: a dict or set of them takes quadratic time."""
     if len(values) > _CROWD and len(values) - len(set(map(hash, values))) > _CROWD:
-        raise RefusedError(f"with more than {_CROWD} keys or members that share their hashes with others")
+        why = f"with more than {_CROWD} keys or members that share their hashes with others"
+        raise RefusedError(why, "store a list of them")
 
 
 def _pack_int(_: Packing, value: int) -> int | Node:
@@ -185,6 +228,15 @@ def _set_maker(cls: Callable[[Iterable[Any]], Collection[Any]]) -> Maker:
     return make
 
 
+def _make_markup(items: Sequence[Any]) -> str:
+    (text,) = items
+    if type(text) is not str:
+        raise ValueError("a Markup without a text")
+    if Markup is None:
+        raise UnreadableError("it is a Markup, and the package MarkupSafe is not installed", "install MarkupSafe")
+    return Markup(text)  # noqa: S704 - it was a Markup when it was stored
+
+
 def _make_decimal(items: Sequence[Any]) -> Decimal:
     (text,) = items
     return Decimal(text, _EXACT)
@@ -204,7 +256,8 @@ def _pack_zone(zone: tzinfo | None) -> tuple[object, ...]:
         return offset // _MICROSECOND, *name
     if type(zone) is ZoneInfo and zone.key in _zones():
         return (zone.key,)
-    raise RefusedError(f"with a tzinfo of type {name_of(type(zone))}, which would not come back as itself")
+    why = f"with a tzinfo of type {name_of(type(zone))}, which would not come back as itself"
+    raise RefusedError(why, "use a datetime.timezone or a zoneinfo.ZoneInfo, or store value.isoformat()")
 
 
 def _make_zone(items: Sequence[Any]) -> tzinfo | None:
@@ -257,6 +310,7 @@ PACKERS: Final[Mapping[type, Packer]] = {
     time: _pack_time,
     datetime: _pack_datetime,
     timedelta: lambda _, value: (TIMEDELTA, (value.days, value.seconds, value.microseconds)),
+    **({Markup: lambda _, value: (MARKUP, (str.__str__(value),))} if Markup else {}),
 }
 #: The makers of values from the items of a node, by kind.
 MAKERS: Final[Mapping[int, Maker]] = {
@@ -272,4 +326,5 @@ MAKERS: Final[Mapping[int, Maker]] = {
     TIME: _clock_maker(time, 5),
     DATETIME: _clock_maker(datetime, 8),
     TIMEDELTA: _maker(timedelta),
+    MARKUP: _make_markup,
 }

@@ -1,13 +1,17 @@
-"""Why a value is refused, and where in it the trouble is: the messages of CodecError."""
+"""Why a value is refused, where in it the trouble is, and what can be done instead: the messages of CodecError."""
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
+from reprlib import repr as short_repr
 
 from ..errors import CodecError
-from .nodes import RefusedError, children, name_of
+from .nodes import RefusedError, cut, name_of
+from .remedies import remedy_for
 
 _SURROGATE = "a lone surrogate, which UTF-8 cannot hold"
+#: How many characters of a path a message has.
+_PATH = 300
 
 
 class Search:
@@ -15,38 +19,52 @@ class Search:
 
     Args:
         write: writes a value of at most so many levels, or raises RefusedError or UnicodeEncodeError.
+        children: returns the values inside of a value, each with the step of the path that leads there.
         max_depth: the levels that a whole value may have.
     """
 
-    def __init__(self, write: Callable[[object, int], object], max_depth: int) -> None:
+    def __init__(
+        self,
+        write: Callable[[object, int], object],
+        children: Callable[[object], Iterable[tuple[str, object]]],
+        max_depth: int,
+    ) -> None:
         self._write = write
+        self._children = children
         self._max_depth = max_depth
 
     def error(self, value: object, name: str | None) -> CodecError:
         """Return the error for *value*, the refused value of the attribute *name*."""
-        path, culprit, why = self._locate(value, "value" if name is None else name, self._max_depth, ())
-        return cannot_store(name, f"{path} is of type {name_of(type(culprit))}, {why}", path)
+        path, culprit, refusal = self._locate(value, "value" if name is None else name, self._max_depth, ())
+        remedy = refusal.remedy or remedy_for(type(culprit))
+        why = f"{cut(path, _PATH)} is of type {name_of(type(culprit))}, {refusal}"
+        error = cannot_store(name, why, remedy, path)
+        error.__cause__ = refusal.__cause__
+        return error
 
-    def _locate(self, value: object, path: str, depth: int, within: tuple[object, ...]) -> tuple[str, object, str]:
-        """Return where in a refused value the trouble is, the object there, and why it is refused."""
+    def _locate(
+        self, value: object, path: str, depth: int, within: tuple[object, ...]
+    ) -> tuple[str, object, RefusedError]:
+        """Return where in a refused value the trouble is, the object there, and its refusal."""
         if any(value is outer for outer in within):
-            return path, value, "which contains itself"
+            return path, value, RefusedError("which contains itself", "store a copy without the reference to itself")
         if depth < 1:
-            return path, value, f"nested deeper than {self._max_depth} levels"
-        for step, child in children(value):
-            if self._reason(child, depth - 1):
+            why = f"nested deeper than {self._max_depth} levels"
+            return path, value, RefusedError(why, "store the inner part as an attribute of its own")
+        for step, child in self._children(value):
+            if self._refusal(child, depth - 1) is not None:
                 return self._locate(child, path + step, depth - 1, (*within, value))
-        return path, value, self._reason(value, depth)
+        return path, value, self._refusal(value, depth) or RefusedError("which was refused once", "set it again")
 
-    def _reason(self, value: object, depth: int) -> str:
-        """Return why *value* is refused; empty if it is not."""
+    def _refusal(self, value: object, depth: int) -> RefusedError | None:
+        """Return why *value* is refused; None if it is not."""
         try:
             self._write(value, depth)
         except UnicodeEncodeError:
-            return f"with {_SURROGATE}"
+            return RefusedError(f"with {_SURROGATE}", 'store value.encode("utf-8", "surrogatepass")')
         except RefusedError as error:
-            return str(error)
-        return ""
+            return error
+        return None
 
 
 def check_name(name: str) -> None:
@@ -54,19 +72,20 @@ def check_name(name: str) -> None:
     try:
         name.encode()
     except UnicodeEncodeError:
-        raise cannot_store(name, f"its name has {_SURROGATE}") from None
+        raise cannot_store(name, f"its name has {_SURROGATE}", "choose another name") from None
 
 
-def cannot_store(name: str | None, why: str, path: str | None = None) -> CodecError:
-    """Return the error for a value of the attribute *name* that cannot be stored."""
-    return CodecError(f"{_subject(name)} cannot be stored: {why}", name, path or name)
+def cannot_store(name: str | None, why: str, remedy: str, path: str | None = None) -> CodecError:
+    """Return the error for a value of the attribute *name* that cannot be stored, with what can be done instead."""
+    return CodecError(f"{_subject(name)} cannot be stored: {why}; {remedy}", name, path or name)
 
 
 def cannot_read(name: str | None, error: Exception) -> CodecError:
     """Return the error for stored bytes of the attribute *name* whose reading failed with *error*."""
-    why = str(error)[:200] or type(error).__name__
-    return CodecError(f"{_subject(name)} cannot be read: {why}", name, name)
+    why = str(error)[:150] or type(error).__name__
+    remedy = getattr(error, "remedy", "set the attribute again or remove it")
+    return CodecError(f"{_subject(name)} cannot be read: {why}; {remedy}", name, name)
 
 
 def _subject(name: str | None) -> str:
-    return "a value" if name is None else f"attribute {name!r}"
+    return "a value" if name is None else f"attribute {short_repr(name)}"

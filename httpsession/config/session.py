@@ -10,6 +10,7 @@ from enum import Enum
 from os import PathLike
 from typing import TYPE_CHECKING, Final, Self
 
+from ..codec.registered import Types, registrations
 from ..errors import ConfigError, kind_of
 from .cookie import SessionCookieConfig
 from .fields import (
@@ -75,8 +76,10 @@ class SessionConfig:
     In a shared store they always must. In memory this keeps an application fit for a shared store.
     """
 
-    types: Mapping[str, type] = field(default_factory=dict)
-    """Dataclasses and Enum classes of the application that can be stored, by the names under which they are stored."""
+    types: Types = field(default_factory=dict)
+    """Classes of the application that can be stored, by the names under which they are stored: dataclasses, Enum
+    classes, and tuples of any class, a function from its objects to storable data, and a function from data to objects.
+    """
 
     max_sessions: int | None = None
     """The number of sessions that there may be at a time, 1 to 2147483647. None: any number.
@@ -98,7 +101,7 @@ class SessionConfig:
         self._check_cookie()
         require(isinstance(self.expire_cookie, bool), self, "expire_cookie", "True or False")
         require(isinstance(self.distributable, bool), self, "distributable", "True or False")
-        require(_are_types(self.types), self, "types", "a mapping of names and classes")
+        self._check_types()
         fits = self.max_sessions is None or (is_whole(self.max_sessions) and 0 < self.max_sessions <= _MOST_SESSIONS)
         require(fits, self, "max_sessions", f"None or a whole number above zero, at most {_MOST_SESSIONS}")
         require(is_whole(self.id_bytes) and 16 <= self.id_bytes <= 64, self, "id_bytes", "a whole number, 16 to 64")
@@ -107,6 +110,15 @@ class SessionConfig:
     def tracks(self, mode: SessionTrackingMode) -> bool:
         """Return whether clients carry the id in the way of *mode*."""
         return mode in self.tracking_modes
+
+    def _check_types(self) -> None:
+        """Check the types as the codec does."""
+        try:
+            registrations(self.types)
+        except ConfigError as error:
+            is_mapping, why = isinstance(self.types, Mapping), str(error)
+            why = f"a mapping of names to classes; {why}" if is_mapping else why.partition(", but must be ")[2]
+            require(False, self, "types", why)
 
     def _check_cookie(self) -> None:
         """Check the cookie; in URLs its name is that of the path parameter."""
@@ -201,9 +213,3 @@ class SessionConfig:
 
 def _is_seconds_or_none(value: object) -> bool:
     return value is None or is_seconds(value)
-
-
-def _are_types(value: object) -> bool:
-    return isinstance(value, Mapping) and all(
-        isinstance(name, str) and isinstance(cls, type) for name, cls in value.items()
-    )

@@ -283,9 +283,8 @@ class SharedSessions(Sessions[SharedSession, StoredSession]):
 
     def __init__(self, context: Context[Session], store: SessionStore[StoredSession], codec: Codec) -> None:
         self.codec: Codec = codec
-        kinds = context.config.types.values()
         #: Whether attributes can be of a type that is notified of being serialised and deserialised.
-        self.tells_activation: bool = any(issubclass(kind, context.audience.activatable) for kind in kinds)
+        self.tells_activation: bool = any(issubclass(kind, context.audience.activatable) for kind in codec.classes)
         self._count: int = 0
         self._counted_at: float = -_COUNT_AGE
         super().__init__(context, store)
