@@ -29,6 +29,7 @@ from types import (
     ModuleType,
     NotImplementedType,
     SimpleNamespace,
+    TracebackType,
 )
 from typing import Final
 from uuid import UUID
@@ -65,7 +66,7 @@ _OF_PROCESS: Final = frozenset(
             "selectors",
             "socket",
         ),
-        *("sqlite3", "ssl", "subprocess", "threading", "urllib3", "weakref"),
+        *("sqlite3", "ssl", "subprocess", "threading", "urllib3", "weakref", "flask", "werkzeug"),
     }
 )
 #: What to store in the place of a subclass of a type that is stored as it is.
@@ -192,7 +193,8 @@ def _model(cls: type) -> str | None:
 def _file(cls: type) -> str | None:
     if issubclass(cls, BytesIO | StringIO):
         return "store value.getvalue()"
-    is_file = issubclass(cls, IOBase) or hasattr(cls, "read") or cls.__module__ == "tempfile"
+    is_file = issubclass(cls, IOBase) or cls.__module__ == "tempfile"
+    is_file = is_file or (hasattr(cls, "read") and not issubclass(cls, Mapping))
     if is_file or (hasattr(cls, "save") and cls.__name__ == "FileStorage"):
         return "store its content, as value.read() returns it, or the path of the file"
     return None
@@ -238,6 +240,8 @@ _RULES: Final[tuple[Rule, ...]] = (
     _any_of("store value.__name__, and import the module where it is needed", ModuleType),
     _any_of("store a name for the class, such as value.__name__", type),
     _any_of("store str(value)", BaseException),
+    _any_of("store traceback.format_tb(value)", TracebackType),
+    lambda cls: "store None, or a text in its place" if cls is object else None,
     _any_of("store None, or a text in its place", EllipsisType, NotImplementedType),
     _any_of("store a name for the function, such as value.__name__", FunctionType, BuiltinFunctionType, MethodType),
     _any_of("store its arguments, and a name for the function", partial),

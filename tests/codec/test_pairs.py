@@ -244,6 +244,20 @@ def test_hostile_bytes(items):
         CODEC.decode(b"\x01\x92\x0f" + items)
 
 
+@settings(max_examples=300, deadline=None)
+@given(values, st.data())
+def test_damaged_bytes(value, data):
+    """An encoding that has a byte changed, or was cut, is a value or a CodecError."""
+    encoded = CODEC.encode([value])
+    at = data.draw(st.integers(1, len(encoded) - 1))
+    for damaged in (encoded[:at], encoded[:at] + bytes([data.draw(st.integers(0, 255))]) + encoded[at + 1 :]):
+        try:
+            back = CODEC.decode(damaged)
+        except CodecError:
+            continue
+        assert CODEC.encode(back)
+
+
 @pytest.mark.parametrize("items", [b"\x90", b"\x91\x01", b"\x91\xc0", b"\x92\xa1a\xa1b", b"\x91\x92\x01\x90"])
 def test_hostile_markup(items):
     """Bytes that are not what the codec writes of a Markup are refused."""

@@ -15,6 +15,7 @@ import itertools
 import logging
 import os
 import pathlib
+import queue
 import re
 import socket
 import sqlite3
@@ -22,6 +23,7 @@ import string
 import subprocess
 import tempfile
 import threading
+import traceback
 import types
 import typing
 import uuid
@@ -39,6 +41,7 @@ from freezegun import freeze_time
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from markupsafe import Markup
+from werkzeug.wrappers import Request
 
 from httpsession import CodecError, SessionConfig
 from httpsession.codec import Codec
@@ -244,6 +247,7 @@ SUSPECTS = {
     "module": lambda: os,
     "exception": lambda: ValueError("no"),
     "OSError": lambda: OSError(2, "no"),
+    "traceback": lambda: failure().__traceback__,
     "exception group": lambda: ExceptionGroup("a", [ValueError("b")]),
     "Decimal subclass": lambda: Money("1.50"),
     "str subclass": lambda: Text("a"),
@@ -311,6 +315,8 @@ SUSPECTS = {
     "object": object,
     "plain object": Plain,
     "object with slots": Slotted,
+    "request": lambda: Request({}),
+    "queue": queue.Queue,
     "object of a class without answers": Closed,
 }
 
@@ -318,6 +324,13 @@ SUSPECTS = {
 def entry():
     with os.scandir("/") as entries:
         return next(entries)
+
+
+def failure():
+    try:
+        raise ValueError("no")
+    except ValueError as error:
+        return error
 
 
 def release(value):
@@ -351,6 +364,7 @@ def try_remedy(value, remedy):
     names = {**vars(collections), "value": value, "dataclasses": dataclasses, "os": os, "Markup": Markup}
     names |= {"Decimal": Decimal, "UUID": uuid.UUID, "timedelta": timedelta, "SessionConfig": SessionConfig}
     names[type(value).__name__] = type(value)
+    names["traceback"] = traceback  # the module, not the type
     ways = 0
     registered = re.search(r"register it: (SessionConfig\(types=\{'\w+': (.+?)\}\))(?:, or|$)", remedy)
     if registered and " to, from" not in registered[1]:
@@ -361,7 +375,7 @@ def try_remedy(value, remedy):
         ways += 1
     for stored in re.findall(
         r"(?:^|or )store ((?:list|tuple|dict|set|frozenset|str|int|float|bytes|vars|dataclasses|"
-        r"None|value|os|Markup|Decimal|UUID|timedelta|\"\"|\().*?)(?:, or|, and|$)",
+        r"None|value|os|traceback|Markup|Decimal|UUID|timedelta|\"\"|\().*?)(?:, or|, and|$)",
         remedy,
     ):
         CODEC.encode(eval(stored, names))  # noqa: S307
@@ -403,6 +417,8 @@ REMEDIES = {
     "SessionConfig(types={'pureposixpath': (PurePosixPath, str, PurePosixPath)})",
     "deque": "store list(value), or register it: SessionConfig(types={'deque': (deque, list, deque)})",
     "Fraction": "store str(value), or register it: SessionConfig(types={'fraction': (Fraction, str, Fraction)})",
+    "object": "store None, or a text in its place",
+    "request": "keep it outside of the session, and store the data that finds it",
     "plain object": "store its data in types that are supported, or register it: "
     "SessionConfig(types={'plain': (Plain, to, from)})",
 }
