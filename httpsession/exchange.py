@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import time
 from collections.abc import Iterable, Sequence
+from os import getpid
 from typing import TYPE_CHECKING, Any, Literal
 
+from . import fork
 from .core.collection import Sessions
 from .core.session import Session
 from .errors import IllegalStateError, NotCopied, ResponseCommittedError, StoreError
@@ -86,6 +88,8 @@ class Exchange(NotCopied):
         if self._url_values:
             self._ids = [*self._ids, *filter(tracking.url.is_well_formed, self._url_values)]
         if self._ids:
+            if getpid() != fork.process_id:
+                fork.check()
             self._ids = self._ids[:MAX_LOOKUPS]
             self.arrived = time.time()
             accesses = sessions.context.accesses
@@ -241,6 +245,8 @@ class Exchange(NotCopied):
     def _create(self) -> Session:
         if self.tracking.cookie.enabled or self.is_over:
             self._check_not_committed("a session can be created")
+        if not self.arrived:  # with an id, the request has looked when it arrived
+            fork.check()
         try:
             session = self.sessions.create(self.failures)
         except StoreError as error:

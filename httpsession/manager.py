@@ -6,6 +6,7 @@ from collections.abc import Iterable
 from types import TracebackType
 from typing import Any, Self
 
+from . import fork
 from .codec import Codec
 from .config import SessionConfig, SessionCookieConfig
 from .core.accesses import Accesses
@@ -63,6 +64,11 @@ class SessionManager(NotCopied):
         live_codec = Codec(config.types) if config.distributable else None
         return LiveSessions(Context(self, config, live_codec, listeners, Accesses(keeps_latest=False)), opened)
 
+    def _in_use(self) -> Sessions[Session, Any]:
+        """Return the sessions, for a use from outside of requests: in a forked child they are reset first."""
+        fork.check()
+        return self._sessions
+
     def __enter__(self) -> Self:
         return self
 
@@ -77,11 +83,11 @@ class SessionManager(NotCopied):
         *now* is in seconds since the epoch; None is the present. The background thread sweeps every ``sweep_interval``
         seconds. Exceptions of listeners are logged.
         """
-        return self._sessions.sweep(now)
+        return self._in_use().sweep(now)
 
     def stats(self) -> SessionStats:
         """Return how many sessions there are, and how many began and ended since the manager was made."""
-        return self._sessions.stats()
+        return self._in_use().stats()
 
     def sessions_of(self, principal: str) -> tuple[SessionInfo, ...]:
         """Return the sessions in which *principal* is logged in, the oldest first.
@@ -89,7 +95,7 @@ class SessionManager(NotCopied):
         Raises:
             ValueError: *principal* is no text, empty, or longer than 1,024 bytes in UTF-8.
         """
-        records = sorted(self._sessions.records_of(check_principal(principal)), key=lambda record: record.creation_time)
+        records = sorted(self._in_use().records_of(check_principal(principal)), key=lambda record: record.creation_time)
         return tuple(record.info() for record in records)
 
     def invalidate(self, handle: str) -> bool:
@@ -101,11 +107,12 @@ class SessionManager(NotCopied):
             ValueError: *handle* is no text.
         """
         _check_handle(handle)
+        sessions = self._in_use()
         try:
             key = bytes.fromhex(handle)
         except ValueError:
             return False
-        return len(key) == KEY_SIZE and self._sessions.end(key)
+        return len(key) == KEY_SIZE and sessions.end(key)
 
     def invalidate_all(self, principal: str, *, except_: Handled | None = None) -> int:
         """Invalidate the sessions in which *principal* is logged in, but *except_*; return their number.
@@ -117,7 +124,7 @@ class SessionManager(NotCopied):
                 session has been invalidated.
         """
         principal = check_principal(principal)
-        return self._sessions.end_all(principal, but=None if except_ is None else _key_of(except_))
+        return self._in_use().end_all(principal, but=None if except_ is None else _key_of(except_))
 
     def close(self) -> None:
         """Stop the background thread and close the store.

@@ -95,10 +95,12 @@ class Sessions(ABC, Generic[S, T]):
 
         The middleware calls it in the first request, since a server may fork after it has loaded the application.
         """
+        fork.check()
         self._sweeper.start()
 
     def close(self) -> None:
         """Stop the background thread and close the store."""
+        fork.check()
         self._sweeper.stop()
         self._close_store()
 
@@ -261,7 +263,8 @@ class Sessions(ABC, Generic[S, T]):
 
         def flush() -> None:
             sessions = reference()
-            if sessions is not None:
+            # In a child that has done nothing yet, the accesses are the parent's.
+            if sessions is not None and not fork.is_unnoticed():
                 sessions.flush_finally()
 
         atexit.register(flush)
@@ -292,6 +295,7 @@ class Sessions(ABC, Generic[S, T]):
             InvalidSessionError: there is no session with this id.
             StoreError: the store failed.
         """
+        fork.check()
         arrived, accesses = time.time(), self.context.accesses
         session = self._find_lent(session_id, holder(), arrived)
         use = _Use(arrived, session)

@@ -8,6 +8,7 @@ from dataclasses import replace
 from typing import TYPE_CHECKING
 from weakref import WeakValueDictionary
 
+from .. import fork
 from ..config import SessionConfig, SessionTrackingMode
 from ..config.fields import MAX_INTERVAL, is_whole
 from ..core.context import ServletContext as NativeServletContext
@@ -22,9 +23,26 @@ from .errors import IllegalArgumentException, IllegalStateException, Translated,
 if TYPE_CHECKING:
     from _typeshed.wsgi import StartResponse, WSGIApplication, WSGIEnvironment
 
-#: The initialised contexts, by the identity of their managers.
-_CONTEXTS: WeakValueDictionary[int, ServletContext] = WeakValueDictionary()
-_INITIALISING = threading.Lock()
+
+class _Contexts:
+    """The initialised contexts, by the identity of their managers, and the lock for their initialisation."""
+
+    def __init__(self) -> None:
+        self.by_manager: WeakValueDictionary[int, ServletContext] = WeakValueDictionary()
+        self.reset_after_fork()
+        fork.register(self)
+
+    def reset_after_fork(self) -> None:
+        """Replace the lock, which another thread may have held when the process forked."""
+        self._initialising: threading.Lock = threading.Lock()
+
+    def locked(self) -> threading.Lock:
+        """Return the lock."""
+        fork.check()
+        return self._initialising
+
+
+_contexts = _Contexts()
 
 
 class ServletContext(Translated):
@@ -63,8 +81,8 @@ class ServletContext(Translated):
         """Return the context of *manager*; a view, if the manager was made without a context."""
         if not isinstance(manager, SessionManager):
             raise TypeError(f"the context of a session is its SessionManager, not {shown(manager)}")
-        with _INITIALISING:
-            context = _CONTEXTS.get(id(manager))
+        with _contexts.locked():
+            context = _contexts.by_manager.get(id(manager))
             if context is None:
                 context = cls(_no_application, config=manager.config)
                 context._begin(manager)
@@ -146,7 +164,7 @@ class ServletContext(Translated):
     @translated
     def _initialise(self) -> SessionMiddleware:
         """Make the manager and the middleware from what was set, once, whatever number of threads call this."""
-        with _INITIALISING:
+        with _contexts.locked():
             if self._middleware is not None:
                 return self._middleware
             config = replace(self._config, cookie=self._cookie._configured())
@@ -154,7 +172,7 @@ class ServletContext(Translated):
 
     def _begin(self, manager: SessionManager) -> SessionMiddleware:
         self._middleware = SessionMiddleware(self._app, manager)
-        _CONTEXTS[id(manager)] = self
+        _contexts.by_manager[id(manager)] = self
         return self._middleware
 
 

@@ -6,6 +6,7 @@ one client could be shown the session of another.
 
 from __future__ import annotations
 
+import ctypes
 import os
 from collections.abc import Callable
 from functools import partial
@@ -17,6 +18,15 @@ import pytest
 from .base import AnyStore, Contract
 
 
+def fork_without_hooks() -> int:
+    """Fork as a server in C may do it, so that Python does not know of it, and return what the system call returns.
+
+    No other thread may be running or waiting for the interpreter: in the child the interpreter might wait for it.
+    """
+    process: int = ctypes.PyDLL(None).fork()
+    return process
+
+
 class Child:
     """A process that runs one function, forked from this one with all that it has opened.
 
@@ -26,9 +36,9 @@ class Child:
         action: the function. What it returns, or the text of its exception, goes to the parent through a pipe.
     """
 
-    def __init__(self, action: Callable[[], str]) -> None:
+    def __init__(self, action: Callable[[], str], *, with_hooks: bool = True) -> None:
         self._answer, answer = os.pipe()
-        self._process = os.fork()
+        self._process: int = os.fork() if with_hooks else fork_without_hooks()
         if self._process == 0:  # pragma: no cover - in another process
             status = 1
             try:
@@ -76,6 +86,15 @@ class Forking(Contract):
         shared = {f"child {number}" for number in range(3)} if store.is_shared else set()
         assert set(self.read(store, key)) == {"a", "parent 0", "parent 1", "parent 2"} | shared
         assert len(store) == (4 if store.is_shared else 1)
+
+    def test_fork_without_hooks(self, store: AnyStore) -> None:
+        """The same holds if the fork runs no hooks: the store notices by the id of the process."""
+        key = self.add(store, {"a": b"1"})
+        assert Child(partial(self.live_as_child, store, key, "child"), with_hooks=False).result() == "well"
+        assert self.save(store, key, put={"parent": b"1"})
+
+        assert set(self.read(store, key)) == {"a", "parent"} | ({"child"} if store.is_shared else set())
+        assert len(store) == (2 if store.is_shared else 1)
 
     def live_as_child(self, store: AnyStore, key: bytes, name: str) -> str:
         """Save to the parent's session, which only a shared store has, and create another."""

@@ -439,6 +439,14 @@ class KeepsSessions(MemoryStore):
         pass
 
 
+class ResetByHooksAlone(MemoryStore):
+    """Keeps the sessions of the parent in a child, if the fork runs no hooks."""
+
+    def save(self, key, changes, now):
+        entry = self._sessions.get(key)
+        return entry is not None and entry.attributes.apply(changes.put, (), {})
+
+
 #: The ids by their keys, for the store that finds them out.
 IDS = {}
 
@@ -535,6 +543,7 @@ CAUGHT = [
     (Reopens, "test_close_twice", {}),
     (Reopens, "test_close_before_use", {}),
     (ReopensInAChild, "test_fork_after_close", {}),
+    (ResetByHooksAlone, "test_fork_without_hooks", {}),
     (KeepsSessions, "test_close", {}),
     (KeepsSessions, "test_fork_after_close", {}),
 ]

@@ -1,7 +1,4 @@
-"""The store for one process: live objects in a dict.
-
-One lock guards it all, and is held for one session or one slice of a sweep at a time.
-"""
+"""The store for one process: live objects in a dict, under one lock that is held for a session or a slice of a sweep."""
 
 from __future__ import annotations
 
@@ -11,6 +8,7 @@ from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import replace
 from itertools import islice, takewhile
 from math import inf
+from os import getpid
 from typing import Literal
 
 from ... import fork
@@ -62,12 +60,17 @@ class MemoryStore:
         self._newcomers: OrderedDict[Entry, None] = OrderedDict()
         self._by_principal: dict[str, dict[Entry, None]] = {}
 
+    def _locked(self) -> threading.Lock:
+        """Return the lock. The child of a fork forgets the sessions first."""
+        fork.check()
+        return self._lock
+
     def create(self, session: LiveEntry) -> bool:
         """Keep a new session. The look at the key and the insertion are one step under the lock."""
         if session.record.principal is not None:
             check_principal(session.record.principal)
         entry = Entry(session.record, session.attributes)
-        with self._lock:
+        with self._locked():
             if session.record.key in self._sessions:
                 return False
             self._add(entry, session.record.accessed)
@@ -75,6 +78,8 @@ class MemoryStore:
 
     def load(self, key: bytes, arrived: float, in_use: InUse = nothing_in_use) -> tuple[LiveEntry, float, bool] | None:
         """Return the session, and record the access in the same step, so that no sweep comes in between."""
+        if getpid() != fork.process_id:
+            fork.check()
         with self._lock:
             entry = self._sessions.get(key)
             if entry is None:
@@ -90,7 +95,7 @@ class MemoryStore:
 
     def peek(self, key: bytes) -> LiveEntry | None:
         """Return the session as it is, also by a former key."""
-        with self._lock:
+        with self._locked():
             return self._follow(key)
 
     def save(self, key: bytes, changes: Changes, now: float) -> bool:
@@ -105,7 +110,7 @@ class MemoryStore:
         if changes.principal is not None and changes.principal is not ...:
             check_principal(changes.principal)
         follows = new_key is None or changes.is_login
-        with self._lock:
+        with self._locked():
             entry = self._follow(key, now) if follows else self._sessions.get(key)
             if entry is None or new_key in self._sessions:
                 return False
@@ -125,26 +130,24 @@ class MemoryStore:
 
     def was_left(self, key: bytes, now: float) -> bool:
         """Return whether a login moved a session away lately. One look into a dict needs no lock."""
+        fork.check()
         return self._left.get(key, -inf) >= now - FOLLOW
 
     def remove(self, key: bytes) -> LiveEntry | None:
         """Remove and return the session; of several callers the lock lets one find it."""
-        with self._lock:
+        with self._locked():
             entry = self._follow(key)
             if entry is not None:
                 self._discard(entry)
         return entry
 
     def expire(self, now: float, limit: int, in_use: InUse = nothing_in_use) -> list[LiveEntry]:
-        """Remove sessions that are due, and forget old marks.
-
-        They are claimed in slices, between which requests get the lock. A session in use is spared (S54).
-        """
+        """Remove sessions that are due, but for those in use (S54). Between slices, requests get the lock."""
         claimed: list[LiveEntry] = []
-        with self._lock:
+        with self._locked():
             self._forget_old_marks(now, in_use)
         while len(claimed) < limit:
-            with self._lock:
+            with self._locked():
                 some = self._expire_some(now, min(SLICE, limit - len(claimed)), in_use)
             if not some:
                 break
@@ -153,7 +156,7 @@ class MemoryStore:
 
     def evict(self, in_use: InUse = nothing_in_use) -> LiveEntry | None:
         """Remove the oldest session whose client never came back, and that no request is using."""
-        with self._lock:
+        with self._locked():
             entries = self._entries(in_use)
             for entry in self._newcomers:
                 if entry not in entries:
@@ -164,7 +167,7 @@ class MemoryStore:
     def touch(self, accesses: Iterable[Touch], in_use: InUse = nothing_in_use) -> None:
         """Record requests. One that finds its session due is ignored, unless one in flight has kept that alive."""
         for key, arrived, ended in accesses:
-            with self._lock:
+            with self._locked():
                 # A request that arrived in time may take as long as it does, as in _entries.
                 entry = self._follow(key, arrived)
                 if entry is None:
@@ -180,14 +183,16 @@ class MemoryStore:
     def records_of(self, principal: str) -> list[SessionRecord]:
         """Return the records of a user's sessions."""
         principal = check_principal(principal)
-        with self._lock:
+        with self._locked():
             return [entry.record for entry in self._by_principal.get(principal, ())]
 
     def __iter__(self) -> Iterator[LiveEntry]:
         """Iterate over a copy, which is made in one atomic step."""
+        fork.check()
         return iter(list(self._sessions.values()))
 
     def __len__(self) -> int:
+        fork.check()
         return len(self._sessions)
 
     def describe(self) -> str:
@@ -196,7 +201,7 @@ class MemoryStore:
 
     def close(self) -> None:
         """Forget all sessions, which the caller has ended before."""
-        with self._lock:
+        with self._locked():
             self._clear()
 
     def _begin_anew(self, former: Entry, new_key: bytes, changes: Changes, now: float) -> Entry | None:

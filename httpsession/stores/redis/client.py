@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Hashable, Iterable, Sequence
+from os import getpid
 from time import monotonic
 from typing import Any, Final, NoReturn
 
@@ -88,11 +89,14 @@ class Client:
 
     def close(self) -> None:
         """Close the connections and open none again. One that carries a command closes when the command has ended."""
+        fork.check()
         self._is_closed = True
         self._pool = _Pool(_NeverIdle)
 
     def read(self, shard: int, *words: Word) -> Any:
         """Return the reply to a command that reads one key; a value of the wrong type gives an error as the reply."""
+        if getpid() != fork.process_id:
+            fork.check()
         self._begin(_PATIENCE)
         try:
             return self._execute(shard, pack(words), True)
@@ -111,6 +115,8 @@ class Client:
 
     def run(self, shard: int, script: Script, keys: Sequence[bytes], *words: Word, retry: bool = False) -> Any:
         """Return what a script returns. With *retry* it is run again if a connection from the pool breaks."""
+        if getpid() != fork.process_id:
+            fork.check()
         rest = (len(keys), *keys, *words)
         self._begin(_PATIENCE)
         try:
@@ -140,6 +146,7 @@ class Client:
 
         If a server fails, each command for it has the failure as its reply.
         """
+        fork.check()
         packed = [(shard, pack(words)) for shard, words in commands]
         replies: list[Any] = [None] * len(packed)
         self._begin(_PATIENCE_FOR_MANY)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections import defaultdict
 from collections.abc import Iterable, Iterator
 from itertools import islice
-from random import randrange, shuffle
+from random import SystemRandom
 from time import monotonic
 from typing import Any, Final, Literal
 
@@ -27,6 +27,8 @@ _SAMPLE: Final = 32
 #: How many keys a search for prefixes looks at in one call, and for how many seconds it goes on.
 _SCANNED: Final = 1000
 _SEARCH: Final = 1.0
+#: It has no state: processes of one fork would search the same shards, and meet there.
+_random: Final = SystemRandom()
 
 
 class RedisStore:
@@ -136,7 +138,7 @@ class RedisStore:
         )
         due = [shard for shard, found in enumerate(first) if found and not isinstance(found, Exception)]
         # In a fixed order, the last shards would wait for ever when there is more to expire than a sweep can.
-        shuffle(due)
+        _random.shuffle(due)
         try:
             for shard in due:
                 expired.extend(self._expire_some(shard, now, limit - len(expired)))
@@ -171,7 +173,7 @@ class RedisStore:
         for key in in_use():
             used[key[0]].append(key)
         sizes = self._sizes()
-        start = randrange(SHARDS)  # noqa: S311 - nothing is at stake
+        start = _random.randrange(SHARDS)
         filled = (shard for shard in (*range(start, SHARDS), *range(start)) if sizes[shard])
         for shard in islice(filled, _SAMPLE):
             reply = self._client.run(shard, EVICT, [self._names.due[shard]], _SLICE, *used[shard])

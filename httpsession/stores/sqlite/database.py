@@ -8,6 +8,7 @@ import threading
 import time
 from collections.abc import Callable
 from contextlib import suppress
+from os import getpid
 from typing import Final, TypeVar
 
 from ... import fork
@@ -25,7 +26,8 @@ Action = Callable[[sqlite3.Cursor], T]
 _BUSY: Final = (sqlite3.SQLITE_BUSY, sqlite3.SQLITE_LOCKED, sqlite3.SQLITE_PROTOCOL)
 _FULL: Final = (sqlite3.SQLITE_FULL, sqlite3.SQLITE_IOERR_SHMSIZE)
 
-#: The parents' connections in a child. It may neither use nor close them, since they share locks with the parents'.
+#: The connections in a child that threads of the parent were using. The child may neither use nor close them, since the
+#: transaction that is open in them is the parent's.
 _inherited: Final[list[Pool]] = []
 
 
@@ -58,6 +60,8 @@ class Database:
 
     def read(self, action: Action[T], what: str) -> T:
         """Return the result of an action that only reads; *what* it does is for the error."""
+        if getpid() != fork.process_id:
+            fork.check()
         return self._run(action, what, None)
 
     def write(self, action: Action[T], what: str, *, removes: bool = False) -> T:
@@ -65,8 +69,13 @@ class Database:
 
         If it *removes* sessions and the disk is full, it gets the room that was reserved for that.
         """
+        if getpid() != fork.process_id:
+            fork.check()
         deadline = time.monotonic() + self._timeout
-        self._acquire(deadline, what)
+        try:
+            self._lock.acquire(deadline)
+        except OSError as error:
+            raise self._failure(what, error) from error
         try:
             self._check_file()
             return self._run(action, what, deadline, removes)
@@ -86,6 +95,7 @@ class Database:
 
     def refill_reserve(self) -> None:
         """Reserve room for removals again, if some of it was released."""
+        fork.check()
         if not self._must_exist and not self._reserve.is_whole():
             self._acquire(time.monotonic() + self._timeout, "reserving room for removals")
             try:
@@ -95,6 +105,7 @@ class Database:
 
     def close(self) -> None:
         """Close all files for good: those in use as soon as they are idle."""
+        fork.check()
         self._lock.close(time.monotonic() + self._timeout)
         self._release_pool()
 
@@ -117,8 +128,15 @@ class Database:
             self._lock.resume()
 
     def reset_after_fork(self) -> None:
-        """Replace the connections and the lock in the child."""
-        _inherited.extend((self._closing, self._pool))
+        """Replace the connections and the lock in the child.
+
+        SQLite keeps its locks by file and process: while a connection of the parent were open, it would take the
+        parent's locks for the child's own, and another process could remove the log that the child uses.
+        """
+        for pool in (self._closing, self._pool):
+            pool.close_inherited()
+            if pool.opened:
+                _inherited.append(pool)
         self._closing, self._pool = Pool(), Pool()
         self._forking = None
         self._lock.reset_after_fork()
@@ -140,7 +158,10 @@ class Database:
                 pool.discard(cursor)
                 raise
             else:
-                self._put_back(pool, cursor)
+                # As in _put_back, without a call.
+                pool.idle.append(cursor)
+                if pool is not self._pool or self._lock.is_closed:
+                    pool.close_idle()
                 return result
 
     def _may_retry(

@@ -50,6 +50,14 @@ class Pool:
                 return
             self.discard(cursor)
 
+    def close_inherited(self) -> None:
+        """Close the idle connections in the child of a fork. The log is not truncated, if Python can say so (3.12)."""
+        for cursor in self.idle:
+            configure = getattr(cursor.connection, "setconfig", None)
+            if configure is not None:
+                configure(getattr(sqlite3, "SQLITE_DBCONFIG_NO_CKPT_ON_CLOSE"), True)  # noqa: B009 - unknown to 3.11
+        self.close_idle()
+
     def discard(self, cursor: sqlite3.Cursor) -> None:
         """Close a connection; SQLite undoes its open transaction."""
         with suppress(sqlite3.Error):
