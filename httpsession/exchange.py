@@ -87,7 +87,7 @@ class Exchange(NotCopied):
                 self._ids = (tracking.cookie.find_ids_plainly if is_plain else tracking.cookie.find_ids)(self._cookies)
         if self._url_values:
             self._ids = [*self._ids, *filter(tracking.url.is_well_formed, self._url_values)]
-        if self._ids:
+        if self._ids and not sessions.is_closed:
             if getpid() != fork.process_id:
                 fork.check()
             self._ids = self._ids[:MAX_LOOKUPS]
@@ -145,7 +145,7 @@ class Exchange(NotCopied):
         """Return the id that the client sent, and where it was; None and None if it sent none."""
         cookie = self.tracking.cookie
         in_cookies = cookie.sent(self._cookies)
-        if len(in_cookies) + len(self._url_values) > 1 and not self.has_looked:
+        if len(in_cookies) + len(self._url_values) > 1 and not self.has_looked and not self.sessions.is_closed:
             self._look_up()
         if requested := self.joined_id:
             return requested, "cookie" if requested in cookie.find_ids(self._cookies) else "url"
@@ -167,7 +167,7 @@ class Exchange(NotCopied):
 
     def id_for_urls(self) -> str | None:
         """Return the id that links must carry; None if the client does not need it there."""
-        if not self.tracking.url.enabled:
+        if not self.tracking.url.enabled or self.sessions.is_closed:
             return None
         session = self._find()
         if session is None or self.requested()[1] == "cookie":
@@ -214,6 +214,8 @@ class Exchange(NotCopied):
         """Return the session of this request, unless there is none or it has ended."""
         if not self.has_looked:
             return self._look_up()
+        if self.sessions.is_closed:
+            self.sessions.check_open()
         session = self.session
         if session is None and self.failures:
             raise self.failures[0]
@@ -221,6 +223,8 @@ class Exchange(NotCopied):
 
     def _look_up(self) -> Session | None:
         """Join the first live session among the ids that the client sent, and return it."""
+        if self.sessions.is_closed:
+            self.sessions.check_open()
         try:
             for session_id in self._ids:
                 session = self.sessions.find(session_id, self.arrived or time.time(), self.failures)

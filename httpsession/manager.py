@@ -54,6 +54,7 @@ class SessionManager(NotCopied):
         #: The configuration of the sessions.
         self.config: SessionConfig = config
         self._sessions: Sessions[Session, Any] = self._open(store, Listeners(listeners))
+        self._is_closed: bool = False
 
     def _open(self, store: AnyStore | str | None, listeners: Listeners) -> Sessions[Session, Any]:
         """Open the store and choose the kind of its sessions: live or shared."""
@@ -67,6 +68,8 @@ class SessionManager(NotCopied):
     def _in_use(self) -> Sessions[Session, Any]:
         """Return the sessions, for a use from outside of requests: in a forked child they are reset first."""
         fork.check()
+        if self._is_closed:
+            self._sessions.check_open()
         return self._sessions
 
     def __enter__(self) -> Self:
@@ -131,8 +134,16 @@ class SessionManager(NotCopied):
 
         Sessions in memory are invalidated, since they are lost with the process (Servlet 6.1, 11.3.4). A shared store
         gets the latest accesses, and keeps its sessions.
+
+        From then on requests that ask for a session, and all methods of the manager, raise :class:`IllegalStateError`;
+        other requests pass. Listeners that hear of the end of a session in memory may still use the manager. A second
+        call does nothing.
         """
-        self._sessions.close()
+        if not self._is_closed:
+            try:
+                self._sessions.close()
+            finally:
+                self._is_closed = True
 
 
 def check_config(config: object) -> SessionConfig:

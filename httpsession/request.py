@@ -72,6 +72,7 @@ class RequestSession(NotCopied):
         """Return the session of this request. If there is none, create one, or return None if *create* is false.
 
         Raises:
+            IllegalStateError: the manager is closed.
             ResponseCommittedError: a session would have to be created, but the headers have gone out (S5).
             TooManySessionsError: there are ``SessionConfig.max_sessions`` already.
             StoreError: the store failed, and whether there is a session is not known.
@@ -85,7 +86,7 @@ class RequestSession(NotCopied):
         another request changes the id first, its change stands, and this request keeps the id by which it joined.
 
         Raises:
-            IllegalStateError: there is no session.
+            IllegalStateError: there is no session, or the manager is closed.
             ResponseCommittedError: the headers have gone out, so that the client would not learn the id.
             StoreError: the store failed.
         """
@@ -109,6 +110,7 @@ class RequestSession(NotCopied):
         created keeps its id. If there is no session, it is created.
 
         Raises:
+            IllegalStateError: the manager is closed.
             ValueError: *principal* is no text, empty, or longer than 1,024 bytes in UTF-8; nothing has happened.
             ResponseCommittedError: the headers have gone out, so that the client would not learn the id.
             TooManySessionsError: there are ``SessionConfig.max_sessions`` already.
@@ -248,7 +250,7 @@ def get_session(environ: AnyRequest, create: bool = True) -> HttpSession | None:
         create: whether to create a session if there is none; otherwise the answer is None.
 
     Raises:
-        IllegalStateError: no :class:`SessionMiddleware` is around the application.
+        IllegalStateError: no :class:`SessionMiddleware` is around the application, or the manager is closed.
         TypeError: *environ* is no request.
         ResponseCommittedError: a session would have to be created, but the headers have gone out.
         TooManySessionsError: there are ``SessionConfig.max_sessions`` already.

@@ -529,7 +529,6 @@ class TestClose:
         assert len(recorder.of("destroyed")) == 3
         assert value.balance == 0
         assert not any(session.is_valid for session in sessions)
-        assert manager.stats().active == 0
         manager.close()
         assert len(recorder.of("destroyed")) == 3
 

@@ -51,6 +51,8 @@ class Sessions(ABC, Generic[S, T]):
     def __init__(self, context: Context[Session], store: SessionStore[T]) -> None:
         self.context: Context[Session] = context
         self.store: SessionStore[T] = store
+        #: Whether :meth:`close` was called.
+        self.is_closed: bool = False
         self.reset_after_fork()
         fork.register(self)
         self._sweeper: Sweeper = Sweeper(self, context.config.sweep_interval)
@@ -99,10 +101,16 @@ class Sessions(ABC, Generic[S, T]):
         self._sweeper.start()
 
     def close(self) -> None:
-        """Stop the background thread and close the store."""
+        """Refuse requests that ask for a session, stop the background thread and close the store."""
         fork.check()
+        self.is_closed = True
         self._sweeper.stop()
         self._close_store()
+
+    def check_open(self) -> None:
+        """Raise :class:`IllegalStateError` if :meth:`close` was called."""
+        if self.is_closed:
+            raise IllegalStateError("the manager is closed")
 
     @abstractmethod
     def _close_store(self) -> None:
@@ -291,11 +299,12 @@ class Sessions(ABC, Generic[S, T]):
         *holder* returns the hold whose id it was when the accessor was made; None once that hold is garbage.
 
         Raises:
-            IllegalStateError: the store has the session only after the commit of the request.
+            IllegalStateError: the store has the session only after the commit of the request; or the manager is closed.
             InvalidSessionError: there is no session with this id.
             StoreError: the store failed.
         """
         fork.check()
+        self.check_open()
         arrived, accesses = time.time(), self.context.accesses
         session = self._find_lent(session_id, holder(), arrived)
         use = _Use(arrived, session)

@@ -1,4 +1,4 @@
-"""The store for one process: live objects in a dict, under one lock that is held for a session or a slice of a sweep."""
+"""The store for one process: live objects in a dict, under one lock, held for a session or a slice of a sweep."""
 
 from __future__ import annotations
 
