@@ -76,14 +76,20 @@ def _reset() -> None:
         if own_id in (process_id, _resetting_in):
             return
         _resetting_in = own_id
-        for owner in _owners():
-            try:
-                owner.reset_after_fork()
-            except Exception:
-                # The other objects must not stay the parent's.
-                _log.exception("A %s was not reset completely after a fork.", type(owner).__name__)
-        _resetting_in = 0
+        try:
+            for owner in _owners():
+                _reset_one(owner)
+        finally:
+            _resetting_in = 0
         process_id = own_id
+
+
+def _reset_one(owner: ResetAfterFork) -> None:
+    """Reset an object. If that fails, the other objects must not stay the parent's."""
+    try:
+        owner.reset_after_fork()
+    except Exception:
+        _log.exception("A %s was not reset completely after a fork.", type(owner).__name__)
 
 
 def _owners() -> list[ResetAfterFork]:

@@ -253,6 +253,34 @@ def test_reset_that_fails(caplog):
     del fails
 
 
+def test_reset_that_is_interrupted():
+    """A reset that a signal interrupts, such as that by which a server ends a slow request, begins again later."""
+    resets = []
+
+    class Interrupted:
+        def reset_after_fork(self):
+            resets.append(self)
+            if len(resets) == 1:
+                raise SystemExit
+
+    class Later:
+        def reset_after_fork(self):
+            resets.append(self)
+
+    owners = Interrupted(), Later()
+    for owner in owners:
+        fork.register(owner)
+
+    def use():
+        with pytest.raises(SystemExit):
+            fork.check()
+        fork.check()
+        fork.check()
+        return [owners.index(owner) for owner in resets]
+
+    assert in_child(use) == "[0, 0, 1]"
+
+
 def test_servlet_context():
     """A child can initialise a context, although a thread of the parent was initialising another."""
     context = ServletContext(lambda environ, start_response: [])
