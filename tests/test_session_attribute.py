@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import html
+import time
 import warnings
 from concurrent.futures import ThreadPoolExecutor
 
@@ -282,7 +283,7 @@ class TestFrameworks:
     def test_dead_session(self, application, log_in, manager):
         """After the session has ended its attribute is missing."""
         client = log_in(application, login_member="ann")
-        manager.close()
+        manager.sweep(time.time() + 1e9)
         assert client.get("/").text == "hello None"
         assert client.get("/strict").status_code == 400
 
