@@ -71,6 +71,13 @@ def site(url, monkeypatch):
         yield site
 
 
+@pytest.fixture
+def register(monkeypatch):
+    """Registers objects for the time of a test."""
+    monkeypatch.setattr(fork, "_registered", fork._registered.copy())
+    return fork.register
+
+
 #: What a child may do first, with the site and the handle of a session that the parent has.
 FIRST_USES = {
     "sweep": lambda site, info: site.manager.sweep(),
@@ -177,7 +184,7 @@ def test_grandchild(tmp_path):
 
 
 @every_store
-def test_threads_of_a_child(site):
+def test_threads_of_a_child(site, register):
     """Threads of a child that begin at once wait until everything was reset, which happens once."""
     resets = []
 
@@ -187,7 +194,7 @@ def test_threads_of_a_child(site):
             threading.Event().wait(0.1)
 
     slow = Slow()
-    fork.register(slow)
+    register(slow)
 
     def ask(answers):
         assert resets == [os.getpid()]
@@ -205,7 +212,7 @@ def test_threads_of_a_child(site):
     assert in_child(use) == "True"
 
 
-def test_fork_during_a_reset():
+def test_fork_during_a_reset(register):
     """A child of a process that forks while one of its threads resets objects resets them itself."""
     resetting, go_on, resets = threading.Event(), threading.Event(), []
 
@@ -217,7 +224,7 @@ def test_fork_during_a_reset():
                 go_on.wait(PATIENCE)
 
     waits = Waits()
-    fork.register(waits)
+    register(waits)
 
     def use():
         nonlocal first
@@ -234,7 +241,7 @@ def test_fork_during_a_reset():
     assert in_child(use) == "True"
 
 
-def test_reset_that_fails(caplog):
+def test_reset_that_fails(caplog, register):
     """An object that cannot be reset is logged, and does not keep the others from it."""
 
     class Fails:
@@ -242,7 +249,7 @@ def test_reset_that_fails(caplog):
             raise OSError("no more threads")
 
     fails = Fails()
-    fork.register(fails)
+    register(fails)
     site = Site()
     session_id = site.new_session()
 
@@ -253,7 +260,7 @@ def test_reset_that_fails(caplog):
     del fails
 
 
-def test_reset_that_is_interrupted():
+def test_reset_that_is_interrupted(register):
     """A reset that a signal interrupts, such as that by which a server ends a slow request, begins again later."""
     resets = []
 
@@ -269,7 +276,7 @@ def test_reset_that_is_interrupted():
 
     owners = Interrupted(), Later()
     for owner in owners:
-        fork.register(owner)
+        register(owner)
 
     def use():
         with pytest.raises(SystemExit):
