@@ -155,6 +155,8 @@ def _tls(parsed: StoreUrl) -> dict[str, Any] | None:
         return None
     if options.get("ssl_cert_reqs", "required") not in ("none", "optional", "required"):
         raise parsed.refusal("has a wrong option ssl_cert_reqs; it must be none, optional or required")
+    if "ssl_keyfile" in options and "ssl_certfile" not in options:
+        raise parsed.refusal("has the option ssl_keyfile, but no ssl_certfile, the certificate of that key")
     # If the certificate is not checked, there is no name to compare with the host.
     is_checked = options.get("ssl_cert_reqs") != "none"
     return {**options, "ssl_check_hostname": _truth(parsed, "ssl_check_hostname", is_checked)}

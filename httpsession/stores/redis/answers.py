@@ -35,8 +35,8 @@ _DECISIONS: Final = {
     "UNBLOCKED": Decision.RETRY,
     # The connection has lost its login: a proxy has connected it to another server, or to one that has restarted.
     "NOAUTH": Decision.RETRY,
-    # A script stops at the first command that the user may not run, and keeps what it did before.
-    "NOPERM": Decision.LEAVE,
+    # Unless it is about a command in a script.
+    "NOPERM": Decision.RETRY,
     # A wrong password fails every new connection as well, until the password or the server changes.
     "WRONGPASS": Decision.LEAVE,
     "OOM": Decision.LEAVE,
@@ -95,8 +95,10 @@ def code_of(error: ResponseError) -> str:
 
 def decide(error: ResponseError) -> Decision:
     """Return the decision after an error reply. A code that is not known is about the server."""
-    if _NO_LOGIN.match(str(error)):
+    text, code = str(error), code_of(error)
+    if _NO_LOGIN.match(text):
         return Decision.RETRY
-    if _ABOUT_CONNECTION.match(str(error)):
+    # A script stops at the first command that the user may not run, and keeps what it did before.
+    if _ABOUT_CONNECTION.match(text) or (code == "NOPERM" and "script" in text):
         return Decision.LEAVE
-    return _DECISIONS.get(code_of(error), Decision.LEAVE)
+    return _DECISIONS.get(code, Decision.LEAVE)

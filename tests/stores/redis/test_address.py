@@ -124,6 +124,7 @@ REFUSED = {
     "redis://user@h": "without a password",
     "redis://user:@h": "without a password",
     "rediss://h?ssl_cert_reqs=maybe": "ssl_cert_reqs",
+    "rediss://h?ssl_keyfile=/key.pem": "no ssl_certfile",
     "rediss://h?ssl_check_hostname=1": "ssl_check_hostname",
     "unix://run/redis.sock": "three slashes",
     "unix://": "three slashes",

@@ -37,7 +37,16 @@ REPLIES = {
     "ERR Protocol error: unauthenticated multibulk length": ("ERR", Decision.RETRY),
     "ERR Protocol error: unauthenticated bulk length": ("ERR", Decision.RETRY),
     "ERR operation not permitted": ("ERR", Decision.RETRY),
-    "NOPERM this user has no permissions to run the 'evalsha' command": ("NOPERM", Decision.LEAVE),
+    "NOPERM this user has no permissions to run the 'evalsha' command": ("NOPERM", Decision.RETRY),
+    "NOPERM this user has no permissions to access one of the keys used as arguments": ("NOPERM", Decision.RETRY),
+    "NOPERM ACL failure in script: The user executing the script can't run this command or subcommand": (
+        "NOPERM",
+        Decision.LEAVE,
+    ),
+    "ERR Error running script (call to f_7d3): @user_script:1: -NOPERM this user has no permissions to run": (
+        "NOPERM",
+        Decision.LEAVE,
+    ),
     "WRONGPASS invalid username-password pair or user is disabled.": ("WRONGPASS", Decision.LEAVE),
     "OOM command not allowed when used memory > 'maxmemory'.": ("OOM", Decision.LEAVE),
     "EXECABORT Transaction discarded because of previous errors.": ("EXECABORT", Decision.LEAVE),
