@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from types import TracebackType
-from typing import Any, Self
+from typing import Any, Final, Self
 
 from . import fork
 from .codec import Codec
@@ -20,6 +20,9 @@ from .events import Listener, Listeners
 from .ids import KEY_SIZE
 from .record import Handled, SessionInfo, SessionStats, check_principal
 from .stores import AnyStore, open_store
+
+#: The end of the times that are accepted, in seconds since the epoch: the year 318,857.
+_END_OF_TIME: Final = 1e13
 
 
 class SessionManager(NotCopied):
@@ -45,11 +48,6 @@ class SessionManager(NotCopied):
             StoreError: the store cannot be opened.
             ValueError: one of *listeners* is no listener.
         """
-        if isinstance(store, SessionManager):
-            raise ConfigError(
-                "the store is a SessionManager, but must be a SessionStore or the URL of one, such as memory://; "
-                "use that manager itself: SessionMiddleware(app, manager)"
-            )
         config = SessionConfig() if config is None else check_config(config)
         #: The configuration of the sessions.
         self.config: SessionConfig = config
@@ -85,7 +83,17 @@ class SessionManager(NotCopied):
 
         *now* is in seconds since the epoch; None is the present. The background thread sweeps every ``sweep_interval``
         seconds. Exceptions of listeners are logged.
+
+        Raises:
+            ValueError: *now* is no finite number.
         """
+        if now is not None and (
+            not isinstance(now, int | float) or isinstance(now, bool) or not abs(now) < _END_OF_TIME
+        ):
+            raise ValueError(
+                f"now is {shown(now)}, but must be None or seconds since the epoch, such as time.time(), "
+                "or the timestamp() of a datetime"
+            )
         return self._in_use().sweep(now)
 
     def stats(self) -> SessionStats:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 import weakref
+from datetime import UTC, datetime
 
 import pytest
 
@@ -95,6 +96,18 @@ class TestSweep:
         assert site.manager.sweep(START + 59.9) == 0
         assert site.manager.sweep(START + 60) == 1
         assert not session.is_valid
+
+    @pytest.mark.parametrize(
+        "now",
+        [float("nan"), float("inf"), float("-inf"), True, "now", datetime.now(UTC), 10**400, 1e300],
+        ids=lambda now: type(now).__name__,
+    )
+    def test_no_time(self, site, now):
+        """A value that is no time ends nothing."""
+        session = create_session(site.manager)
+        with pytest.raises(ValueError, match=r"seconds since the epoch, such as time\.time\(\)"):
+            site.manager.sweep(now)
+        assert session.is_valid
 
     def test_order_of_events(self, site, clock, recorder):
         """Listeners get the same events for a timeout as for an invalidation (S63)."""
