@@ -23,7 +23,9 @@ class Uwsgi:
     def __init__(self, folder, arguments, port, environment, cwd=ROOT):
         self.port = port
         self._log = folder / "uwsgi.log"
-        self._command = [Path(sys.executable).with_name("pyuwsgi"), "--die-on-term", *arguments]
+        # A worker may hang when uWSGI exits from within a signal handler; its master kills it then.
+        options = ["--die-on-term", "--worker-reload-mercy", "5"]
+        self._command = [Path(sys.executable).with_name("pyuwsgi"), *options, *arguments]
         self._environment = environment
         self._cwd = cwd
 
