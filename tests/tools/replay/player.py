@@ -14,10 +14,10 @@ from freezegun.api import FrozenDateTimeFactory
 from .compare import Exchange, aligned
 from .contexts import context_path, looks_first
 from .events import in_order
+from .jar import Jar
+from .pace import REQUEST, STEP
 from .servlet import Context, Native, Script, Stage
 
-#: Seconds that pass between two steps, and in each request.
-STEP, REQUEST = 0.2, 0.01
 #: The events that bring an id into being.
 _NAMING = ("sessionCreated", "sessionIdChanged")
 
@@ -79,32 +79,6 @@ def lower_named(step: dict[str, Any]) -> dict[str, Any]:
         recorded = re.sub(r"\b[0-9a-f]{32}\b", names[0], recorded)
     named: dict[str, Any] = json.loads(recorded)
     return named
-
-
-class Jar:
-    """The cookies of a client. It keeps what the recorded client was given, so that one difference stays one."""
-
-    def __init__(self) -> None:
-        self._cookies: dict[tuple[str, str], str] = {}
-
-    def store(self, set_cookies: list[dict[str, Any]]) -> None:
-        for cookie in set_cookies:
-            place = cookie["attributes"].get("Path", "/"), cookie["name"]
-            if cookie["attributes"].get("Max-Age") == "0":
-                self._cookies.pop(place, None)
-            else:
-                self._cookies[place] = cookie["value"]
-
-    def header(self, target: str) -> list[str]:
-        path = re.split("[;?]", target)[0]
-        fitting = [
-            (where, name)
-            for where, name in self._cookies
-            if path == where or path.startswith(where if where.endswith("/") else f"{where}/")
-        ]
-        fitting.sort(key=lambda place: -len(place[0]))
-        pairs = [f"{place[1]}={self._cookies[place]}" for place in fitting]
-        return ["; ".join(pairs)] if pairs else []
 
 
 class Player:

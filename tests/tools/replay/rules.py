@@ -44,8 +44,8 @@ def _has_happened(one: Observation, *names: str) -> bool:
 def _happened(one: Observation, *names: str) -> Iterator[int]:
     end = len(one.exchange.ops) if one.op is None else one.op
     for at, op in enumerate(one.exchange.ops[:end]):
-        results = [side["results"][at] for side in (one.exchange.recorded, one.exchange.observed)]
-        if op[0] in names and all("void" in result or "returns" in result for result in results):
+        results = [side["results"][at : at + 1] for side in (one.exchange.recorded, one.exchange.observed)]
+        if op[0] in names and all(result and ("void" in result[0] or "returns" in result[0]) for result in results):
             yield at
 
 
