@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass
 
-from . import rules
-from .compare import Observation
+from . import causes, rules
+from .compare import Exchange, Observation
 
 #: What shows the attributes of a session.
 ATTRIBUTES = frozenset(
@@ -42,6 +42,9 @@ class Difference:
     #: The operations and events that may differ later in the scenario as a consequence, if they are about a session
     #: that this difference was about: that session goes on from another state.
     affects: frozenset[str] = frozenset()
+    #: Whether a request is one to which the difference applies, if the request shows it: then all that differs from it
+    #: on, as the model of this package says, may follow from it.
+    cause: Callable[[Exchange], bool] | None = None
 
 
 DIFFERENCES = (
@@ -111,7 +114,7 @@ DIFFERENCES = (
     ),
     Difference(
         "a URL that has a session id in it already",
-        "is given a second one",
+        "is given a second one, but none if it has that id from the path of the request",
         "has it replaced",
         "S120, D17",
         rules.url_with_id,
@@ -152,6 +155,7 @@ DIFFERENCES = (
         "S128, D19",
         rules.several_ids_in_url,
         affects=SESSION,
+        cause=causes.several_ids_in_url,
     ),
     Difference(
         "a cookie with an id that is dead and a URL with one that is not",
@@ -160,6 +164,7 @@ DIFFERENCES = (
         "S129, D5",
         rules.dead_cookie_and_url,
         affects=SESSION,
+        cause=causes.cookie_and_url,
     ),
     Difference(
         "several cookies, none with a valid id: requested_session_id",
@@ -167,6 +172,8 @@ DIFFERENCES = (
         "is the first one",
         "S130, D6",
         rules.several_cookies,
+        affects=SESSION,
+        cause=causes.several_cookies,
     ),
     Difference(
         "path parameters that carry no session id",
@@ -189,6 +196,7 @@ DIFFERENCES = (
         "S26, D1",
         rules.unasked_access,
         affects=SESSION,
+        cause=causes.unasked_access,
     ),
     Difference(
         "a session in use",
@@ -197,6 +205,7 @@ DIFFERENCES = (
         "S51, S54, D3, D4",
         rules.session_in_use,
         affects=SESSION,
+        cause=causes.long_request,
     ),
     Difference(
         "a session-timeout of zero: max_inactive_interval",
@@ -219,6 +228,16 @@ DIFFERENCES = (
         "R33",
         rules.quoted_id,
         affects=SESSION,
+        cause=causes.quoted_id,
+    ),
+    Difference(
+        "a pair of the Cookie header that is the session cookie's name, without an equals sign",
+        "is the cookie with an empty value, which counts before the URL",
+        "is no cookie of that name: browsers send a value without a name so",
+        "R32",
+        rules.bare_name,
+        affects=SESSION,
+        cause=causes.bare_name,
     ),
     Difference(
         "the session cookie's configuration: name and http_only",

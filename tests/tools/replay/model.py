@@ -44,7 +44,7 @@ def in_cookies(exchange: Exchange) -> list[str]:
     """Return the values of the session cookie that were sent, verbatim, if cookies count."""
     pairs = "; ".join(exchange.recorded.get("sent_cookies", ())).split(";")
     split = [pair.strip().partition("=") for pair in pairs if tracks(exchange.config, "COOKIE")]
-    return [value for name, _, value in split if name == cookie_name(exchange.config)]
+    return [value for name, equals, value in split if equals and name == cookie_name(exchange.config)]
 
 
 def in_url(exchange: Exchange) -> list[str]:
@@ -174,7 +174,8 @@ def held(exchange: Exchange, label: str, is_observed: bool) -> str | None:
     """Return the id of the session that an operation ``hold`` before this request has kept."""
     for before in reversed(exchange.earlier):
         for at, op in reversed(list(enumerate(before.ops))):
-            if op == ["hold", label]:
+            results = (before.observed if is_observed else before.recorded).get("results", ())
+            if op == ["hold", label] and results[at : at + 1] == [{"void": True}]:
                 return states(before, is_observed)[at].variable
     return None
 

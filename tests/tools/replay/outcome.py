@@ -8,8 +8,9 @@ from dataclasses import dataclass, field
 from itertools import groupby
 
 from . import model
-from .compare import Observation
+from .compare import Exchange, Observation
 from .differences import DIFFERENCES, Difference
+from .reckoning import Reckoning
 
 
 def ids_of(one: Observation) -> set[str]:
@@ -47,13 +48,24 @@ class Consequences:
         #: The sessions that each difference was about.
         self._ids: dict[Difference, set[str]] = {}
 
+    def begin(self, exchange: Exchange) -> None:
+        """Note which differences apply to a request by what it is."""
+        for difference in DIFFERENCES:
+            if difference.cause is not None and difference.cause(exchange):
+                self._ids.setdefault(difference, set()).update(map(str, filter(model.ids_in, model.sent(exchange))))
+
     def note(self, difference: Difference, one: Observation) -> None:
         """Note that *one* shows *difference*, so that what it is about may be different from now on."""
         if difference.affects:
             self._ids.setdefault(difference, set()).update(ids_of(one), ids_sent(one) if one.kind == "result" else ())
 
-    def explain(self, one: Observation) -> Difference | None:
-        """Return the difference of which *one* is a consequence, if it is one, and note it."""
+    def explain(self, one: Observation, is_expected: bool | None) -> Difference | None:
+        """Return the difference of which *one* is a consequence, if it is one, and note it.
+
+        *is_expected* says whether it is what the model says of the whole scenario; None: the model says nothing.
+        """
+        if is_expected is not None:
+            return self._latest(one) if is_expected else None
         what = "cookie" if one.kind == "cookie" else one.what
         for difference, ids in self._ids.items():
             about = ids_of(one) or ids_sent(one)
@@ -61,6 +73,16 @@ class Consequences:
                 ids |= ids_of(one)
                 return difference
         return None
+
+
+    def _latest(self, one: Observation) -> Difference | None:
+        """Return the latest difference that *one* may follow from: one about the same session, if there is one."""
+        about = ids_of(one) or ids_sent(one)
+        alike = [difference for difference, ids in self._ids.items() if about & ids]
+        difference = next(reversed(alike or list(self._ids)), None)
+        if difference is not None:
+            self._ids[difference] |= ids_of(one)
+        return difference
 
 
 @dataclass
@@ -77,12 +99,15 @@ class Outcome:
     declared: Counter[Difference] = field(default_factory=Counter)
     different: list[Observation] = field(default_factory=list)
 
-    def add(self, found: Iterable[Observation]) -> None:
-        """Add the observations of one scenario."""
+    def add(self, found: Iterable[Observation], reckoning: Reckoning) -> None:
+        """Add the observations of one scenario, of which *reckoning* says what they must be."""
         self.scenarios += 1
         consequences = Consequences()
         for _, some in groupby(found, key=lambda one: one.exchange.number):
-            self._explain(list(self._unequal(some)), consequences)
+            some = list(some)
+            if some and "results" in some[0].exchange.recorded:
+                consequences.begin(some[0].exchange)
+            self._explain(list(self._unequal(some)), consequences, reckoning)
 
     def _unequal(self, found: Iterable[Observation]) -> Iterator[Observation]:
         for one in found:
@@ -94,7 +119,7 @@ class Outcome:
             else:
                 yield one
 
-    def _explain(self, unequal: list[Observation], consequences: Consequences) -> None:
+    def _explain(self, unequal: list[Observation], consequences: Consequences, reckoning: Reckoning) -> None:
         """Find the reasons for what differs in one request: first those that it shows itself, then consequences."""
         left = []
         for one in unequal:
@@ -105,7 +130,7 @@ class Outcome:
                 self.declared[difference] += 1
                 consequences.note(difference, one)
         while left:
-            explained = [(one, consequences.explain(one)) for one in left]
+            explained = [(one, consequences.explain(one, reckoning.expects(one))) for one in left]
             self.declared.update(difference for _, difference in explained if difference is not None)
             rest = [one for one, difference in explained if difference is None]
             if len(rest) == len(left):

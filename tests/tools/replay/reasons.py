@@ -24,6 +24,7 @@ REASONS = {
     "D32": "the value of an attribute-replaced event: the old one, always",
     "D33": "the value of a value-unbound event: the object that was unbound, always",
     "R22": "a configuration that is unsafe or cannot work is refused at once, by a message that names the settings",
+    "R32": "a pair without an equals sign is a value without a name, as in browsers: never the session cookie",
     "R33": "there are no quoted strings in cookies: a quote is a character like others",
     "R38": "only the session's own path parameter is read, and taken out of the path; others are left as they are",
 }

@@ -15,6 +15,7 @@ from .compare import observations
 from .contexts import LEFT_OUT, RECORDINGS, RecordingError, load_configs, parse
 from .outcome import Outcome
 from .player import Player
+from .reckoning import Reckoning
 from .servlet import Native
 
 #: What is played if nothing else is asked for.
@@ -30,17 +31,24 @@ def replay(files: Iterable[Path], api: type[Native] = Native) -> Outcome:
         RecordingError: a file cannot be read, or holds something else.
     """
     outcome = Outcome()
-    with frozen_clock() as clock:
-        for path in files:
-            configs = load_configs(path.parent)
-            for scenario in scenarios(path, configs):
-                clock.tick(PAUSE)
-                if LEFT_OUT.keys() & set(scenario["configs"]):
-                    outcome.left_out += 1
-                    continue
-                exchanges = Player(configs, clock, api).play(scenario)
-                outcome.add(chain.from_iterable(map(observations, exchanges)))
+    for path in files:
+        configs = load_configs(path.parent)
+        play(scenarios(path, configs), configs, outcome, api)
     return outcome
+
+
+def play(
+    recorded: Iterable[dict[str, Any]], configs: dict[str, Any], outcome: Outcome, api: type[Native] = Native
+) -> None:
+    """Play scenarios, and add to *outcome* how they compare."""
+    with frozen_clock() as clock:
+        for scenario in recorded:
+            clock.tick(PAUSE)
+            if LEFT_OUT.keys() & set(scenario["configs"]):
+                outcome.left_out += 1
+                continue
+            exchanges = Player(configs, clock, api).play(scenario)
+            outcome.add(chain.from_iterable(map(observations, exchanges)), Reckoning(scenario, configs))
 
 
 def scenarios(path: Path, configs: dict[str, Any]) -> Iterator[dict[str, Any]]:

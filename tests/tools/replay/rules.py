@@ -10,7 +10,7 @@ from collections.abc import Iterator
 from typing import Any
 from urllib.parse import unquote
 
-from . import model
+from . import causes, model
 from .compare import Exchange, Observation
 from .contexts import looks_first, tomcat_setting
 
@@ -174,6 +174,17 @@ def _is_encoded_here(one: Observation) -> bool:
     return bool(_returned(one.observed) == model.encoded(one.exchange, _argument(one), session_id))
 
 
+def _has_inherited_id(one: Observation) -> bool:
+    """Whether Tomcat has left a relative URL alone, since the request's path has the id of the session in a segment."""
+    if one.what not in ENCODING or one.op is None or not isinstance(_argument(one), str):
+        return False
+    session_id = model.states(one.exchange)[one.op].session
+    base = one.exchange.path.partition("?")[0].rpartition("/")[0]
+    has_id = f";{model.parameter(one.exchange.config)}={session_id}/" in f"{base}/"
+    is_relative = re.match(r"[^/?#:]+(?:[/?#]|\Z)", _argument(one)) is not None
+    return session_id is not None and has_id and is_relative and one.recorded == {"returns": _argument(one)}
+
+
 def empty_url(one: Observation) -> bool:
     """It was the URL of the directory, with the id; it stays empty."""
     if one.what != "encodeURL" or _argument(one) != "" or one.observed != {"returns": ""} or one.op is None:
@@ -183,7 +194,12 @@ def empty_url(one: Observation) -> bool:
 
 
 def url_with_id(one: Observation) -> bool:
-    """The old id is taken out, and that of the session put to the end of the path."""
+    """The old id is taken out, and that of the session put to the end of the path.
+
+    The URL may have it from the request's path: a relative one behind a segment with the id is given none in Tomcat.
+    """
+    if _has_inherited_id(one):
+        return _is_encoded_here(one)
     mark = f";{model.parameter(one.exchange.config)}="
     return _is_encoded_there(one) and mark in model.split_url(_argument(one))[0] and _is_encoded_here(one)
 
@@ -278,16 +294,27 @@ def path_parameters(one: Observation) -> bool:
 
 def last_accessed_time(one: Observation) -> bool:
     """It lies in the session's previous request, at its start; or where that made the session."""
-    if one.what != "getLastAccessedTime" or one.op is None:
+    if one.what not in ("getLastAccessedTime", "timesEqual") or one.op is None:
         return False
-    session_id = model.states(one.exchange)[one.op].variable
+    session_id = _former_id(one.exchange, model.states(one.exchange)[one.op].variable)
     previous = next(model.accesses(one.exchange, str(session_id)), None)
     if previous is None:
         return False
+    if one.what == "timesEqual":  # the previous request made the session, and has taken time in Tomcat
+        is_new = session_id in model.states(previous)[-1].created
+        return is_new and (one.recorded, one.observed) == ({"returns": False}, {"returns": True})
     moment = _returned(one.observed)
     number, _, where = str(moment["moment"] if isinstance(moment, dict) else moment).partition(".")
     has_created = session_id in model.states(previous)[-1].created
     return number == f"R{previous.number}" and (where in ("", "start") or (has_created and where == "middle"))
+
+
+def _former_id(exchange: Exchange, session_id: str | None) -> str | None:
+    """Return the id that a session had before this request changed it."""
+    for event in reversed(list(_changes_of_ids(exchange))):
+        if event["session"] == session_id:
+            session_id = event["old"]
+    return session_id
 
 
 def _is_gone_there(one: Observation) -> bool:
@@ -332,6 +359,11 @@ def quoted_id(one: Observation) -> bool:
     """The client sent an id in quotes, which is none: what is requested has the quotes in it, and opens nothing."""
     is_quoted = any(value.startswith('"') for value in model.in_cookies(one.exchange))
     return is_quoted and _is_identifying(one)
+
+
+def bare_name(one: Observation) -> bool:
+    """The client sent the name of the cookie alone; what counts is what else it sent."""
+    return causes.bare_name(one.exchange) and one.what in IDENTIFYING and _is_as_reckoned(one)
 
 
 def cookie_configuration(one: Observation) -> bool:

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator
-from typing import Any
+from typing import Any, ClassVar
 from urllib.parse import unquote, urljoin, urlsplit
 
 from . import model
@@ -44,6 +44,11 @@ class Session:
         self.is_expiring = False
         self.in_flight = 0
         self.attributes: dict[str, Any] = {}
+
+    @property
+    def shown_id(self) -> str:
+        """The id that listeners find."""
+        return self.id
 
     def check(self) -> None:
         if not (self.is_valid or self.is_expiring):
@@ -92,8 +97,8 @@ class Session:
             note("valueBound", self, name, value, value)
         self.attributes[name] = value
         if is_binding(old) and not is_same(value, old):
-            note("valueUnbound", self, name, None, old)
-        told = value if old is None or is_binding(value) else old
+            note("valueUnbound", self, name, self.context.unbound_value(old), old)
+        told = value if old is None else self.context.replaced_value(value, old)
         note("attributeAdded" if old is None else "attributeReplaced", self, name, told)
 
     def remove(self, name: str | None) -> None:
@@ -120,6 +125,8 @@ def is_same(value: Any, old: Any) -> bool:
 class Context:
     """A deployed webapp: its configuration, its sessions, and the events of the request that it serves."""
 
+    SESSION: ClassVar[type[Session]] = Session
+
     def __init__(self, name: str, config: dict[str, Any], scenario: Scenario) -> None:
         self.name = name
         self.config = config
@@ -127,18 +134,23 @@ class Context:
         timeout = config.get("sessionTimeout", 30)
         self.interval: int = timeout * 60 if timeout > 0 else -60
         self.takes_start = tomcat_setting(config, "manager", "sessionLastAccessAtStart") == "true"
-        self.checks_activity = self.takes_start_too("sessionActivityCheck")
+        self.checks_activity = int(tomcat_setting(config, "manager", "sessionActivityCheck") == "true")
         self.sessions: dict[str, Session] = {}
         self._scenario = scenario
 
-    def takes_start_too(self, name: str) -> int:
-        return int(tomcat_setting(self.config, "manager", name) == "true")
+    def unbound_value(self, old: Any) -> Any:
+        """Return the value of the event that a replaced value is given."""
+        return None
+
+    def replaced_value(self, value: Any, old: Any) -> Any:
+        """Return the value of an attributeReplaced event."""
+        return value if is_binding(value) else old
 
     def tracks(self, mode: str) -> bool:
         return model.tracks(self.config, mode)
 
     def create(self, now: float) -> Session:
-        session = Session(self, self._scenario.new_id(), now)
+        session = self.SESSION(self, self._scenario.new_id(), now)
         self.sessions[session.id] = session
         self.note_session("sessionCreated", session)
         return session
@@ -152,7 +164,7 @@ class Context:
 
     def note_session(self, what: str, session: Session, backwards: bool = False) -> None:
         for mark in self._listeners()[:: -1 if backwards else 1]:
-            event = {"event": what, "session": session.id, **mark, "visible": sorted(session.attributes)}
+            event = {"event": what, "session": session.shown_id, **mark, "visible": sorted(session.attributes)}
             self._scenario.note(event)
 
     def note_attribute(self, what: str, session: Session, name: str, value: Any, of: Any = None) -> None:
@@ -164,7 +176,7 @@ class Context:
             visible = {"throws": "IllegalStateException"}
         marks = self._listeners() if of is None else [{"object": of["binding"]}]
         for mark in marks:
-            event = {"event": what, "session": session.id, "name": name, "value": shown(value), "visible": visible}
+            event = {"event": what, "session": session.shown_id, "name": name, "value": shown(value), "visible": visible}
             self._scenario.note({**event, **mark})
 
     def _listeners(self) -> list[dict[str, str]]:
@@ -178,6 +190,9 @@ def shown(value: Any) -> Any:
 class Scenario:
     """What the requests of a scenario share: the clock, the ids, the jars, the objects that were held."""
 
+    CONTEXT: ClassVar[type[Context]] = Context
+    REQUEST: ClassVar[type[Request]]
+
     def __init__(self, configs: dict[str, dict[str, Any]], names: list[str]) -> None:
         self.now = 0.0
         self.ids: list[str] = []
@@ -186,8 +201,8 @@ class Scenario:
         self.times: list[tuple[float, float]] = []
         self.op: int | None = None
         self.events: list[dict[str, Any]] = []
-        self._contexts = {name: Context(name, configs[name], self) for name in names}
-        self._jars: dict[str, Jar] = {}
+        self._contexts = {name: self.CONTEXT(name, configs[name], self) for name in names}
+        self.jars: dict[str, Jar] = {}
 
     def new_id(self) -> str:
         self.ids.append(f"{{ID{len(self.ids) + 1}}}")
@@ -217,19 +232,20 @@ class Scenario:
                 self.events, self.op = [], -1
                 for session in list(self._contexts[step["reap"]].sessions.values()):
                     session.look(self.now)
-                yield {**step, "observed": {"events": in_order(self.events)}}
+                yield {**step, "observed": self.finish_reap({"events": in_order(self.events)})}
             else:
-                yield {**step, "observed": self._request(step["request"])}
+                yield {**step, "observed": self._request(step)}
 
-    def _request(self, asked: dict[str, Any]) -> dict[str, Any]:
+    def _request(self, step: dict[str, Any]) -> dict[str, Any]:
+        asked = step["request"]
         context = self._contexts[asked["config"]]
         target = self.put_in(asked["path"])
-        jar = self._jars.setdefault(asked["client"], Jar())
+        jar = self.jars.setdefault(asked["client"], Jar())
         cookies = jar.header(target) if asked["cookies"] == "jar" else self.put_in(asked["cookies"])
         self.now += REQUEST / 2
         begin = self.now
         self.events, self.op = [], None
-        request = Request(self, context, target, cookies)
+        request = self.REQUEST(self, context, target, cookies)
         early, self.events = self.events, []
         results = request.run(self.put_in(asked["ops"]))
         self.now += REQUEST / 2
@@ -238,7 +254,7 @@ class Scenario:
         observed = {
             "status": request.status,
             "sent_cookies": cookies,
-            "set_cookies": request.sent_out if request.is_committed else request.set_cookies,
+            "set_cookies": request.sent_out if request.is_committed else request.cookies_due(),
             "results": results,
             "events": in_order(self.events),
         }
@@ -246,16 +262,23 @@ class Scenario:
             observed["events_before"] = in_order([{k: v for k, v in one.items() if k != "op"} for one in early])
         if request.location is not None:
             observed["location"] = request.location
-        jar.store(observed["set_cookies"])
+        return self.finish(step, jar, observed)
+
+    def finish_reap(self, observed: dict[str, Any]) -> dict[str, Any]:
         return observed
 
-    def moment(self, time: float) -> str:
-        """Return the moment that a time is, as exactly as a request's length lets it be told."""
-        past = [*self.times, (self.times[-1][1] + STEP if self.times else 0.0, self.now)]
-        for number, (begin, end) in enumerate(past, 1):
-            if begin - 1e-6 <= time <= end + 1e-6:
-                return f"R{number}"
-        return "no request"
+    def finish(self, step: dict[str, Any], jar: Jar, observed: dict[str, Any]) -> dict[str, Any]:
+        """Return what was observed in *step*, with moments in place of times; the client keeps its cookies."""
+        jar.store(observed["set_cookies"])
+        for result in observed["results"]:
+            if isinstance(result.get("returns"), dict) and "time" in result["returns"]:
+                result["returns"] = {"moment": self._moment(result["returns"]["time"])}
+        return observed
+
+    def _moment(self, time: float) -> str:
+        """Return the number of the request that a time lies in."""
+        moments = enumerate(self.times, 1)
+        return next((f"R{at}" for at, (begin, end) in moments if begin - 1e-6 <= time <= end + 1e-6), "no request")
 
 
 class Request:
@@ -314,10 +337,18 @@ class Request:
     def _set_cookie(self) -> None:
         if self._session is None or self.is_committed or not self._context.tracks("COOKIE"):
             return
-        name, config = model.cookie_name(self._context.config), self._context.config
+        self.set_cookies = [self.cookie(self._session.id)]
+
+    def cookie(self, session_id: str) -> dict[str, Any]:
+        """Return the cookie that gives the client an id."""
+        config = self._context.config
         path = config.get("cookie", {}).get("path") or self._context.path or "/"
-        cookie = {"name": name, "value": self._session.id, "attributes": {"Path": path, "HttpOnly": True}}
-        self.set_cookies = [cookie]
+        name = model.cookie_name(config)
+        return {"name": name, "value": session_id, "attributes": {"Path": path, "HttpOnly": True}}
+
+    def cookies_due(self) -> list[dict[str, Any]]:
+        """Return the cookies that go out now."""
+        return self.set_cookies
 
     def end(self) -> None:
         if self._session is not None:
@@ -341,12 +372,15 @@ class Request:
             elif self._variable is None:
                 return {"skipped": "no session"}
             else:
-                result = getattr(self, f"session_{name}")(self._variable, *arguments)
+                result = self.on_session(name, arguments)
         except IllegalState:
             return {"throws": "IllegalStateException"}
         except IllegalArgument:
             return {"throws": "IllegalArgumentException"}
         return {"void": True} if result is VOID else {"returns": result}
+
+    def on_session(self, name: str, arguments: list[Any]) -> Any:
+        return getattr(self, f"session_{name}")(self._variable, *arguments)
 
     def op_getSession(self, create: bool = True) -> str | None:
         self._variable = None if (session := self._get_session(create)) is None else session
@@ -393,21 +427,10 @@ class Request:
         return urljoin(f"{SCHEME_AND_HOST}{self._target}", url)
 
     def _encoded(self, url: str | None, is_redirect: bool = False) -> str | None:
-        """Return *url* with the id. It knows ordinary URLs, not those that are made to confuse."""
-        if url is None or url.startswith("#") or (is_redirect and not url):
+        session = None if url is None else self._get_session(False)
+        if session is None or url is None or self.op_isRequestedSessionIdFromCookie():
             return url
-        session = self._get_session(False)
-        if " " in url or is_above_root(self._target, url):
-            return url
-        if session is None or self.op_isRequestedSessionIdFromCookie() or not self._context.tracks("URL"):
-            return url
-        absolute = self._absolute(url or ".")
-        mark = f";{model.parameter(self._context.config)}={session.id}"
-        path = absolute.removeprefix(SCHEME_AND_HOST)
-        if path == absolute or not re.match(rf"{self._context.path}(?:[/;?#]|\Z)", path) or mark in path:
-            return url
-        first, rest = model.split_url(url or absolute)
-        return f"{first}{mark}{rest}" if first else url
+        return encoded(self._context, self._target, url, session.id, is_redirect)
 
     def op_sendRedirect(self, url: str) -> object:
         self._commit()
@@ -426,7 +449,7 @@ class Request:
 
     def op_flushBuffer(self) -> object:
         if not self.is_committed:
-            self.is_committed, self.sent_out = True, self.set_cookies
+            self.is_committed, self.sent_out = True, self.cookies_due()
         return VOID
 
     def op_isCommitted(self) -> bool:
@@ -499,13 +522,13 @@ class Request:
     def session_getServletContext(self, session: Session) -> bool:
         return session.context is self._context
 
-    def session_getCreationTime(self, session: Session) -> dict[str, str]:
+    def session_getCreationTime(self, session: Session) -> dict[str, float]:
         session.check()
-        return {"moment": self._scenario.moment(session.created)}
+        return {"time": session.created}
 
-    def session_getLastAccessedTime(self, session: Session) -> dict[str, str]:
+    def session_getLastAccessedTime(self, session: Session) -> dict[str, float]:
         session.check()
-        return {"moment": self._scenario.moment(session.last_accessed)}
+        return {"time": session.last_accessed}
 
     def session_timesEqual(self, session: Session) -> bool:
         session.check()
@@ -523,6 +546,21 @@ class Request:
         return value
 
 
+def encoded(context: Context, target: str, url: str, session_id: str, is_redirect: bool) -> str:
+    """Return *url* with the id, if Tomcat puts it there. It knows ordinary URLs, not those made to confuse."""
+    if " " in url or is_above_root(target, url) or url.startswith("#") or (is_redirect and not url):
+        return url
+    absolute = urljoin(f"{SCHEME_AND_HOST}{target}", url or ".")
+    mark = f";{model.parameter(context.config)}={session_id}"
+    path = absolute.removeprefix(SCHEME_AND_HOST)
+    if not context.tracks("URL") or path == absolute or mark in path:
+        return url
+    if not re.match(rf"{context.path}(?:[/;?#]|\Z)", path):
+        return url
+    first, rest = model.split_url(url or absolute)
+    return f"{first}{mark}{rest}" if first else url
+
+
 def is_above_root(target: str, url: str) -> bool:
     """Return whether *url*, relative to the path *target*, leads above the root of the host."""
     if ":" in url or url.startswith("//"):
@@ -535,6 +573,8 @@ def is_above_root(target: str, url: str) -> bool:
             return True
     return False
 
+
+Scenario.REQUEST = Request
 
 #: The result of an operation that returns nothing.
 VOID = object()
