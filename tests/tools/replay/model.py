@@ -279,3 +279,15 @@ def accesses(exchange: Exchange, session_id: str) -> Iterator[Exchange]:
                 ids.add(event["old"])
         if ids & {joined(before), *issued(before.observed)}:
             yield before
+
+
+def latest_access(exchange: Exchange, session_id: str) -> Exchange | None:
+    """Return the latest request of a session up to *exchange*, whatever ids the session has had."""
+    requests = [one for one in (*exchange.earlier, exchange) if one.config_name == exchange.config_name]
+    ids, known = {session_id}, 0
+    while known < len(ids):
+        known = len(ids)
+        for event in (event for one in requests for event in events(one.observed) if "old" in event):
+            if ids & {event["old"], event["session"]}:
+                ids |= {event["old"], event["session"]}
+    return next((one for one in reversed(requests) if ids & {joined(one), *issued(one.observed)}), None)

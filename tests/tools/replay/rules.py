@@ -303,6 +303,9 @@ def last_accessed_time(one: Observation) -> bool:
     if one.what == "timesEqual":  # the previous request made the session, and has taken time in Tomcat
         is_new = session_id in model.states(previous)[-1].created
         return is_new and (one.recorded, one.observed) == ({"returns": False}, {"returns": True})
+    if any(op[0] == "use" for op in one.exchange.ops[: one.op]):
+        # A session that an earlier request has held knows when the latest one arrived.
+        previous = model.latest_access(one.exchange, str(session_id)) or previous
     moment = _returned(one.observed)
     number, _, where = str(moment["moment"] if isinstance(moment, dict) else moment).partition(".")
     has_created = session_id in model.states(previous)[-1].created
@@ -333,9 +336,11 @@ def unasked_access(one: Observation) -> bool:
 
 
 def session_in_use(one: Observation) -> bool:
-    """This request of the session, or its latest before, has taken long."""
+    """This request of the session, or its latest before, has taken long; or this one has had it and then lost it."""
     if not _is_gone_there(one):
         return False
+    if one.op is not None and looks_first(one.exchange.config) and model.joined(one.exchange) == one.whole[0]["session"]:
+        return True
     latest = next(model.accesses(one.exchange, one.recorded["session"]), None)
     requests = [*one.exchange.together, *([] if latest is None else [latest])]
     return any(op[0] == "sleep" for exchange in requests for op in exchange.ops)
