@@ -7,10 +7,11 @@ import sys
 from pathlib import Path
 
 from .contexts import RecordingError
-from .differences import DIFFERENCES
+from .differences import declared
 from .jakarta import Jakarta
 from .outcome import Outcome
 from .replay import DEFAULT_FILES, replay
+from .stores import opened
 from .servlet import Native
 from .table import rendered
 
@@ -28,10 +29,12 @@ def main(given: list[str] | None = None) -> int:
     parser.add_argument("files", nargs="*", type=Path, help="recordings; by default those of the repository")
     parser.add_argument("--api", choices=APIS, default="native", help="whose names to use; the package's by default")
     parser.add_argument("--table", action="store_true", help="print the table of differences for the documentation")
+    parser.add_argument("--store", default="memory", help="memory, sqlite, or the URL of a Redis server to play on")
     arguments = parser.parse_args(given)
     api = APIS[arguments.api]
     try:
-        outcome = replay(arguments.files or DEFAULT_FILES, api)
+        with opened(arguments.store) as stores:
+            outcome = replay(arguments.files or DEFAULT_FILES, api, stores)
     except RecordingError as error:
         print(error, file=sys.stderr)
         return 2
@@ -58,7 +61,8 @@ def report(outcome: Outcome, stale: list[str]) -> None:
 
 def unused(outcome: Outcome, api: type[Native] = Native) -> list[str]:
     """Return the differences that are declared and did not occur, though *api* shows them."""
-    missing = [difference.what for difference in DIFFERENCES if difference not in outcome.declared]
+    expected = (difference for difference in declared(outcome.store) if difference.is_recorded)
+    missing = [difference.what for difference in expected if difference not in outcome.declared]
     return [what for what in missing if what not in api.NOT_SHOWN]
 
 

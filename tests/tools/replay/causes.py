@@ -45,3 +45,19 @@ def unasked_access(exchange: Exchange) -> bool:
 def long_request(exchange: Exchange) -> bool:
     """The request takes long."""
     return any(op[0] in ("sleep", "await") for op in exchange.ops)
+
+
+def binding(exchange: Exchange) -> bool:
+    """A value that listens is set."""
+    return any(op[0] == "setAttribute" and isinstance(op[2], dict) for op in exchange.ops)
+
+
+def held(exchange: Exchange) -> bool:
+    """A session object of an earlier request is used."""
+    return any(op[0] == "use" for op in exchange.ops)
+
+
+def expiring(exchange: Exchange) -> bool:
+    """A session has timed out in the recording."""
+    ended = (event for event in model.events(exchange.recorded) if event["event"] == "sessionDestroyed")
+    return any(not model.is_invalidation(exchange, event) for event in ended)

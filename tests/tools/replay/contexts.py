@@ -8,6 +8,8 @@ from typing import Any
 
 from httpsession import SessionConfig, SessionCookieConfig, SessionManager
 
+from .events import Binding
+
 
 class RecordingError(Exception):
     """A file that is no recording; the message names the file and the line."""
@@ -103,8 +105,9 @@ def session_config(name: str, recorded: dict[str, Any]) -> SessionConfig:
         cookie=SessionCookieConfig(**settings, attributes=attributes),
         expire_cookie=False,
         sweep_interval=None,
+        types={"binding": Binding},
     )
 
 
-def make_manager(name: str, recorded: dict[str, Any], listeners: list[Any]) -> SessionManager:
-    return SessionManager(config=session_config(name, recorded), listeners=listeners)
+def make_manager(name: str, recorded: dict[str, Any], listeners: list[Any], store: str) -> SessionManager:
+    return SessionManager(store, config=session_config(name, recorded), listeners=listeners)

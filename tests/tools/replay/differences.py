@@ -45,6 +45,10 @@ class Difference:
     #: Whether a request is one to which the difference applies, if the request shows it: then all that differs from it
     #: on, as the model of this package says, may follow from it.
     cause: Callable[[Exchange], bool] | None = None
+    #: Whether only shared stores show it.
+    is_shared: bool = False
+    #: Whether the recordings show it; if not, generated scenarios do.
+    is_recorded: bool = True
 
 
 DIFFERENCES = (
@@ -238,6 +242,7 @@ DIFFERENCES = (
         rules.bare_name,
         affects=SESSION,
         cause=causes.bare_name,
+        is_recorded=False,
     ),
     Difference(
         "the session cookie's configuration: name and http_only",
@@ -246,4 +251,47 @@ DIFFERENCES = (
         "D25, D26",
         rules.cookie_configuration,
     ),
+    Difference(
+        "a value that is bound again, in a later request",
+        "is the same object, and hears nothing",
+        "is another object than the copy that the store gave back: it is bound, and the copy is unbound",
+        "S138, D45",
+        rules.copy_of_a_value,
+        affects=ATTRIBUTES,
+        cause=causes.binding,
+        is_shared=True,
+    ),
+    Difference(
+        "a session object that is used after its request",
+        "is the session",
+        "is the snapshot of its request: it sees no later change, and what it changes is not saved; invalidate() works",
+        "S56",
+        rules.snapshot,
+        affects=SESSION,
+        cause=causes.held,
+        is_shared=True,
+    ),
+    Difference(
+        "when an idle session expires",
+        "at its interval",
+        "within the second after it, since accesses are flushed every second",
+        "S51",
+        rules.second_later,
+        affects=SESSION,
+        cause=causes.expiring,
+        is_shared=True,
+    ),
+    Difference(
+        "the id of a session that the sweeper ends",
+        "its id",
+        "is empty: a store does not know ids",
+        "D45",
+        rules.id_of_the_swept,
+        is_shared=True,
+    ),
 )
+
+
+def declared(store: str) -> tuple[Difference, ...]:
+    """Return the differences on a kind of store."""
+    return tuple(one for one in DIFFERENCES if store != "memory" or not one.is_shared)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import threading
+from dataclasses import dataclass
 from typing import Any
 
 from httpsession import (
@@ -51,20 +52,23 @@ def look(ask: Any) -> Any:
         return {"throws": "IllegalStateException"}
 
 
-class Binding(HttpSessionBindingListener):
-    """A value that hears of being bound."""
+#: The log of all values: a stored value cannot keep one.
+LOG = Log()
 
-    def __init__(self, log: Log, label: str, key: Any, fail: str | None) -> None:
-        self._log = log
-        self.label = label
-        self._key = key
-        self._fail = fail
+
+@dataclass(eq=False)
+class Binding(HttpSessionBindingListener):
+    """A value that hears of being bound. Shared stores keep it as a registered type."""
+
+    label: str
+    key: str | int | None
+    fail: str | None
 
     def __eq__(self, other: object) -> bool:
-        return self is other or (isinstance(other, Binding) and self._key is not None and self._key == other._key)
+        return self is other or (isinstance(other, Binding) and self.key is not None and self.key == other.key)
 
     def __hash__(self) -> int:
-        return hash(self._key) if self._key is not None else id(self)
+        return hash(self.key) if self.key is not None else id(self)
 
     def value_bound(self, event: HttpSessionBindingEvent) -> None:
         self._heard("valueBound", event, "bound")
@@ -73,7 +77,7 @@ class Binding(HttpSessionBindingListener):
         self._heard("valueUnbound", event, "unbound")
 
     def _heard(self, what: str, event: HttpSessionBindingEvent, how: str) -> None:
-        self._log.note(
+        LOG.note(
             {
                 "event": what,
                 "session": event.session.id,
@@ -83,7 +87,7 @@ class Binding(HttpSessionBindingListener):
                 "visible": look(lambda: event.session.get_attribute(event.name)),
             }
         )
-        if self._fail == how:
+        if self.fail == how:
             raise UnsupportedOperationError
 
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, ClassVar
 
 from httpsession import IllegalStateError, SessionConfig
@@ -75,6 +75,7 @@ class Seen:
         return self.subject.getAttribute(name)
 
 
+@dataclass(eq=False)
 class JakartaBinding(HttpSessionBindingListener, Binding):
     """A value that hears of being bound, in Java's words."""
 
@@ -157,9 +158,10 @@ class Jakarta(Native):
         }
 
     @staticmethod
-    def context(application: Any, name: str, recorded: dict[str, Any], listeners: list[Any]) -> Context:
+    def context(application: Any, name: str, recorded: dict[str, Any], listeners: list[Any], store: str) -> Context:
         """Return *application* with sessions, configured by the setters. Tomcat makes every cookie HttpOnly."""
-        context = ServletContext(application, config=container(name, recorded))
+        types = {"binding": JakartaBinding}
+        context = ServletContext(application, store, config=replace(container(name, recorded), types=types))
         if "sessionTimeout" in recorded:
             context.setSessionTimeout(recorded["sessionTimeout"])
         if "trackingModes" in recorded:

@@ -9,7 +9,7 @@ from itertools import groupby
 
 from . import model
 from .compare import Exchange, Observation
-from .differences import DIFFERENCES, Difference
+from .differences import Difference, declared
 from .reckoning import Reckoning
 
 
@@ -44,13 +44,14 @@ def is_as_reckoned(one: Observation) -> bool:
 class Consequences:
     """The differences so far in a scenario, which explain further ones."""
 
-    def __init__(self) -> None:
+    def __init__(self, known: tuple[Difference, ...]) -> None:
+        self._declared = known
         #: The sessions that each difference was about.
         self._ids: dict[Difference, set[str]] = {}
 
     def begin(self, exchange: Exchange) -> None:
         """Note which differences apply to a request by what it is."""
-        for difference in DIFFERENCES:
+        for difference in self._declared:
             if difference.cause is not None and difference.cause(exchange):
                 self._ids.setdefault(difference, set()).update(map(str, filter(model.ids_in, model.sent(exchange))))
 
@@ -89,6 +90,8 @@ class Consequences:
 class Outcome:
     """How recordings compare."""
 
+    #: The kind of store.
+    store: str = "memory"
     scenarios: int = 0
     left_out: int = 0
     compared: int = 0
@@ -102,7 +105,7 @@ class Outcome:
     def add(self, found: Iterable[Observation], reckoning: Reckoning) -> None:
         """Add the observations of one scenario, of which *reckoning* says what they must be."""
         self.scenarios += 1
-        consequences = Consequences()
+        consequences = Consequences(declared(self.store))
         for _, some in groupby(found, key=lambda one: one.exchange.number):
             some = list(some)
             if some and "results" in some[0].exchange.recorded:
@@ -123,7 +126,7 @@ class Outcome:
         """Find the reasons for what differs in one request: first those that it shows itself, then consequences."""
         left = []
         for one in unequal:
-            difference = next((known for known in DIFFERENCES if known.applies(one)), None)
+            difference = next((known for known in declared(self.store) if known.applies(one)), None)
             if difference is None:
                 left.append(one)
             else:

@@ -17,6 +17,7 @@ from .events import in_order
 from .ids import Ids
 from .jar import Jar
 from .pace import REQUEST, STEP
+from .stores import Stores
 from .servlet import Context, Native, Script, Stage
 
 
@@ -34,10 +35,11 @@ def lower_named(step: dict[str, Any]) -> dict[str, Any]:
 class Player:
     """Plays one scenario."""
 
-    def __init__(self, configs: dict[str, dict[str, Any]], clock: FrozenDateTimeFactory, api: type[Native]) -> None:
+    def __init__(self, configs: dict[str, dict[str, Any]], clock: FrozenDateTimeFactory, api: type[Native], stores: Stores) -> None:
         self._configs = configs
         self._clock = clock
         self._api = api
+        self._stores = stores
         self._stage = Stage(clock, api.BINDING)
         self._ids = Ids()
         self._jars: dict[str, Jar] = {}
@@ -53,10 +55,13 @@ class Player:
         for name in scenario["configs"]:
             recorded = self._configs[name]
             listeners = [self._api.LISTENER(self._stage.log, None), self._api.LISTENER(self._stage.log, "second")]
-            context = self._api.context(self._dispatch, name, recorded, listeners[: recorded.get("listeners", 1)])
+            some = listeners[: recorded.get("listeners", 1)]
+            context = self._api.context(self._dispatch, name, recorded, some, self._stores.url())
             self._contexts[name] = context_path(name, recorded), context
         for step in scenario["steps"]:
             self._clock.tick(STEP)
+            for _, context in self._contexts.values():
+                self._stores.flush(context.manager)
             if "pause_ms" in step:
                 self._clock.tick(step["pause_ms"] / 1000)
             elif "reap" in step:

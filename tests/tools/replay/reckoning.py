@@ -12,6 +12,7 @@ from typing import Any
 from .compare import Exchange, Observation, observations
 from .generate import URLS
 from .here import HereScenario
+from .shared import SharedScenario
 
 #: Configurations whose cookies the model does not know, and words in operations that it does not.
 _CONFIGS = frozenset(("cookiefull", "maxage0", "samesite", "slash"))
@@ -29,11 +30,11 @@ def is_modelled(scenario: dict[str, Any]) -> bool:
 class Reckoning:
     """What the model of this package says of the requests of one scenario."""
 
-    def __init__(self, scenario: dict[str, Any], configs: dict[str, dict[str, Any]]) -> None:
+    def __init__(self, scenario: dict[str, Any], configs: dict[str, dict[str, Any]], *, is_shared: bool = False) -> None:
         self._observed: dict[int, tuple[dict[str, Any], list[tuple[float, float]]]] = {}
         self._said: dict[Exchange, dict[tuple[Any, ...], list[Any]]] = {}
         if is_modelled(scenario):
-            self._observed = dict(enumerate(_played(scenario, configs), 1))
+            self._observed = dict(enumerate(_played(scenario, configs, SharedScenario if is_shared else HereScenario), 1))
 
     def expects(self, one: Observation) -> bool | None:
         """Return whether the model says the same; None if it says nothing of such an observation."""
@@ -62,10 +63,10 @@ def _is_ordinary(url: Any) -> bool:
 
 
 def _played(
-    scenario: dict[str, Any], configs: dict[str, dict[str, Any]]
+    scenario: dict[str, Any], configs: dict[str, dict[str, Any]], kind: type[HereScenario]
 ) -> Iterator[tuple[dict[str, Any], list[tuple[float, float]]]]:
     """Go through the requests of *scenario*: what must be observed of each, and when those so far were."""
-    here = HereScenario(configs, scenario["configs"])
+    here = kind(configs, scenario["configs"])
     for step in here.play(scenario["steps"]):
         if "observed" in step:
             yield step["observed"], list(here.times)

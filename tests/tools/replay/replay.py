@@ -17,28 +17,35 @@ from .outcome import Outcome
 from .player import Player
 from .reckoning import Reckoning
 from .servlet import Native
+from .stores import Stores
 
 #: What is played if nothing else is asked for.
 DEFAULT_FILES = tuple(sorted(RECORDINGS.glob("*.jsonl")))
 #: Seconds between two scenarios: more than any session lives.
 PAUSE = 10_000
+#: The store that is played on if nothing else is asked for.
+MEMORY = Stores()
 
 
-def replay(files: Iterable[Path], api: type[Native] = Native) -> Outcome:
+def replay(files: Iterable[Path], api: type[Native] = Native, stores: Stores = MEMORY) -> Outcome:
     """Play all scenarios of *files*, but for those of configurations that are left out.
 
     Raises:
         RecordingError: a file cannot be read, or holds something else.
     """
-    outcome = Outcome()
+    outcome = Outcome(stores.kind)
     for path in files:
         configs = load_configs(path.parent)
-        play(scenarios(path, configs), configs, outcome, api)
+        play(scenarios(path, configs), configs, outcome, api, stores)
     return outcome
 
 
 def play(
-    recorded: Iterable[dict[str, Any]], configs: dict[str, Any], outcome: Outcome, api: type[Native] = Native
+    recorded: Iterable[dict[str, Any]],
+    configs: dict[str, Any],
+    outcome: Outcome,
+    api: type[Native] = Native,
+    stores: Stores = MEMORY,
 ) -> None:
     """Play scenarios, and add to *outcome* how they compare."""
     with frozen_clock() as clock:
@@ -47,8 +54,8 @@ def play(
             if LEFT_OUT.keys() & set(scenario["configs"]):
                 outcome.left_out += 1
                 continue
-            exchanges = Player(configs, clock, api).play(scenario)
-            outcome.add(chain.from_iterable(map(observations, exchanges)), Reckoning(scenario, configs))
+            exchanges = Player(configs, clock, api, stores).play(scenario)
+            outcome.add(chain.from_iterable(map(observations, exchanges)), Reckoning(scenario, configs, is_shared=stores.is_shared))
 
 
 def scenarios(path: Path, configs: dict[str, Any]) -> Iterator[dict[str, Any]]:

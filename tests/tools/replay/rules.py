@@ -380,3 +380,28 @@ def cookie_configuration(one: Observation) -> bool:
     if tomcat_setting(one.exchange.config, "context", "sessionCookiePathUsesTrailingSlash") == "true":
         expected["path"] = f"{one.exchange.context}/"
     return bool(_returned(one.observed) == expected and recorded.get("httpOnly") is False)
+
+
+def copy_of_a_value(one: Observation) -> bool:
+    """The value hears of being bound, or the copy of it of being unbound, where it was the same object."""
+    if one.field != "presence" or one.recorded is not None or one.what not in ("valueBound", "valueUnbound"):
+        return False
+    if one.op is None or one.exchange.ops[one.op][0] != "setAttribute":
+        return False
+    label = one.observed["object"]
+    return _argument(one, 2) == {"binding": label} or one.observed["visible"] == _argument(one, 2)
+
+
+def snapshot(one: Observation) -> bool:
+    """Whether two session objects of different requests are the same."""
+    return one.what == "equalsHeld" and (one.recorded, one.observed) == ({"returns": True}, {"returns": False})
+
+
+def second_later(one: Observation) -> bool:
+    """The session is alive within the second after its interval."""
+    return _is_gone_there(one)
+
+
+def id_of_the_swept(one: Observation) -> bool:
+    """The sweeper tells an empty id."""
+    return (one.kind, one.field, one.observed) == ("event", "session", "") and one.op == -1

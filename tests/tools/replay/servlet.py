@@ -17,7 +17,7 @@ from httpsession import (
 )
 
 from .contexts import make_manager
-from .events import Binding, Listener, Log, UnsupportedOperationError, shown
+from .events import LOG, Binding, Listener, UnsupportedOperationError, shown
 
 #: Seconds: how long a request waits for another one at most.
 PATIENCE = 10
@@ -47,7 +47,7 @@ class Stage:
     def __init__(self, clock: FrozenDateTimeFactory, binding: type[Binding]) -> None:
         self.clock = clock
         self._binding = binding
-        self.log = Log()
+        self.log = LOG
         self.held: dict[str, Any] = {}
         self.meeting = Meeting()
         self._bindings: dict[tuple[str, str], Binding] = {}
@@ -60,7 +60,7 @@ class Stage:
             return given
         label = (config, given["binding"])
         if label not in self._bindings:
-            self._bindings[label] = self._binding(self.log, given["binding"], given.get("key"), given.get("fail"))
+            self._bindings[label] = self._binding(given["binding"], given.get("key"), given.get("fail"))
         return self._bindings[label]
 
     def sleep(self, milliseconds: int) -> None:
@@ -115,9 +115,9 @@ class Native:
         self._request = request_session(environ)
 
     @staticmethod
-    def context(application: Any, name: str, recorded: dict[str, Any], listeners: list[Any]) -> Context:
+    def context(application: Any, name: str, recorded: dict[str, Any], listeners: list[Any], store: str) -> Context:
         """Return *application* with sessions, configured as the container was."""
-        return SessionMiddleware(application, make_manager(name, recorded, listeners))
+        return SessionMiddleware(application, make_manager(name, recorded, listeners, store))
 
     def get_session(self, create: bool = True) -> Any:
         return self._request.get_session(create)

@@ -93,13 +93,17 @@ class Session:
             return
         self.check()
         old, note = self.attributes.get(name), self.context.note_attribute
-        if is_binding(value) and not is_same(value, old):
+        if is_binding(value) and not self.is_same(value, old):
             note("valueBound", self, name, value, value)
         self.attributes[name] = value
-        if is_binding(old) and not is_same(value, old):
+        if is_binding(old) and not self.is_same(value, old):
             note("valueUnbound", self, name, self.context.unbound_value(old), old)
         told = value if old is None else self.context.replaced_value(value, old)
         note("attributeAdded" if old is None else "attributeReplaced", self, name, told)
+
+    def is_same(self, value: Any, old: Any) -> bool:
+        """Return whether two values are the same object."""
+        return is_binding(old) and is_binding(value) and bool(value["binding"] == old["binding"])
 
     def remove(self, name: str | None) -> None:
         self.check()
@@ -116,10 +120,6 @@ class Session:
 
 def is_binding(value: Any) -> bool:
     return isinstance(value, dict)
-
-
-def is_same(value: Any, old: Any) -> bool:
-    return is_binding(old) and is_binding(value) and bool(value["binding"] == old["binding"])
 
 
 class Context:
@@ -159,11 +159,11 @@ class Context:
         old, session.id = session.id, self._scenario.new_id()
         self.sessions.pop(old, None)
         self.sessions[session.id] = session
-        for mark in self._listeners():
+        for mark in self.listeners():
             self._scenario.note({"event": "sessionIdChanged", "session": session.id, **mark, "old": old})
 
     def note_session(self, what: str, session: Session, backwards: bool = False) -> None:
-        for mark in self._listeners()[:: -1 if backwards else 1]:
+        for mark in self.listeners()[:: -1 if backwards else 1]:
             event = {"event": what, "session": session.shown_id, **mark, "visible": sorted(session.attributes)}
             self._scenario.note(event)
 
@@ -174,12 +174,12 @@ class Context:
             visible = shown(session.get(name))
         except IllegalState:
             visible = {"throws": "IllegalStateException"}
-        marks = self._listeners() if of is None else [{"object": of["binding"]}]
+        marks = self.listeners() if of is None else [{"object": of["binding"]}]
         for mark in marks:
             event = {"event": what, "session": session.shown_id, "name": name, "value": shown(value), "visible": visible}
             self._scenario.note({**event, **mark})
 
-    def _listeners(self) -> list[dict[str, str]]:
+    def listeners(self) -> list[dict[str, str]]:
         return [{}, {"listener": "second"}][: self.config.get("listeners", 1)]
 
 
