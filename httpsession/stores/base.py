@@ -148,6 +148,9 @@ class SessionStore(Protocol[T]):
     def save(self, key: bytes, changes: Changes, now: float) -> bool:
         """Apply all *changes* or none; False if there is no such session, or *expected* values differ.
 
+        In a shared store a new interval counts from *now* at the earliest: the request that changes it is using the
+        session, and its access has not been flushed.
+
         After a change of the key, loads and other changes of the key do not find the former key. For :data:`FOLLOW`
         seconds saves, removals and touches in flight follow it to the new key. Nothing follows a login.
 

@@ -112,6 +112,17 @@ class Saving(Contract):
         assert store.expire(self.at(end - MOMENT), 10) == []
         assert keys_of(store.expire(self.at(end), 10)) == ([] if longest is None else [key])
 
+    def test_save_interval_shorter_than_the_idle_time(self, store: AnyStore) -> None:
+        """A request that comes after a while and shortens the interval is using the session, which does not end."""
+        key = self.add(store, interval=600)
+        assert store.load(key, self.at(500)) is not None
+        assert store.save(key, Changes(max_inactive_interval=60), self.at(501))
+        store.touch([(key, self.at(500), self.at(502))])
+
+        found = store.load(key, self.at(510))
+        assert found is not None
+        assert not found[2], "the session has expired, though it was used 8 seconds ago"
+
     def test_save_interval_after_none(self, store: AnyStore) -> None:
         """A session that never expired does so again, counted from its latest use; its deadline stays."""
         key = self.add(store, interval=0, lifetime=1000)

@@ -33,7 +33,7 @@ def apply(statements: Statements, key: bytes, changes: Changes, now: float, curs
     if changes.notes:
         _change_notes(cursor, statements, identity, changes.notes)
     if changes.max_inactive_interval is not None or changes.deadline is not None:
-        _change_end(cursor, statements, identity, changes)
+        _change_end(cursor, statements, identity, changes, now)
     if changes.principal is not ...:
         cursor.execute(statements.set_principal, (changes.principal, identity))
     if changes.new_key is not None:
@@ -76,10 +76,10 @@ def _change_notes(cursor: Cursor, statements: Statements, identity: int, notes: 
             cursor.execute(statements.put_note, (identity, name, value))
 
 
-def _change_end(cursor: Cursor, statements: Statements, identity: int, changes: Changes) -> None:
+def _change_end(cursor: Cursor, statements: Statements, identity: int, changes: Changes, now: float) -> None:
     """Change interval and deadline, and the time by which sweeps find the session."""
     if changes.max_inactive_interval is not None:
-        cursor.execute(statements.set_interval, (changes.max_inactive_interval, identity))
+        cursor.execute(statements.set_interval, (changes.max_inactive_interval, now, identity))
     if changes.deadline is not None:
         cursor.execute(statements.set_deadline, (changes.deadline, identity))
     cursor.execute(statements.set_due, (identity,))

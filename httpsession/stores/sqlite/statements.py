@@ -104,7 +104,8 @@ class Statements:
         "UPDATE {sessions} SET accessed = max(accessed, :arrived), used = max(used, :ended)"
         " WHERE identity = {followed} AND {alive}"
     )
-    set_interval: str = "UPDATE {sessions} SET interval = ? WHERE identity = ?"
+    #: The request that changes the interval is using the session, though its access is not flushed yet.
+    set_interval: str = "UPDATE {sessions} SET interval = ?, used = max(used, ?) WHERE identity = ?"
     set_deadline: str = "UPDATE {sessions} SET deadline = ? WHERE identity = ?"
     set_principal: str = "UPDATE {sessions} SET principal = ? WHERE identity = ?"
     set_key: str = "UPDATE {sessions} SET key = ? WHERE identity = ?"

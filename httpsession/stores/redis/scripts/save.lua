@@ -47,7 +47,8 @@ for at = TRIPLES, #ARGV, 3 do
     elseif sign == "!" and has(field) then
         return 0
     elseif sign == "i" then
-        record.interval, stores = tonumber(value), true
+        -- The request that changes the interval is using the session, though its access is not flushed yet.
+        record.interval, record.used, stores = tonumber(value), math.max(record.used, now), true
     elseif sign == "d" then
         record.deadline, stores = tonumber(value), true
     elseif sign == "p" then
