@@ -78,6 +78,14 @@ def test_what_is_wrong_is_found(mutant, monkeypatch):
 SCENARIO = DEFAULT_FILES[0].read_text().splitlines()[0]
 
 
+def test_an_unknown_store(capsys):
+    """A store that cannot be played on is refused in one line, which says what can; a login in it is not shown."""
+    for store in ("sqlit", "memcached://a", "redis://:s3cret@a?prefix=b"):
+        assert main(["--store", store]) == 2
+        error = capsys.readouterr().err
+        assert error == "--store is memory, sqlite, or the URL of a Redis server without options, as redis://HOST\n"
+
+
 def test_blank_lines_are_skipped(tmp_path, capsys):
     """A file may have blank lines; what it holds is summed up in one line."""
     file = tmp_path / "some.jsonl"

@@ -1,4 +1,7 @@
-"""Replay recordings of Apache Tomcat: ``python -m tests.tools.replay [--api API] [--table] [FILE...]``."""
+"""Replay recordings of Apache Tomcat.
+
+``python -m tests.tools.replay [--api API] [--store STORE] [--table] [FILE...]``
+"""
 
 from __future__ import annotations
 
@@ -11,8 +14,8 @@ from .differences import declared
 from .jakarta import Jakarta
 from .outcome import Outcome
 from .replay import DEFAULT_FILES, replay
-from .stores import opened
 from .servlet import Native
+from .stores import opened
 from .table import rendered
 
 #: The ways to ask: by the package's own names, and by those of ``httpsession.servlet``.

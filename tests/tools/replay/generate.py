@@ -14,7 +14,19 @@ TIMED = ("default", "nolookup", "accessstart", "activity", "accessboth", "timeou
 CONFIGS = (*TIMED, "default", "root", "cookieonly", "both", "cookiename", "listeners2", "timeoutneg", "sharea")
 
 NAMES = ("a", "b", "c")
-URLS = ("next", "/other", "", "?x", "#x", "../x", "x;jsessionid={ID1}", "http://other.example/x", "mailto:x", "{context}")
+URLS = (
+    "next",
+    "/other",
+    "",
+    "?x",
+    "#x",
+    "../x",
+    "x?a=1",
+    "x;jsessionid={ID1}",
+    "http://other.example/x",
+    "mailto:x",
+    "{context}",
+)
 VALUES = ("x", "y", 1, None, *({"binding": f"L{number}"} for number in range(1, 5)))
 #: The operations of random requests with how often each comes.
 OPERATIONS = {

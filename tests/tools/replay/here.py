@@ -14,7 +14,7 @@ from urllib.parse import unquote
 from . import model, tomcat
 from .ids import Ids
 from .jar import Jar
-from .tomcat import IllegalState
+from .tomcat import IllegalStateError
 
 #: For so many seconds accesses follow an id that has changed.
 FOLLOW = 60
@@ -131,7 +131,7 @@ class HereRequest(tomcat.Request):
 
     def _create(self) -> Hold:
         if self._context.tracks("COOKIE") and self.is_committed:
-            raise IllegalState
+            raise IllegalStateError
         session = self._context.create(self._now)
         assert isinstance(session, HereSession)
         self._hold = Hold(session, session.id, session.created)
@@ -187,7 +187,7 @@ class HereRequest(tomcat.Request):
     def op_changeSessionId(self) -> str:
         hold = self._find()
         if hold is None or self.is_committed:
-            raise IllegalState
+            raise IllegalStateError
         session = hold.session
         hold.session.acting = hold
         old = session.id

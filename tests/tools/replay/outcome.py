@@ -75,7 +75,6 @@ class Consequences:
                 return difference
         return None
 
-
     def _latest(self, one: Observation) -> Difference | None:
         """Return the latest difference that *one* may follow from: one about the same session, if there is one."""
         about = ids_of(one) or ids_sent(one)

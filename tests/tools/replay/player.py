@@ -17,9 +17,8 @@ from .events import in_order
 from .ids import Ids
 from .jar import Jar
 from .pace import REQUEST, STEP
-from .stores import Stores
 from .servlet import Context, Native, Script, Stage
-
+from .stores import Stores
 
 
 def lower_named(step: dict[str, Any]) -> dict[str, Any]:
@@ -35,7 +34,9 @@ def lower_named(step: dict[str, Any]) -> dict[str, Any]:
 class Player:
     """Plays one scenario."""
 
-    def __init__(self, configs: dict[str, dict[str, Any]], clock: FrozenDateTimeFactory, api: type[Native], stores: Stores) -> None:
+    def __init__(
+        self, configs: dict[str, dict[str, Any]], clock: FrozenDateTimeFactory, api: type[Native], stores: Stores
+    ) -> None:
         self._configs = configs
         self._clock = clock
         self._api = api

@@ -27,4 +27,5 @@ REASONS = {
     "R32": "a pair without an equals sign is a value without a name, as in browsers: never the session cookie",
     "R33": "there are no quoted strings in cookies: a quote is a character like others",
     "R38": "only the session's own path parameter is read, and taken out of the path; others are left as they are",
+    "R41": "stores keep a digest in place of the id, by which nothing opens",
 }

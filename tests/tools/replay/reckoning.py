@@ -14,9 +14,8 @@ from .generate import URLS
 from .here import HereScenario
 from .shared import SharedScenario
 
-#: Configurations whose cookies the model does not know, and words in operations that it does not.
+#: Configurations whose cookies the model does not know.
 _CONFIGS = frozenset(("cookiefull", "maxage0", "samesite", "slash"))
-_WORDS = ("parallel", "fail", "getSessionCookieConfig", "idShape")
 _ENCODING = ("encodeURL", "encodeRedirectURL")
 
 
@@ -30,11 +29,15 @@ def is_modelled(scenario: dict[str, Any]) -> bool:
 class Reckoning:
     """What the model of this package says of the requests of one scenario."""
 
-    def __init__(self, scenario: dict[str, Any], configs: dict[str, dict[str, Any]], *, is_shared: bool = False) -> None:
+    def __init__(
+        self, scenario: dict[str, Any], configs: dict[str, dict[str, Any]], *, is_shared: bool = False
+    ) -> None:
         self._observed: dict[int, tuple[dict[str, Any], list[tuple[float, float]]]] = {}
         self._said: dict[Exchange, dict[tuple[Any, ...], list[Any]]] = {}
         if is_modelled(scenario):
-            self._observed = dict(enumerate(_played(scenario, configs, SharedScenario if is_shared else HereScenario), 1))
+            self._observed = dict(
+                enumerate(_played(scenario, configs, SharedScenario if is_shared else HereScenario), 1)
+            )
 
     def expects(self, one: Observation) -> bool | None:
         """Return whether the model says the same; None if it says nothing of such an observation."""

@@ -55,7 +55,10 @@ def play(
                 outcome.left_out += 1
                 continue
             exchanges = Player(configs, clock, api, stores).play(scenario)
-            outcome.add(chain.from_iterable(map(observations, exchanges)), Reckoning(scenario, configs, is_shared=stores.is_shared))
+            outcome.add(
+                chain.from_iterable(map(observations, exchanges)),
+                Reckoning(scenario, configs, is_shared=stores.is_shared),
+            )
 
 
 def scenarios(path: Path, configs: dict[str, Any]) -> Iterator[dict[str, Any]]:

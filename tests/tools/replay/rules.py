@@ -339,7 +339,11 @@ def session_in_use(one: Observation) -> bool:
     """This request of the session, or its latest before, has taken long; or this one has had it and then lost it."""
     if not _is_gone_there(one):
         return False
-    if one.op is not None and looks_first(one.exchange.config) and model.joined(one.exchange) == one.whole[0]["session"]:
+    if (
+        one.op is not None
+        and looks_first(one.exchange.config)
+        and model.joined(one.exchange) == one.whole[0]["session"]
+    ):
         return True
     latest = next(model.accesses(one.exchange, one.recorded["session"]), None)
     requests = [*one.exchange.together, *([] if latest is None else [latest])]

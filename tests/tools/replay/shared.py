@@ -76,7 +76,7 @@ class SharedRequest(HereRequest):
 
     def _create(self) -> Hold:
         if self._context.tracks("COOKIE") and self.is_committed:
-            raise tomcat.IllegalState
+            raise tomcat.IllegalStateError
         stored = self._context.create_unsaved(self._now)
         snapshot = Snapshot(stored, stored.id)
         snapshot.is_new = True
@@ -89,7 +89,7 @@ class SharedRequest(HereRequest):
     def op_changeSessionId(self) -> str:
         hold = self._find()
         if hold is None or self.is_committed:
-            raise tomcat.IllegalState
+            raise tomcat.IllegalStateError
         old = hold.id
         hold.id = hold.session.id = self._scenario.new_id()
         for mark in self._context.listeners():
@@ -175,5 +175,3 @@ class SharedScenario(HereScenario):
 
     CONTEXT = SharedContext
     REQUEST = SharedRequest
-
-

@@ -35,7 +35,7 @@ class Stores:
         number = next(self._numbers)
         if self.kind == "sqlite":
             return f"sqlite:///{self._folder}/{number}.db"
-        return "memory://" if self.kind == "memory" else f"{self._url}?prefix=replay{number}:"
+        return "memory://" if self.kind == "memory" else f"{self._url}?prefix=replay{number}"
 
     @staticmethod
     def flush(manager: Any) -> None:

@@ -8,7 +8,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator
 from typing import Any, ClassVar
-from urllib.parse import unquote, urljoin, urlsplit
+from urllib.parse import unquote, urljoin
 
 from . import model
 from .contexts import context_path, looks_first, tomcat_setting
@@ -23,11 +23,11 @@ SCHEME_AND_HOST = "http://app.example:8080"
 Result = dict[str, Any]
 
 
-class IllegalState(Exception):
+class IllegalStateError(Exception):
     """Java's IllegalStateException."""
 
 
-class IllegalArgument(Exception):
+class IllegalArgumentError(Exception):
     """Java's IllegalArgumentException."""
 
 
@@ -52,7 +52,7 @@ class Session:
 
     def check(self) -> None:
         if not (self.is_valid or self.is_expiring):
-            raise IllegalState
+            raise IllegalStateError
 
     def access(self, now: float) -> None:
         self.this_accessed = now
@@ -87,7 +87,7 @@ class Session:
 
     def set(self, name: str | None, value: Any) -> None:
         if name is None:
-            raise IllegalArgument
+            raise IllegalArgumentError
         if value is None:
             self.remove(name)
             return
@@ -172,12 +172,18 @@ class Context:
             return
         try:
             visible = shown(session.get(name))
-        except IllegalState:
+        except IllegalStateError:
             visible = {"throws": "IllegalStateException"}
         marks = self.listeners() if of is None else [{"object": of["binding"]}]
         for mark in marks:
-            event = {"event": what, "session": session.shown_id, "name": name, "value": shown(value), "visible": visible}
-            self._scenario.note({**event, **mark})
+            event = {
+                "event": what,
+                "session": session.shown_id,
+                "name": name,
+                "value": shown(value),
+                "visible": visible,
+            }
+            self._scenario.note({**event, "value": shown(value), **mark})
 
     def listeners(self) -> list[dict[str, str]]:
         return [{}, {"listener": "second"}][: self.config.get("listeners", 1)]
@@ -327,7 +333,7 @@ class Request:
             self._session = self._context.sessions[self._requested or ""]
         elif create:
             if self._context.tracks("COOKIE") and self.is_committed:
-                raise IllegalState
+                raise IllegalStateError
             self._session = self._context.create(self._now)
             self._set_cookie()
         if self._session is not None:
@@ -373,9 +379,9 @@ class Request:
                 return {"skipped": "no session"}
             else:
                 result = self.on_session(name, arguments)
-        except IllegalState:
+        except IllegalStateError:
             return {"throws": "IllegalStateException"}
-        except IllegalArgument:
+        except IllegalArgumentError:
             return {"throws": "IllegalArgumentException"}
         return {"void": True} if result is VOID else {"returns": result}
 
@@ -389,7 +395,7 @@ class Request:
     def op_changeSessionId(self) -> str:
         session = self._get_session(False)
         if session is None:
-            raise IllegalState
+            raise IllegalStateError
         self._context.change_id(session)
         if self._requested:
             self._requested = session.id
@@ -420,7 +426,7 @@ class Request:
 
     def op_encodeRedirectURL(self, url: str | None) -> str | None:
         if url and is_above_root(self._target, url):
-            raise IllegalArgument
+            raise IllegalArgumentError
         return self._encoded(url, is_redirect=True)
 
     def _absolute(self, url: str) -> str:
@@ -444,7 +450,7 @@ class Request:
 
     def _commit(self) -> None:
         if self.is_committed:
-            raise IllegalState
+            raise IllegalStateError
         self.op_flushBuffer()
 
     def op_flushBuffer(self) -> object:
@@ -462,7 +468,7 @@ class Request:
 
     def op_resetBuffer(self) -> object:
         if self.is_committed:
-            raise IllegalState
+            raise IllegalStateError
         return VOID
 
     def op_getEffectiveSessionTrackingModes(self) -> list[str]:
