@@ -101,6 +101,7 @@ def test_tutorial(is_kept, tmp_path):
     write_programs(page, tmp_path)
     result = python("-m", "pytest", "-q", "test_app.py", folder=tmp_path)
     assert "9 passed" in result.stdout, result.stdout + result.stderr
+    assert not list(tmp_path.glob("sessions.db*")), "the tests have used the store of the developer"
 
 
 def test_own_store(tmp_path):
