@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass
 
-from . import causes, rules
+from . import causes, rules, rules_of_time
 from .compare import Exchange, Observation
 
 #: What shows the attributes of a session.
@@ -191,14 +191,14 @@ DIFFERENCES = (
         "is when the previous request ended, if it asked for the session",
         "is when the previous request arrived",
         "S24, S26, D1, D2",
-        rules.last_accessed_time,
+        rules_of_time.last_accessed_time,
     ),
     Difference(
         "a request that does not ask for its session",
         "is no access",
         "is an access",
         "S26, D1",
-        rules.unasked_access,
+        rules_of_time.unasked_access,
         affects=SESSION,
         cause=causes.unasked_access,
     ),
@@ -207,7 +207,7 @@ DIFFERENCES = (
         "times out under its request, and is idle from when that arrived or asked",
         "does not time out, and is idle from when its request ended",
         "S51, S54, D3, D4",
-        rules.session_in_use,
+        rules_of_time.session_in_use,
         affects=SESSION,
         cause=causes.long_request,
     ),
@@ -256,7 +256,7 @@ DIFFERENCES = (
         "is the same object, and hears nothing",
         "is another object than the copy that the store gave back: it is bound, and the copy is unbound",
         "S138",
-        rules.copy_of_a_value,
+        rules_of_time.copy_of_a_value,
         affects=ATTRIBUTES,
         cause=causes.binding,
         is_shared=True,
@@ -266,7 +266,7 @@ DIFFERENCES = (
         "is the session",
         "is the snapshot of its request: it sees no later change, and what it changes is not saved; invalidate() works",
         "S56",
-        rules.snapshot,
+        rules_of_time.snapshot,
         affects=SESSION,
         cause=causes.held,
         is_shared=True,
@@ -276,7 +276,7 @@ DIFFERENCES = (
         "at its interval",
         "within the second after it, since accesses are flushed every second",
         "S51",
-        rules.second_later,
+        rules_of_time.second_later,
         affects=SESSION,
         cause=causes.expiring,
         is_shared=True,
@@ -286,7 +286,7 @@ DIFFERENCES = (
         "its id",
         "is empty: a store does not know ids",
         "R41",
-        rules.id_of_the_swept,
+        rules_of_time.id_of_the_swept,
         is_shared=True,
     ),
 )

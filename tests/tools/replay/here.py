@@ -14,7 +14,9 @@ from urllib.parse import unquote
 from . import model, tomcat
 from .ids import Ids
 from .jar import Jar
-from .tomcat import IllegalStateError
+from .pace import REQUEST
+from .sessions import Context, IllegalStateError, Scenario, Session
+from .urls import SCHEME_AND_HOST, encoded
 
 #: For so many seconds accesses follow an id that has changed.
 FOLLOW = 60
@@ -22,10 +24,10 @@ FOLLOW = 60
 _ID = re.compile("[0-9A-F]{32}")
 
 
-class HereSession(tomcat.Session):
+class HereSession(Session):
     """A session that is in use from when a request arrives until it ends."""
 
-    def __init__(self, context: tomcat.Context, session_id: str, now: float) -> None:
+    def __init__(self, context: Context, session_id: str, now: float) -> None:
         super().__init__(context, session_id, now)
         #: When the latest request arrived, and when the latest ended.
         self.accessed = self.used = now
@@ -65,12 +67,12 @@ class Hold:
         return self.session.accessed if self.is_released else self.previous
 
 
-class HereContext(tomcat.Context):
+class HereContext(Context):
     """A webapp with sessions of this package."""
 
     SESSION = HereSession
 
-    def __init__(self, name: str, config: dict[str, Any], scenario: tomcat.Scenario) -> None:
+    def __init__(self, name: str, config: dict[str, Any], scenario: Scenario) -> None:
         super().__init__(name, config, scenario)
         #: Former ids: the session, and since when.
         self.moved: dict[str, tuple[HereSession, float]] = {}
@@ -150,7 +152,7 @@ class HereRequest(tomcat.Request):
         return [] if is_known else [self.cookie(hold.id)]
 
     def end(self) -> None:
-        now = self._scenario.now - tomcat.REQUEST / 2
+        now = self._scenario.now - REQUEST / 2
         for hold in self._holds:
             hold.is_released = True
         if self._hold is not None:
@@ -232,10 +234,10 @@ class HereRequest(tomcat.Request):
         first, rest = model.split_url(url)
         first = re.sub(mark, "", first)
         target = re.sub(mark, "", self._target)
-        plain = tomcat.encoded(self._context, target, f"{first}{rest}", hold.id, is_redirect)
+        plain = encoded(self._context, target, f"{first}{rest}", hold.id, is_redirect)
         if not first or plain == f"{first}{rest}" or first.startswith(f"{self._context.path or '//'};"):
             return url
-        if model.has_no_path(first) or self._absolute(first) == f"{tomcat.SCHEME_AND_HOST}{self._context.path}" != "":
+        if model.has_no_path(first) or self._absolute(first) == f"{SCHEME_AND_HOST}{self._context.path}" != "":
             first += "/"
         return f"{first};{model.parameter(self._context.config)}={hold.id}{rest}"
 
@@ -266,7 +268,7 @@ class HereRequest(tomcat.Request):
         return hold.session.created <= hold.last_accessed <= self._now
 
 
-class HereScenario(tomcat.Scenario):
+class HereScenario(Scenario):
     """A scenario whose clients send what the recorded ones sent."""
 
     CONTEXT = HereContext

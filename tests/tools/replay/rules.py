@@ -12,7 +12,7 @@ from urllib.parse import unquote
 
 from . import causes, model
 from .compare import Exchange, Observation
-from .contexts import looks_first, tomcat_setting
+from .contexts import tomcat_setting
 
 #: Operations that tell which id the client sent and which session that opens.
 IDENTIFYING = (
@@ -27,12 +27,12 @@ COMMITTING = ("flushBuffer", "sendRedirect", "sendError")
 NOT_ALLOWED = {"throws": "IllegalStateException"}
 
 
-def _is_missing(one: Observation, what: str) -> bool:
+def is_missing(one: Observation, what: str) -> bool:
     """Whether an event or a cookie was recorded that is not observed."""
     return what in (one.what, one.kind) and one.field == "presence" and one.observed is None
 
 
-def _returned(result: Any) -> Any:
+def returned(result: Any) -> Any:
     return result.get("returns") if isinstance(result, dict) else None
 
 
@@ -49,7 +49,7 @@ def _happened(one: Observation, *names: str) -> Iterator[int]:
             yield at
 
 
-def _argument(one: Observation, number: int = 1) -> Any:
+def argument(one: Observation, number: int = 1) -> Any:
     assert one.op is not None
     return one.exchange.ops[one.op][number]
 
@@ -69,7 +69,7 @@ def replaced_value(one: Observation) -> bool:
         for before in one.exchange.recorded["events"]
         if before["event"] == "valueBound" and (before["op"], before["name"]) == (one.op, event["name"])
     ]
-    new = _argument(one, 2)
+    new = argument(one, 2)
     return isinstance(new, dict) and one.recorded == {"binding": new["binding"]} and [one.observed] == bound
 
 
@@ -77,13 +77,13 @@ def unbound_value(one: Observation) -> bool:
     """The value is the object that hears of it, and it was replaced, not removed."""
     if (one.what, one.field) != ("valueUnbound", "value") or one.op is None:
         return False
-    is_replaced = one.exchange.ops[one.op][0] == "setAttribute" and _argument(one, 2) is not None
+    is_replaced = one.exchange.ops[one.op][0] == "setAttribute" and argument(one, 2) is not None
     return is_replaced and one.recorded is None and one.observed == {"binding": one.whole[0]["object"]}
 
 
 def cookie_of_the_dead(one: Observation) -> bool:
     """The recorded cookie has an id that the request gave out and, in both, invalidated; no other is due."""
-    if not _is_missing(one, "cookie"):
+    if not is_missing(one, "cookie"):
         return False
     session_id, sides = one.recorded["value"], (one.exchange.recorded, one.exchange.observed)
     return model.at_commit(one.exchange).session is None and all(
@@ -115,12 +115,12 @@ def id_of_another_request(one: Observation) -> bool:
     """The recorded id was drawn by another request; the observed one is the former id, by which this request knows."""
     recorded, observed = one.recorded, one.observed
     if one.kind == "result" and one.what in ("getId", "getSession"):
-        recorded, observed = _returned(recorded), _returned(observed)
+        recorded, observed = returned(recorded), returned(observed)
     elif (one.kind, one.field) != ("event", "session"):
         return False
     others = [exchange for exchange in (*one.exchange.earlier, *one.exchange.together) if exchange is not one.exchange]
-    drawn = {event["old"]: event["session"] for exchange in others for event in _changes_of_ids(exchange)}
-    own = {event["session"] for event in _changes_of_ids(one.exchange)}
+    drawn = {event["old"]: event["session"] for exchange in others for event in changes_of_ids(exchange)}
+    own = {event["session"] for event in changes_of_ids(one.exchange)}
     while observed in drawn:
         observed = drawn[observed]
         if observed == recorded:
@@ -128,7 +128,7 @@ def id_of_another_request(one: Observation) -> bool:
     return False
 
 
-def _changes_of_ids(exchange: Exchange) -> Iterator[dict[str, Any]]:
+def changes_of_ids(exchange: Exchange) -> Iterator[dict[str, Any]]:
     return (event for event in exchange.observed.get("events", []) if event["event"] == "sessionIdChanged")
 
 
@@ -136,9 +136,9 @@ def change_after_commit(one: Observation) -> bool:
     """The id changed after the headers had gone out; it is refused, so that no event comes of it."""
     if one.op is None or not _has_happened(one, *COMMITTING):
         return False
-    is_change = _is_missing(one, "sessionIdChanged") or one.what == "changeSessionId"
+    is_change = is_missing(one, "sessionIdChanged") or one.what == "changeSessionId"
     recorded, observed = (side["results"][one.op] for side in (one.exchange.recorded, one.exchange.observed))
-    return is_change and _returned(recorded) is not None and observed == NOT_ALLOWED
+    return is_change and returned(recorded) is not None and observed == NOT_ALLOWED
 
 
 def cookie_after_reset(one: Observation) -> bool:
@@ -159,38 +159,38 @@ def cookie_after_reset(one: Observation) -> bool:
 
 def _is_encoded_there(one: Observation) -> bool:
     """Whether Tomcat has put the id of the request's session into a URL of the application."""
-    if one.what not in ENCODING or not isinstance(_returned(one.observed), str) or one.op is None:
+    if one.what not in ENCODING or not isinstance(returned(one.observed), str) or one.op is None:
         return False
     session_id = model.states(one.exchange)[one.op].session
-    if not isinstance(_argument(one), str) or session_id is None or session_id in model.in_cookies(one.exchange):
+    if not isinstance(argument(one), str) or session_id is None or session_id in model.in_cookies(one.exchange):
         return False
-    return _returned(one.recorded) in model.tomcat_encoded(one.exchange, _argument(one), session_id)
+    return returned(one.recorded) in model.tomcat_encoded(one.exchange, argument(one), session_id)
 
 
 def _is_encoded_here(one: Observation) -> bool:
     assert one.op is not None
     session_id = model.states(one.exchange)[one.op].session
     assert session_id is not None
-    return bool(_returned(one.observed) == model.encoded(one.exchange, _argument(one), session_id))
+    return bool(returned(one.observed) == model.encoded(one.exchange, argument(one), session_id))
 
 
 def _has_inherited_id(one: Observation) -> bool:
     """Whether Tomcat has left a relative URL alone, since the request's path has the id of the session in a segment."""
-    if one.what not in ENCODING or one.op is None or not isinstance(_argument(one), str):
+    if one.what not in ENCODING or one.op is None or not isinstance(argument(one), str):
         return False
     session_id = model.states(one.exchange)[one.op].session
     base = one.exchange.path.partition("?")[0].rpartition("/")[0]
     has_id = f";{model.parameter(one.exchange.config)}={session_id}/" in f"{base}/"
-    is_relative = re.match(r"[^/?#:]+(?:[/?#]|\Z)", _argument(one)) is not None
-    return session_id is not None and has_id and is_relative and one.recorded == {"returns": _argument(one)}
+    is_relative = re.match(r"[^/?#:]+(?:[/?#]|\Z)", argument(one)) is not None
+    return session_id is not None and has_id and is_relative and one.recorded == {"returns": argument(one)}
 
 
 def empty_url(one: Observation) -> bool:
     """It was the URL of the directory, with the id; it stays empty."""
-    if one.what != "encodeURL" or _argument(one) != "" or one.observed != {"returns": ""} or one.op is None:
+    if one.what != "encodeURL" or argument(one) != "" or one.observed != {"returns": ""} or one.op is None:
         return False
     session_id = model.states(one.exchange)[one.op].session
-    return str(_returned(one.recorded)).endswith(f"/;{model.parameter(one.exchange.config)}={session_id}")
+    return str(returned(one.recorded)).endswith(f"/;{model.parameter(one.exchange.config)}={session_id}")
 
 
 def url_with_id(one: Observation) -> bool:
@@ -201,21 +201,21 @@ def url_with_id(one: Observation) -> bool:
     if _has_inherited_id(one):
         return _is_encoded_here(one)
     mark = f";{model.parameter(one.exchange.config)}="
-    return _is_encoded_there(one) and mark in model.split_url(_argument(one))[0] and _is_encoded_here(one)
+    return _is_encoded_there(one) and mark in model.split_url(argument(one))[0] and _is_encoded_here(one)
 
 
 def url_without_path(one: Observation) -> bool:
     """The URL ends with the host, but for a query or a fragment; a slash comes before the id."""
     if not _is_encoded_there(one):
         return False
-    return model.has_no_path(model.split_url(_argument(one))[0]) and _is_encoded_here(one)
+    return model.has_no_path(model.split_url(argument(one))[0]) and _is_encoded_here(one)
 
 
 def url_of_the_context(one: Observation) -> bool:
     """The path is that of the context; a slash comes before the id."""
     if not _is_encoded_there(one):
         return False
-    path = model.absolute_path(one.exchange, _argument(one))
+    path = model.absolute_path(one.exchange, argument(one))
     return bool(one.exchange.context) and path == one.exchange.context and _is_encoded_here(one)
 
 
@@ -223,8 +223,8 @@ def parameter_behind_the_context(one: Observation) -> bool:
     """The context path is followed by a parameter; the URL comes back unchanged."""
     if not _is_encoded_there(one) or not one.exchange.context:
         return False
-    path = model.absolute_path(one.exchange, _argument(one)) or ""
-    return path.startswith(f"{one.exchange.context};") and _returned(one.observed) == _argument(one)
+    path = model.absolute_path(one.exchange, argument(one)) or ""
+    return path.startswith(f"{one.exchange.context};") and returned(one.observed) == argument(one)
 
 
 def throwing_value(one: Observation) -> bool:
@@ -292,64 +292,6 @@ def path_parameters(one: Observation) -> bool:
     return both == ({"returns": unquote(hidden) or None}, {"returns": unquote(left) or None})
 
 
-def last_accessed_time(one: Observation) -> bool:
-    """It lies in the session's previous request, at its start; or where that made the session."""
-    if one.what not in ("getLastAccessedTime", "timesEqual") or one.op is None:
-        return False
-    session_id = _former_id(one.exchange, model.states(one.exchange)[one.op].variable)
-    previous = next(model.accesses(one.exchange, str(session_id)), None)
-    if previous is None:
-        return False
-    if one.what == "timesEqual":  # the previous request made the session, and has taken time in Tomcat
-        is_new = session_id in model.states(previous)[-1].created
-        return is_new and (one.recorded, one.observed) == ({"returns": False}, {"returns": True})
-    if any(op[0] == "use" for op in one.exchange.ops[: one.op]):
-        # A session that an earlier request has held knows when the latest one arrived.
-        previous = model.latest_access(one.exchange, str(session_id)) or previous
-    moment = _returned(one.observed)
-    number, _, where = str(moment["moment"] if isinstance(moment, dict) else moment).partition(".")
-    has_created = session_id in model.states(previous)[-1].created
-    return number == f"R{previous.number}" and (where in ("", "start") or (has_created and where == "middle"))
-
-
-def _former_id(exchange: Exchange, session_id: str | None) -> str | None:
-    """Return the id that a session had before this request changed it."""
-    for event in reversed(list(_changes_of_ids(exchange))):
-        if event["session"] == session_id:
-            session_id = event["old"]
-    return session_id
-
-
-def _is_gone_there(one: Observation) -> bool:
-    """Whether a session has timed out in the recording alone: its end, of which no listener hears here."""
-    if not _is_missing(one, "sessionDestroyed") or model.is_invalidation(one.exchange, one.recorded):
-        return False
-    return one.recorded["session"] in {*model.alive(one.exchange), *model.issued(one.exchange.observed)}
-
-
-def unasked_access(one: Observation) -> bool:
-    """The container does not look for sessions itself, and the latest request of this one did not, either."""
-    if not _is_gone_there(one) or looks_first(one.exchange.config):
-        return False
-    latest = next(model.accesses(one.exchange, one.recorded["session"]), None)
-    return latest is not None and all(op[0] not in ("getSession", "changeSessionId") for op in latest.ops)
-
-
-def session_in_use(one: Observation) -> bool:
-    """This request of the session, or its latest before, has taken long; or this one has had it and then lost it."""
-    if not _is_gone_there(one):
-        return False
-    if (
-        one.op is not None
-        and looks_first(one.exchange.config)
-        and model.joined(one.exchange) == one.whole[0]["session"]
-    ):
-        return True
-    latest = next(model.accesses(one.exchange, one.recorded["session"]), None)
-    requests = [*one.exchange.together, *([] if latest is None else [latest])]
-    return any(op[0] == "sleep" for exchange in requests for op in exchange.ops)
-
-
 def timeout_of_zero(one: Observation) -> bool:
     """The application's timeout is zero, which was minus one minute."""
     both = one.recorded, one.observed
@@ -379,33 +321,8 @@ def cookie_configuration(one: Observation) -> bool:
     """The name is that of the cookies, and they are HttpOnly; a path is there if a setting of Tomcat's has made it."""
     if one.what != "getSessionCookieConfig":
         return False
-    recorded = _returned(one.recorded) or {}
+    recorded = returned(one.recorded) or {}
     expected = {**recorded, "name": model.cookie_name(one.exchange.config), "httpOnly": True}
     if tomcat_setting(one.exchange.config, "context", "sessionCookiePathUsesTrailingSlash") == "true":
         expected["path"] = f"{one.exchange.context}/"
-    return bool(_returned(one.observed) == expected and recorded.get("httpOnly") is False)
-
-
-def copy_of_a_value(one: Observation) -> bool:
-    """The value hears of being bound, or the copy of it of being unbound, where it was the same object."""
-    if one.field != "presence" or one.recorded is not None or one.what not in ("valueBound", "valueUnbound"):
-        return False
-    if one.op is None or one.exchange.ops[one.op][0] != "setAttribute":
-        return False
-    label = one.observed["object"]
-    return _argument(one, 2) == {"binding": label} or one.observed["visible"] == _argument(one, 2)
-
-
-def snapshot(one: Observation) -> bool:
-    """Whether two session objects of different requests are the same."""
-    return one.what == "equalsHeld" and (one.recorded, one.observed) == ({"returns": True}, {"returns": False})
-
-
-def second_later(one: Observation) -> bool:
-    """The session is alive within the second after its interval."""
-    return _is_gone_there(one)
-
-
-def id_of_the_swept(one: Observation) -> bool:
-    """The sweeper tells an empty id."""
-    return (one.kind, one.field, one.observed) == ("event", "session", "") and one.op == -1
+    return bool(returned(one.observed) == expected and recorded.get("httpOnly") is False)

@@ -8,6 +8,7 @@ from httpsession.stores.base import SLACK
 
 from . import tomcat
 from .here import HereContext, HereRequest, HereScenario, HereSession, Hold
+from .sessions import IllegalStateError
 
 
 class StoredSession(HereSession):
@@ -76,7 +77,7 @@ class SharedRequest(HereRequest):
 
     def _create(self) -> Hold:
         if self._context.tracks("COOKIE") and self.is_committed:
-            raise tomcat.IllegalStateError
+            raise IllegalStateError
         stored = self._context.create_unsaved(self._now)
         snapshot = Snapshot(stored, stored.id)
         snapshot.is_new = True
@@ -89,7 +90,7 @@ class SharedRequest(HereRequest):
     def op_changeSessionId(self) -> str:
         hold = self._find()
         if hold is None or self.is_committed:
-            raise tomcat.IllegalStateError
+            raise IllegalStateError
         old = hold.id
         hold.id = hold.session.id = self._scenario.new_id()
         for mark in self._context.listeners():
