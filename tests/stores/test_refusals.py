@@ -324,7 +324,7 @@ class TestWhatWasMeant:
             (redis.Sentinel([("a", 1)]), "give the URL of the server"),
             ({"max_inactive_interval": 5}, "SessionConfig.from_mapping()"),
         ],
-        ids=str,
+        ids=lambda value: value if isinstance(value, str) else None,
     )
     def test_store(self, text, remedy):
         """For a store."""
