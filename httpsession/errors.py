@@ -7,6 +7,8 @@ RuntimeError, as Java's IllegalStateException.
 from __future__ import annotations
 
 import re
+from collections import deque
+from collections.abc import Iterable, Mapping
 from enum import Enum
 from typing import Any, ClassVar, Final, NoReturn, Self
 
@@ -14,6 +16,8 @@ from typing import Any, ClassVar, Final, NoReturn, Self
 _LONGEST: Final = 120
 #: The most items of a container that a message shows.
 _MOST: Final = 50
+#: The most containers within each other that a message shows.
+_DEEPEST: Final = 5
 #: The form of a text that may hold a password: a login, a URL that is more than a host, or a word that names a secret.
 _REVEALING: Final = re.compile(
     r"""@|://(?![A-Za-z0-9.-]*/?(?:['"\s,)\]}]|\Z))|(?:pass|pwd?\b|secret|token|credential|api[_-]?key)\w*['"]?\s*[=:]""",
@@ -30,7 +34,7 @@ def shown(value: object) -> str:
     cls = type(value)
     if cls.__repr__ is object.__repr__:
         return repr(value)
-    if not (isinstance(value, type | Enum) or cls.__module__.partition(".")[0] in _PLAIN):
+    if not _is_plain(value):
         return f"<{cls.__module__}.{cls.__qualname__} object>"
     if isinstance(value, str | bytes | bytearray):
         if _REVEALING.search(value if isinstance(value, str) else value.decode("latin-1")):
@@ -40,13 +44,40 @@ def shown(value: object) -> str:
         return f"{text[:_LONGEST]}..." if is_long or len(text) > 2 * _LONGEST else text
     if isinstance(value, dict | list | tuple | set | frozenset) and len(value) > _MOST:
         return f"a {cls.__name__} of {len(value)} items"
+    if not _is_plain_inside(value):
+        return f"<{cls.__qualname__} object>"
     try:
         text = repr(value)
     except Exception as error:  # of a number of more digits than Python prints, or of an item
         return f"a too long {cls.__name__}" if isinstance(error, ValueError) else f"<{cls.__qualname__} object>"
     if _REVEALING.search(text):
         return _hidden(cls)
-    return text if len(text) <= _LONGEST else f"{text[:_LONGEST]}..."
+    text = text if len(text) <= _LONGEST else f"{text[:_LONGEST]}..."
+    return "".join(char if char.isprintable() else char.encode("unicode_escape").decode() for char in text)
+
+
+def _is_plain(value: object) -> bool:
+    """Return whether the representation of a value has no secrets, if those of its items have none."""
+    cls = type(value)
+    is_known = isinstance(value, type | Enum) or cls.__repr__ is object.__repr__
+    return is_known or str(cls.__module__).partition(".")[0] in _PLAIN
+
+
+def _is_plain_inside(value: object, depth: int = 0) -> bool:
+    """Return whether a value and all items in it are plain, few and not nested deeply; a value alone is."""
+    items: Iterable[object] = ()
+    if isinstance(value, Mapping):
+        items = (*value.keys(), *value.values()) if len(value) <= _MOST else (value,)
+    elif isinstance(value, list | tuple | set | frozenset | deque):
+        items = value if len(value) <= _MOST else (value,)
+    elif isinstance(value, BaseException):
+        items = value.args
+    return depth < _DEEPEST and all(_is_plain(item) and _is_plain_inside(item, depth + 1) for item in items)
+
+
+def may_reveal(text: str) -> bool:
+    """Return whether a text may hold a password, by its form."""
+    return bool(_REVEALING.search(text))
 
 
 def kind_of(value: object) -> str:

@@ -6,6 +6,7 @@ import enum
 import inspect
 import pkgutil
 import pydoc
+from collections import deque
 from datetime import timedelta
 from importlib import import_module
 
@@ -108,6 +109,23 @@ class TestShown:
                 raise RuntimeError("no representation")
 
         assert shown([Item()]) == "<list object>"
+
+    @pytest.mark.parametrize("wrap", [list, deque, ValueError, lambda items: {"a": {"b": items}}])
+    def test_items_of_another_package(self, wrap):
+        """A container of another package's objects is named by its type: what they show may be secret."""
+
+        class Settings:
+            def __repr__(self):
+                return "Settings('tiger')"
+
+        text = shown(wrap([Settings()]))
+        assert "tiger" not in text
+        assert text.endswith(" object>")
+
+    def test_class_with_line_ends(self):
+        """A class whose metaclass shows it on several lines is shown on one."""
+        lines = type("Lines", (type,), {"__repr__": lambda cls: "a\nb\x1bc"})
+        assert shown(lines("Class", (), {})) == "a\\nb\\x1bc"
 
     @given(st.text(max_size=300))
     def test_name(self, text):
