@@ -10,6 +10,8 @@ from typing import Any, TextIO
 
 import click
 
+from ..errors import may_reveal
+
 
 class Program(click.Group):
     """The group of the commands."""
@@ -40,7 +42,7 @@ def _reporting() -> Iterator[None]:
         reason = error.strerror or type(error).__name__
         raise click.ClickException(f"the output could not be written to its end: {reason}") from None
     except click.UsageError as error:
-        if "://" in error.message:
+        if may_reveal(error.message):
             what = "There is a URL where none is expected. Name the store by --store URL."
             raise click.UsageError(what, error.ctx) from None
         raise

@@ -198,6 +198,11 @@ class TestStoreOption:
             ["list", "--store", "env:redis://:tiger@cache.example"],
             ["list", "--store=env:tiger@"],
             ["--stroe=redis://:tiger@cache.example", "list"],
+            ["redis:user:tiger@cache.example"],
+            ["show", "user:tiger@cache.example", "--store", "memory://"],
+            ["copy", "a", "b", "user:tiger@cache.example"],
+            ["list", "--width", "user:tiger@cache.example"],
+            ["list", "--user:tiger@cache.example"],
         ],
     )
     def test_url_elsewhere(self, run, command):
