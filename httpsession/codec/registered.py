@@ -12,7 +12,7 @@ from reprlib import repr as short_repr
 from types import MemberDescriptorType
 from typing import Any, Final, Protocol
 
-from ..errors import ConfigError
+from ..errors import ConfigError, shown
 from .nodes import (
     ENUM,
     NATIVE,
@@ -82,7 +82,7 @@ def registration(name: str, given: type | Pair) -> Registered:
         allowed = f"names must be printable strings of at most {_MAX_NAME} characters"
         raise ConfigError(f"types has the name {_shown(name)}, but {allowed}{hint}")
     cls, *functions = given if isinstance(given, tuple) and given else (given,)
-    place = f"types[{name!r}]"
+    place = f"types[{shown(name)}]"
     if not isinstance(cls, type):
         found = "a tuple that begins with " if isinstance(given, tuple) else ""
         raise ConfigError(f"{place} is {found}{_shown(cls)}, but {_ALLOWED.format(_example(type(cls)))}")
@@ -108,7 +108,7 @@ def _shown(given: object) -> str:
     if isinstance(given, type):
         return f"the class {name_of(given)}"
     if given is None or isinstance(given, str | int):
-        return short_repr(given)
+        return shown(given)
     return f"an object of type {name_of(type(given))}"
 
 
