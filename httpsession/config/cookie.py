@@ -97,6 +97,7 @@ class SessionCookieConfig:
         further: dict[str, str] = {}
         for name, value in self.attributes.items():
             self._check_attribute(name, value)
+            name, value = str.__str__(name), str.__str__(value)  # members of enumerations have another str()
             setting = setting_of(name)
             if setting is not None:
                 self._set_by_attribute(setting, value)

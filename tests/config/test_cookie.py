@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import time
+from enum import Enum
 
 import pytest
 from hypothesis import example, given
@@ -176,6 +177,12 @@ class TestCombinations:
         with pytest.raises(ConfigError, match=r"SessionCookieConfig\.secure is .*must be True, as browsers demand"):
             SessionCookieConfig(secure=secure, **settings)
         assert SessionCookieConfig(secure=True, **settings).secure is True
+
+    def test_attributes_of_an_enumeration(self):
+        """Attributes that are members of an enumeration go into the header as their values."""
+        texts = Enum("Texts", {"NAME": "Priority", "VALUE": "High"}, type=str)
+        attributes = SessionCookieConfig(attributes={texts.NAME: texts.VALUE}).attributes
+        assert [f"{name}={value}" for name, value in attributes.items()] == ["Priority=High"]
 
     @pytest.mark.parametrize("name", ["__Host-id", "__host-id", "__HOST-"])
     def test_host_prefix(self, name):
