@@ -42,7 +42,7 @@ def refusal_of_object(store: object) -> ConfigError:
     """Return the error for an object that is no store."""
     lacks = lacking(store)
     is_empty = isinstance(store, dict | list | tuple | set) and not store
-    is_safe = isinstance(store, int | float | bytes | type | None) or is_empty or type(store) is object
+    is_safe = isinstance(store, int | float | type | None) or is_empty or type(store) is object
     what = shown(store) if is_safe else kind_of(store)
     remedy = _remedy(store)
     if not remedy and not isinstance(store, type) and any(callable(getattr(store, name, None)) for name in _TELLING):

@@ -101,6 +101,7 @@ SECRETS = {
     "words": f"host=db password={SECRET}",
     "bytes": f"redis://:{SECRET}@host".encode(),
     "bytes without @": f"redis://:{SECRET}".encode(),
+    "bytes without slashes": f"redis:web:{SECRET}".encode(),
     "bytearray": bytearray(f"redis://:{SECRET}@host".encode()),
     "SplitResult": urlsplit(f"redis://:{SECRET}@host"),
     "SplitResult without @": urlsplit(f"redis://:{SECRET}"),
