@@ -94,7 +94,8 @@ class SessionManager(NotCopied):
                 f"now is {shown(now)}, but must be None or seconds since the epoch, such as time.time(), "
                 "or the timestamp() of a datetime"
             )
-        return self._in_use().sweep(now)
+        # A subclass, such as numpy's, may have another representation than Redis reads.
+        return self._in_use().sweep(None if now is None else float(now))
 
     def stats(self) -> SessionStats:
         """Return how many sessions there are, and how many began and ended since the manager was made."""

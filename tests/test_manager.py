@@ -97,6 +97,16 @@ class TestSweep:
         assert site.manager.sweep(START + 60) == 1
         assert not session.is_valid
 
+    def test_time_of_a_subclass(self, url):
+        """A float of a subclass, such as numpy's, is a time for every store, however it is represented."""
+
+        class Float(float):
+            def __repr__(self):
+                return f"Float({float(self)})"
+
+        with SessionManager(url) as manager:
+            assert manager.sweep(Float(1e9)) == 0
+
     @pytest.mark.parametrize(
         "now",
         [float("nan"), float("inf"), float("-inf"), True, "now", datetime.now(UTC), 10**400, 1e300],
