@@ -148,7 +148,7 @@ class SessionManager(NotCopied):
         other requests pass. Listeners that hear of the end of a session in memory may still use the manager. A second
         call does nothing.
         """
-        if not self._is_closed:
+        if not self._sessions.is_closed:
             try:
                 self._sessions.close()
             finally:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import ClassVar
+
 import pytest
 
 from httpsession import (
@@ -144,6 +146,23 @@ def test_close_again(site, session_id):
 
     with refused, site.manager as manager:
         manager.stats()
+
+
+def test_listener_that_closes_again(url):
+    """A second close(), while the first one ends the sessions, does nothing: listeners may go on with the manager."""
+
+    class Closer(HttpSessionListener):
+        counts: ClassVar[list[int]] = []
+
+        def session_destroyed(self, event):
+            manager.close()
+            self.counts.append(manager.stats().active)
+
+    manager = SessionManager(url, config=SessionConfig(sweep_interval=None), listeners=[Closer()])
+    for _ in range(2):
+        Site(manager).new_id()
+    manager.close()
+    assert len(Closer.counts) == (0 if "memory" not in url else 2)
 
 
 def test_listeners_of_the_end(url):
