@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
+from contextlib import suppress
 from types import TracebackType
 from typing import Any, Final, Self
 
@@ -181,11 +182,13 @@ def _check_handle(handle: object) -> None:
 def _key_of(session: Handled) -> bytes:
     """Return the key of a session that is to be spared."""
     handle = getattr(session, "handle", None)
-    try:
+    key = b""
+    with suppress(ValueError):
         _check_handle(handle)
-        return bytes.fromhex(handle or "")
-    except ValueError:
-        raise ValueError(f"except_ is {shown(session)}, but must be an HttpSession or a SessionInfo") from None
+        key = bytes.fromhex(handle or "")
+    if len(key) != KEY_SIZE:
+        raise ValueError(f"except_ is {shown(session)}, but must be an HttpSession or a SessionInfo")
+    return key
 
 
 def sessions_behind(manager: SessionManager) -> Sessions[Session, Any]:

@@ -159,7 +159,10 @@ class TestOtherArguments:
         with SessionManager() as manager, pytest.raises(ValueError, match=r"pass session\.handle"):
             manager.invalidate(wrong)
 
-    @pytest.mark.parametrize("wrong", ["ab" * 32, 5, object(), type("S", (), {"handle": "no handle"})(), True])
+    @pytest.mark.parametrize(
+        "wrong",
+        ["ab" * 32, 5, object(), *(type("S", (), {"handle": text})() for text in ("no handle", "", "ab")), True],
+    )
     def test_session_to_spare(self, wrong):
         """The session to spare is a session; otherwise none is ended."""
         with SessionManager(config=SessionConfig(sweep_interval=None)) as manager:
