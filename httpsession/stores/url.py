@@ -17,6 +17,9 @@ _PREFIX = re.compile(r"[A-Za-z][A-Za-z0-9_-]{0,31}")
 _SCHEME = re.compile(r"[A-Za-z][A-Za-z0-9+.-]{0,31}")
 #: The path of a URL that names a server: a database.
 _DATABASE = re.compile(r"/?[0-9]{0,5}")
+#: A lone surrogate, and one that no name of a file has: Python puts others for bytes that are no UTF-8.
+_LONE = re.compile("[\ud800-\udfff]")
+_LONE_IN_PATHS = re.compile("[\ud800-\udc7f\udd00-\udfff]")
 #: Seconds that an operation may wait, at most.
 _LONGEST = 10_000
 
@@ -113,6 +116,11 @@ def _split(url: str) -> SplitResult:
     scheme = scheme.lower()
     if re.search(r"[\x00-\x1f\x7f]", url):
         raise ConfigError(f"the store {scheme}://... has control characters, which have to be percent-encoded")
+    if (_LONE_IN_PATHS if scheme == "sqlite" else _LONE).search(url):
+        # An error about it, deep in a client, would hold the password.
+        raise ConfigError(
+            f"the store {scheme}://... has a lone surrogate, which UTF-8 does not have: decode it as UTF-8"
+        )
     rest, _, fragment = rest.partition("#")
     rest, _, query = rest.partition("?")
     netloc, path = "", rest

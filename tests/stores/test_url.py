@@ -112,3 +112,19 @@ def test_what_is_no_store(store):
     """A value that is neither a store nor a URL is refused."""
     with pytest.raises(ConfigError, match="SessionStore"):
         open_store(store)
+
+
+@pytest.mark.parametrize("scheme", ["redis", "unix", "redis+sentinel", "redis+cluster", "memory", "sqlite"])
+def test_lone_surrogate(scheme):
+    """A lone surrogate is refused before a client can fail on it, with an error that has the password in it."""
+    with pytest.raises(ConfigError, match="has a lone surrogate") as caught:
+        open_store(f"{scheme}://:s3cret\ud800@host")
+    assert "s3cret" not in repr(caught.value)
+    assert caught.value.__cause__ is caught.value.__context__ is None
+
+
+def test_name_of_a_file_that_is_no_utf_8(tmp_path):
+    """The name of a file may have bytes that are no UTF-8, as Python decodes them."""
+    store = open_store(f"sqlite:///{tmp_path}/\udc80.db")
+    store.close()
+    assert [path.name for path in tmp_path.glob("*.db")] == ["\udc80.db"]
