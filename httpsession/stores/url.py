@@ -40,9 +40,9 @@ def check_timeout(seconds: object) -> float:
     raise ConfigError(f"the timeout is {shown(seconds)}, but must be a number of seconds above zero, below {_LONGEST}")
 
 
-def flaw_of_prefix(prefix: str) -> str:
+def flaw_of_prefix(prefix: object) -> str:
     """Return the words that follow the store's name in the error about a wrong prefix; empty for a right one."""
-    if _PREFIX.fullmatch(prefix):
+    if isinstance(prefix, str) and _PREFIX.fullmatch(prefix):
         return ""
     return f"has the prefix {shown(prefix)}, but must have a letter, then up to 31 letters, digits, '_' or '-'"
 

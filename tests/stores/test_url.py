@@ -8,6 +8,7 @@ import pytest
 
 from httpsession import ConfigError, SessionManager
 from httpsession.stores import MemoryStore, open_store
+from httpsession.stores.sqlite.store import SQLiteStore
 
 SCHEMES = ("memory", "sqlite", "redis", "rediss", "unix", "redis+sentinel", "redis+cluster")
 
@@ -128,3 +129,11 @@ def test_name_of_a_file_that_is_no_utf_8(tmp_path):
     store = open_store(f"sqlite:///{tmp_path}/\udc80.db")
     store.close()
     assert [path.name for path in tmp_path.glob("*.db")] == ["\udc80.db"]
+
+
+@pytest.mark.parametrize("prefix", [None, 5, True, b"shop", ["shop"]])
+def test_prefix_that_is_no_text(prefix, tmp_path):
+    """A prefix that is no text is refused as a wrong one, and no file is made."""
+    with pytest.raises(ConfigError, match=r"has the prefix .*, but must have a letter"):
+        SQLiteStore(tmp_path / "x.db", prefix=prefix)
+    assert not list(tmp_path.iterdir())
