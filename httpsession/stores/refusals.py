@@ -140,4 +140,6 @@ def _place(client: object) -> str:
         return f"unix://[user:password@]{path}"
     if not (isinstance(host, str) and re.fullmatch(r"[A-Za-z0-9._-]+", host)):
         return "redis://[user:password@]host:6379/0"
-    return f"redis://[user:password@]{host}:{int(settings.get('port') or 6379)}/{int(settings.get('db') or 0)}"
+    port, db = (str(settings.get(name) or default) for name, default in (("port", 6379), ("db", 0)))
+    is_plain = all(re.fullmatch(r"[0-9]{1,5}", number) for number in (port, db))
+    return f"redis://[user:password@]{host}:{port}/{db}" if is_plain else f"redis://[user:password@]{host}:6379/0"

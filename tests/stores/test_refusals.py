@@ -113,6 +113,7 @@ SECRETS = {
     "a tuple": ("host", 6379, SECRET),
     "a set": {f"redis://:{SECRET}@host"},
     "Redis": redis.Redis(password=SECRET),
+    "Redis with a login for its port": redis.Redis("host", port=f"6379:{SECRET}", db=SECRET),
     "Redis by URL": redis.Redis.from_url(f"redis://:{SECRET}@host"),
     "ConnectionPool": redis.ConnectionPool(password=SECRET),
     "an object": Settings(),
