@@ -38,10 +38,12 @@ def _lines() -> list[str]:
     if sys.stdin.isatty():
         return [click.prompt("Id", hide_input=True, err=True)]
     try:
-        text = sys.stdin.read(_INPUT)
+        text = sys.stdin.read(_INPUT + 1)
     except (OSError, ValueError) as error:  # a folder, or no text
         reason = getattr(error, "strerror", None) or "it is no text"
         raise click.ClickException(f"standard input cannot be read: {reason}") from None
+    if len(text) > _INPUT:  # the last id may be cut off
+        raise click.ClickException(f"standard input has more than {_INPUT} characters: pass the ids in several calls")
     lines = text.split()
     if not lines:
         raise click.ClickException("there is no id on standard input")

@@ -377,6 +377,16 @@ class TestHandle:
         result = run("handle", input=text)
         assert (result.exit_code, result.stderr) == (1, "Error: there is no id on standard input\n")
 
+    def test_more_than_is_read(self, run):
+        """A longer input than is read is refused: its last id would be cut off, and could be taken for another one."""
+        ids = [new_id(64)] * 8200
+        result = run("handle", input="\n".join(ids))
+
+        assert (result.exit_code, result.stdout) == (1, "")
+        assert result.stderr == (
+            "Error: standard input has more than 1048576 characters: pass the ids in several calls\n"
+        )
+
     def test_argument(self, run):
         """An id as an argument is refused without being printed."""
         session_id = new_id(16)
