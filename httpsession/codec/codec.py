@@ -68,10 +68,9 @@ class Codec:
         self.max_depth: int = max_depth
         self.max_bytes: int = max_bytes
         self._types: dict[str, Registered] = registrations(types)
-        self._packers: dict[type, Packer] = dict(PACKERS)
-        for own in reversed(self._types.values()):
-            self._packers[own.cls] = own.pack
-        self._pairs = {own.cls: own for own in reversed(self._types.values()) if isinstance(own, RegisteredPair)}
+        writers = {own.cls: own for own in reversed(self._types.values())}
+        self._packers: dict[type, Packer] = {**PACKERS, **{cls: own.pack for cls, own in writers.items()}}
+        self._pairs = {cls: own for cls, own in writers.items() if isinstance(own, RegisteredPair)}
         self._read = _reader(max_depth)
 
     @property

@@ -273,6 +273,15 @@ def test_other_names():
     assert b"place" in renamed.encode(PurePosixPath("a"))
 
 
+def test_functions_under_a_later_name():
+    """A dataclass whose former functions are registered under a later name is refused for its field, not as unknown."""
+    codec = Codec({"money": Money, "former": (Money, lambda money: str(money.amount), Money)})
+    with pytest.raises(CodecError, match=r"cannot be stored: a\[0\]\.amount is of type object, ") as caught:
+        codec.encode([Money(object())], "a")
+
+    assert caught.value.path == "a[0].amount"
+
+
 def test_markup():
     """A Markup comes back as one, inside of values too; it is not equal to a str in bytes."""
     codec = Codec()
