@@ -112,13 +112,17 @@ class SharedSession(Session):
 
     def update(self, name: str, function: Callable[[Any], Any]) -> Any:
         with self._noting_failure():
+            is_slow = False
             for attempt in updates.attempts(self.attributes, self.record.key, name):
-                with updates.turn(self._sessions.updating if attempt else None):
+                with updates.turn(None if is_slow or not attempt else self._sessions.updating):
+                    began = time.monotonic()
                     if attempt and self._is_stored and not self._unsaved.is_login:
                         self._read_again(name)
                     is_done, new = self._try_update(name, function)
                 if is_done:
                     break
+                # The function may wait for a thread that waits for its turn.
+                is_slow = is_slow or time.monotonic() - began >= updates.PATIENCE
         return new
 
     def _try_update(self, name: str, function: Callable[[Any], Any]) -> tuple[bool, Any]:

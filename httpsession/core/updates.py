@@ -16,7 +16,7 @@ from ..errors import IllegalStateError
 #: compete do not lose so often in a row; a function that makes these changes itself would lose for ever.
 MAX_ATTEMPTS: Final = 1000
 #: Seconds for which an update that met a conflict waits for other such updates of its process.
-_PATIENCE: Final = 1.0
+PATIENCE: Final = 1.0
 
 
 @dataclass(eq=False, slots=True)
@@ -42,7 +42,7 @@ def turn(lock: threading.Lock | None) -> Iterator[None]:
     One thread of a process at a time repeats an update that met a conflict, since each conflict costs two round trips.
     An update within another one does not wait, since its thread may hold the lock.
     """
-    is_held = lock is not None and not _running() and lock.acquire(timeout=_PATIENCE)
+    is_held = lock is not None and not _running() and lock.acquire(timeout=PATIENCE)
     try:
         yield
     finally:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import contextvars
 import threading
+import time
 
 import pytest
 
@@ -198,6 +199,26 @@ class TestEndless:
         with pytest.raises(IllegalStateError, match=RECURSIVE):
             session.update_attribute("n", function)
 
+    def test_thread_that_waits_for_its_turn(self, worker, session, session_id, monkeypatch):
+        """The function waits for a thread that waits for the update: once, and not at each attempt."""
+        monkeypatch.setattr(updates, "PATIENCE", 0.2)
+        request = worker.request(session_id)
+        other = request.session.get_session()
+
+        def count():
+            session.accessor.access(lambda session: session.update_attribute("n", add_one))
+            other.update_attribute("n", add_one)
+
+        def function(value):
+            together(count)
+            return value
+
+        start = time.monotonic()
+        with pytest.raises(IllegalStateError, match=RECURSIVE):
+            session.update_attribute("n", function)
+        request.finish()
+        assert time.monotonic() - start < 10 * updates.PATIENCE
+
 
 class TestAllowed:
     """What a function may do."""
@@ -213,7 +234,7 @@ class TestAllowed:
 
     def test_another_attribute_after_a_conflict(self, worker, session, session_id, monkeypatch):
         """An update within one that is repeated does not wait for it."""
-        monkeypatch.setattr(updates, "_PATIENCE", 3600)
+        monkeypatch.setattr(updates, "PATIENCE", 3600)
         seen = []
 
         def change(name):
