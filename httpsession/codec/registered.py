@@ -6,6 +6,7 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import MISSING, fields, is_dataclass
 from enum import Enum
 from functools import cached_property
+from inspect import getattr_static
 from itertools import chain
 from pathlib import PurePath
 from reprlib import repr as short_repr
@@ -140,13 +141,13 @@ class RegisteredEnum:
 
 
 class RegisteredDataclass:
-    """A dataclass: its objects are written as names and values of their fields."""
+    """A dataclass: its objects are written as names and values of their fields, but for those that are computed."""
 
     def __init__(self, name: str, cls: type) -> None:
         self.kind: int = OBJECT
         self.cls: type = cls
         self._name = name
-        self._fields = {field.name: field for field in fields(cls)}
+        self._fields = {field.name: field for field in fields(cls) if not _is_computed(cls, field.name)}
         members = [member for base in cls.__mro__ for member in vars(base).items()]
         self._known = self._fields.keys() | {key for key, own in members if type(own) is cached_property}
         self._slots = {key for key, own in members if type(own) is MemberDescriptorType} - self._known
@@ -242,6 +243,12 @@ def is_frozen(cls: type) -> bool:
     """Return whether *cls* is a dataclass whose fields cannot be set again."""
     params: Any = getattr(cls, "__dataclass_params__", None)
     return params is not None and params.frozen is True
+
+
+def _is_computed(cls: type, field: str) -> bool:
+    """Return whether a field of a dataclass is a property that cannot be set."""
+    own = getattr_static(cls, field, None)
+    return isinstance(own, property) and own.fset is None
 
 
 def _is_plain(cls: type) -> bool:

@@ -531,6 +531,24 @@ def test_constructors_are_not_called():
     assert vars(back) == {"value": [1], "doubled": "changed"}
 
 
+@pytest.mark.parametrize("is_frozen", [False, True])
+def test_computed_field(is_frozen):
+    """A field that is a property without a setter is computed again, not stored: it could not be set."""
+
+    @dataclass(frozen=is_frozen)
+    class Square:
+        side: int
+        area: int = field(init=False, default=property(lambda square: square.side**2))
+
+    codec = Codec({"square": Square})
+    value = Square(3)
+    back = codec.decode(codec.encode(value))
+
+    assert back == value
+    assert (back.side, back.area) == (3, 9)
+    assert codec.changed(back, codec.encode(value)) is None
+
+
 def test_slots_that_are_no_fields():
     """A slot of a base class that is no field is refused when it is set, since it would be lost."""
 
