@@ -208,6 +208,8 @@ class Transport:
     def prolong(self, end: float) -> None:
         """Give the next reply the whole time of a reply, until *end* at the latest."""
         self._end = min(end, monotonic() + self._timeout)
+        if self._limit < self._timeout:  # what the reply before had left
+            self._set_limit(_left(self._end, "no reply"))
 
     def _wait(self) -> Any:
         opened, is_first = self._opened(), True

@@ -15,7 +15,7 @@ from httpsession.ids import key_of, new_id
 from httpsession.stores import open_store
 from httpsession.stores.base import Changes
 from httpsession.stores.redis.connection import Connection
-from httpsession.stores.redis.names import slot_of, tags
+from httpsession.stores.redis.names import SHARDS, slot_of, tags
 from tests.support.proxy import Proxy
 from tests.support.servers import RedisServer
 from tests.support.stores import keep
@@ -359,6 +359,13 @@ class TestSilence:
         if pause:
             server.close()
 
+    def test_slow_replies_to_a_batch(self, prefix):
+        """Each reply to a batch of commands has a whole timeout, whatever the one before has left of its own."""
+        with socket.create_server(("127.0.0.1", 0)) as server:
+            threading.Thread(target=_answer_a_batch, args=(server,), daemon=True).start()
+            with closing(open_store(f"redis://127.0.0.1:{server.getsockname()[1]}?prefix={prefix}")) as store:
+                assert len(store) == SHARDS
+
     def test_cut_reply_of_a_write(self, proxy, store, old_primary):
         """A write whose connection ends in place of a reply is sent once, and is an error."""
         key = keep(store, {"n": b"0"})
@@ -373,6 +380,17 @@ class TestSilence:
         assert calls["evalsha"] == 1
         assert "eval" not in calls
         assert store.peek(key).attributes == {"n": b"2"}
+
+
+def _answer_a_batch(server):
+    """Answer 1 to each command of a batch: the first reply takes most of a timeout, and the second a part of one."""
+    connection, _ = server.accept()
+    with connection:
+        connection.recv(1 << 16)
+        for pause, data in ((0.4, b":"), (0.05, b"1\r\n"), (0.3, b":1\r\n" * (SHARDS - 1))):
+            time.sleep(pause)
+            connection.sendall(data)
+        connection.recv(1 << 16)
 
 
 def _babble(server):
