@@ -346,7 +346,7 @@ def run_as(user, *arguments):
         "from httpsession.cli import main\n"
         "import click, httpsession.cli.list, httpsession.cli.show, httpsession.cli.end, httpsession.stores.sqlite\n"
         "import httpsession.cli.copy, httpsession.cli.check, httpsession.cli.stats, httpsession.cli.sweep\n"
-        "import json, importlib.metadata, encodings.unicode_escape\n"
+        "import json, locale, importlib.metadata, encodings.unicode_escape\n"
         "os.setgroups([]); os.setgid(int(sys.argv[1])); os.setuid(int(sys.argv[1]))\n"
         "del sys.argv[1]\n"
         "main()\n"

@@ -614,7 +614,7 @@ class TestPackages:
                 np.bytes_(b"a"),
             ),
             *(np.complex128(1j), np.complex64(1j), np.longdouble(1.5), np.datetime64("2026-01-02T03:04:05.000000006")),
-            *(np.datetime64("2026-01-02"), np.datetime64("NaT"), np.timedelta64(5, "ns")),
+            *(np.datetime64("2026-01-02"), np.datetime64("NaT", "s"), np.timedelta64(5, "ns")),
             *(np.array([1.5, 2]), np.array([[True]]), np.array(["a"]), np.array(1)),
         ]
         for value in scalars:
