@@ -23,6 +23,8 @@ pytestmark = needs_fork
 
 #: Seconds after which a child that waits for ever is ended.
 PATIENCE = 10
+#: The code that a thread runs while it sleeps.
+WAIT = threading.Condition.wait.__code__
 every_store = pytest.mark.parametrize("url", ["memory", "sqlite", "redis"], indirect=True)
 
 
@@ -45,7 +47,7 @@ def are_asleep():
     frames = sys._current_frames()
     names = {thread.ident: thread.name for thread in threading.enumerate()}
     sweepers = [frame for thread, frame in frames.items() if names.get(thread) == "httpsession-sweeper"]
-    return all(frame.f_code is threading.Condition.wait.__code__ for frame in sweepers)
+    return all(frame.f_code is WAIT for frame in sweepers)
 
 
 def in_child(action):
@@ -232,6 +234,7 @@ def test_fork_during_a_reset(register):
         thread = threading.Thread(target=fork.check)
         thread.start()
         resetting.wait(PATIENCE)
+        wait_until(lambda: sys._current_frames()[thread.ident].f_code is WAIT, "the thread to wait")
         answer = in_child(lambda: (fork.check(), resets[-1] == os.getpid())[1])
         go_on.set()
         thread.join()
