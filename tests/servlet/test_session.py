@@ -30,7 +30,8 @@ class TestSession:
             clock.tick(10)
             fetch(context, session.getId())
             clock.tick(10)
-            session = HttpServletRequest(Request(context, session.getId()).environ).getSession(False)
+            third = Request(context, session.getId())
+            session = HttpServletRequest(third.environ).getSession(False)
 
             assert (session.getCreationTime(), session.getLastAccessedTime()) == (1767268800123, 1767268810123)
             assert type(session.getCreationTime()) is type(session.getLastAccessedTime()) is int
