@@ -53,7 +53,7 @@ def arguments(tmp_path, sqlite_url):
 
 @pytest.fixture
 def closed_pipe():
-    """The end for writing of a pipe that nobody reads."""
+    """The writing end of a pipe without a reader."""
     reading, writing = os.pipe()
     os.close(reading)
     yield writing

@@ -526,7 +526,7 @@ def test_no_content_in_messages():
 @settings(max_examples=200, deadline=None)
 @given(st.text(st.characters(codec="utf-8")), st.sampled_from([Text, Loud]))
 def test_any_text_of_a_subclass(text, cls):
-    """What is to be stored in the place of a str subclass is the very text."""
+    """The text itself is the remedy for a str subclass."""
     names = {"value": cls(text)}
     stored = re.search(r"store (.+?\))", refusal(cls(text)))[1]
 

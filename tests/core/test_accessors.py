@@ -173,7 +173,7 @@ class TestNewId:
         assert use(accessor)[1] == new_id
 
     def test_request_that_fails(self, worker, session_id):
-        """What the thread has set is kept, the new id is not."""
+        """The attribute that the thread has set is kept, and the new id is not."""
         request = worker.request(session_id)
         request.session.change_session_id()
         accessor = request.session.get_session().accessor
