@@ -54,7 +54,7 @@ class Exchange(NotCopied):
     _url_values: Sequence[str] = ()
     _authority: str = ""
     _raw_uri: str = ""
-    #: The RequestSession of this exchange, once the application has asked for it.
+    #: The RequestSession of this exchange, from the first ``request_session`` to the end: that function sets this.
     face: object = None
     #: When the request before this one arrived with the same id, if the store may not know of it yet.
     _arrived_before: float = 0.0
@@ -185,11 +185,6 @@ class Exchange(NotCopied):
     def is_https(self) -> bool:
         """Return whether the request came by https, or opened a WebSocket by it."""
         return scheme_of(self._scheme) == "https"
-
-    def keep_face(self, face: object) -> None:
-        """Keep the face that the application holds, until the request ends: it refers to this exchange."""
-        if not self.is_over:
-            self.face = face
 
     def end(self) -> None:
         """End the request. Its session begins to idle."""
