@@ -170,8 +170,7 @@ class HttpSession(NotCopied, MutableMapping[str, Any]):
             InvalidSessionError: the session has ended already.
             StoreError: the store failed.
         """
-        self._session.attributes.check_open()
-        self._session.end()
+        self._session.invalidate()
 
     def __getitem__(self, name: str) -> Any:
         value = self._session.attributes.get(name)
@@ -180,7 +179,6 @@ class HttpSession(NotCopied, MutableMapping[str, Any]):
         return value
 
     def __setitem__(self, name: str, value: Any) -> None:
-        self._session.check(name, value)
         self._session.bind(name, value)
 
     def __delitem__(self, name: str) -> None:

@@ -33,11 +33,8 @@ _COUNT_AGE = 1.0
 class SharedSession(Session):
     """A hold on a shared session: one request's snapshot of it, and the changes of the request."""
 
-    #: Whether the store has the session.
-    _is_stored: bool = True
     #: Whether another request has ended the session, or has cut this one off by a login.
     _is_lost: bool = False
-    _is_new: bool = False
 
     def __init__(
         self,
@@ -47,7 +44,10 @@ class SharedSession(Session):
         attributes: AttributeSnapshot,
         failures: list[StoreError],
         previous_access: float,
+        *,
+        is_own: bool = False,
     ) -> None:
+        """Begin with a session of the store, or with one that the request creates: the commit creates it there."""
         self.context: Context[Session] = sessions.context
         self.audience: Audience[Session] = self.context.audience
         self.id: str = session_id
@@ -55,7 +55,11 @@ class SharedSession(Session):
         self.attributes: AttributeSnapshot = attributes
         self.failures: list[StoreError] = failures
         self.previous_access: float = previous_access
+        self.is_own: bool = is_own
         self._sessions: SharedSessions = sessions
+        #: Whether the store has the session.
+        self._is_stored: bool = not is_own
+        self._is_new: bool = is_own
         self._unsaved: Unsaved = Unsaved(session_id, record)
         #: The names of attributes that were notified of being deserialised, and must be notified before the save.
         self._activated: set[str] = set()
@@ -70,12 +74,6 @@ class SharedSession(Session):
     @property
     def stored_id(self) -> str | None:
         return self._unsaved.id if self._is_stored and not self._unsaved.is_login else None
-
-    def begin(self) -> None:
-        """Begin as a session that the commit creates in the store."""
-        super().begin()
-        self._is_stored = False
-        self._is_new = True
 
     def rotate(self) -> bool:
         self.attributes.check_open()
@@ -233,7 +231,7 @@ class SharedSession(Session):
         if not self._sessions.store.create(StoredSession(self.record, put)):
             raise StoreError("the id drawn for a new session is taken: the random numbers of this machine repeat")
         self._is_stored, self._is_lost = True, False
-        self.is_own: bool = True
+        self.is_own = True
         self.attributes.mark_saved(put)
         self._unsaved = Unsaved(self.id, self.record)
 
@@ -338,7 +336,8 @@ class SharedSessions(Sessions[SharedSession, StoredSession]):
         self.flush_at_exit()
 
     def _close_store(self) -> None:
-        """Flush the latest accesses. The store keeps the sessions."""
+        """Flush the latest accesses. The store keeps the sessions, whose requests in flight cannot change them now."""
+        self.drops_changes = True
         self.flush_finally()
         self.store.close()
 
@@ -346,4 +345,5 @@ class SharedSessions(Sessions[SharedSession, StoredSession]):
         self._count += 1
         config = self.context.config
         record = SessionRecord.created(key, time.time(), config.max_inactive_interval, config.max_lifetime)
-        return SharedSession(self, session_id, record, AttributeSnapshot(self.codec, {}), failures, record.accessed)
+        snapshot = AttributeSnapshot(self.codec, {})
+        return SharedSession(self, session_id, record, snapshot, failures, record.accessed, is_own=True)

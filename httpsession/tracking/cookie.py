@@ -39,6 +39,8 @@ class CookieTracking:
         self.find_ids_plainly: Callable[[str], list[str]] = re.compile(
             rf"{name}(?:(?<=\A{name})|(?<=;{name})|(?<=; {name})|(?<=\A {name})){value}"
         ).findall
+        further = (f"; {name}={value}" if value else f"; {name}" for name, value in config.cookie.attributes.items())
+        self._further: str = "".join(further)
         self._rendered = lru_cache(maxsize=64)(self._render)
 
     def sent(self, cookies: str) -> list[str]:
@@ -95,8 +97,7 @@ class CookieTracking:
             samesite=config.same_site,
             partitioned=config.partitioned,
         )
-        further = (f"; {name}={value}" if value else f"; {name}" for name, value in config.attributes.items())
-        return header + "".join(further)
+        return header + self._further
 
 
 def _is_same_cookie(header: tuple[str, str], cookie: str) -> bool:
