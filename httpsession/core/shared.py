@@ -5,7 +5,7 @@ from __future__ import annotations
 import logging
 import threading
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Collection, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import replace
 from functools import partial
@@ -13,7 +13,7 @@ from typing import Any, ClassVar
 
 from ..attributes import ABSENT
 from ..codec import Codec
-from ..errors import CodecError, StoreError
+from ..errors import StoreError
 from ..ids import draw, draw_until, key_of
 from ..record import SessionRecord
 from ..stores.base import SLACK, Changes, SessionStore, StoredSession
@@ -60,7 +60,7 @@ class SharedSession(Session):
         #: Whether the store has the session.
         self._is_stored: bool = not is_own
         self._is_new: bool = is_own
-        self._unsaved: Unsaved = Unsaved(session_id, record)
+        self._unsaved: Unsaved = Unsaved(session_id, record.max_inactive_interval, record.principal, record.notes)
         #: The names of attributes that were notified of being deserialised, and must be notified before the save.
         self._activated: set[str] = set()
 
@@ -77,11 +77,10 @@ class SharedSession(Session):
 
     def rotate(self) -> bool:
         self.attributes.check_open()
-        before = self._changes_so_far()
         size = self.context.config.id_bytes
         if self._is_stored:
             self.id, new_key = draw_until(size, partial(self._sessions.store.can_move, self.record.key))
-            self._unsaved.rotate(new_key, before)
+            self._unsaved.rotate(new_key, self.record, self.attributes)
         else:
             self.id, self.record.key = draw(size)
         return True
@@ -187,13 +186,15 @@ class SharedSession(Session):
             self._store(self.attributes.changes(is_final=True)[0])
             return
         own = self.attributes.set_since_login() if unsaved.is_login else {}
-        changes = unsaved.before_rotation if unsaved.is_undone else self._changes(is_final=True)
+        if unsaved.is_undone:
+            changes = unsaved.before_rotation
+        else:
+            changes = unsaved.changes(self.record, self.attributes, is_final=True)
         if changes is None:
             return
         if self._save(changes):
             self.is_own = self.is_own or changes.is_login
-            self.attributes.mark_saved(changes.put, changes.removed)
-            self._unsaved = Unsaved(self.id, self.record)
+            self._mark_saved(changes.put, changes.removed)
         elif changes.is_login:
             self._begin_again(changes, own)
         else:
@@ -232,8 +233,13 @@ class SharedSession(Session):
             raise StoreError("the id drawn for a new session is taken: the random numbers of this machine repeat")
         self._is_stored, self._is_lost = True, False
         self.is_own = True
-        self.attributes.mark_saved(put)
-        self._unsaved = Unsaved(self.id, self.record)
+        self._mark_saved(put, ())
+
+    def _mark_saved(self, put: Mapping[str, bytes], removed: Collection[str]) -> None:
+        """Begin with the next changes: the store has these ones."""
+        record = self.record
+        self.attributes.mark_saved(put, removed)
+        self._unsaved = Unsaved(self.id, record.max_inactive_interval, record.principal, record.notes)
 
     def release(self, arrived: float) -> None:
         """Note the access for the next flush."""
@@ -242,7 +248,7 @@ class SharedSession(Session):
         self._is_new = False
         self.is_released: bool = True
         if self._is_stored:
-            self.context.accesses.note(self._unsaved.id, arrived, record.used)
+            self.context.accesses.ended.append(((self._unsaved.id,), arrived, record.used))
 
     def activate(self, name: str, value: object) -> None:
         """Notify a value that it was deserialised."""
@@ -254,16 +260,6 @@ class SharedSession(Session):
         activated, self._activated = self._activated, set()
         for value in self.attributes.touched(activated):
             self.audience.will_passivate(self, value)
-
-    def _changes(self, *, is_final: bool) -> Changes | None:
-        put, removed = self.attributes.changes(is_final=is_final)
-        return self._unsaved.changes(self.record, put, removed)
-
-    def _changes_so_far(self) -> Changes | None:
-        try:
-            return self._changes(is_final=False)
-        except CodecError:  # the commit will raise it
-            return None
 
     def _lose(self) -> None:
         self._is_lost = True
