@@ -27,6 +27,9 @@ class HttpSession(NotCopied, MutableMapping[str, Any]):
     :class:`InvalidSessionError` but :attr:`id`, :attr:`handle`, :attr:`is_valid`, :attr:`servlet_context`,
     :attr:`max_inactive_interval`, comparison and ``repr``.
 
+    When the manager is closed, sessions in memory have ended. A session of a shared store can still be read, and each
+    change raises :class:`IllegalStateError`.
+
     A session cannot be copied or pickled; its attributes can, as ``dict(session)``.
     """
 

@@ -565,7 +565,7 @@ class TestNested:
         assert fetch(site, response.new_id).text == "2"
         assert manager.stats().created == 1
 
-    @pytest.mark.parametrize("foreign", [None, object(), {}], ids=repr)
+    @pytest.mark.parametrize("foreign", [None, object(), {}], ids=lambda value: type(value).__name__)
     def test_foreign_object_in_place_of_the_session(self, foreign):
         """An object of another package under the key of the exchange is replaced, as if there were none."""
         site = SessionMiddleware(list_body)

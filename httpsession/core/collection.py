@@ -51,6 +51,7 @@ class Sessions(ABC, Generic[S, T]):
         self.context: Context[Session] = context
         self.store: SessionStore[T] = store
         codec = context.codec
+        #: Encodes an attribute, or refuses it; None: any value can be kept.
         self.encode: Callable[[object, str], bytes] | None = None if codec is None else codec.encode
         #: Whether :meth:`close` was called.
         self.is_closed: bool = False
