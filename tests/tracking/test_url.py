@@ -753,6 +753,18 @@ class TestParsing:
         assert answer.value == session_id
         assert answer.environ["PATH_INFO"] == "/p"
 
+    @raw_names
+    @pytest.mark.parametrize("tail", ["/p", "/p;v=1", "", "/p/.."])
+    def test_parameter_in_the_context_path_alone(self, site, raw_name, tail):
+        """An id in the context path is read whatever follows there, and the path of the page stays as it came."""
+        session_id = site.new_id()
+        mount = f"/tenant;jsessionid={session_id}"
+        answer = site.ask(
+            tail, lambda r: r.get_session(False).id, script_name=mount, **raw_of(raw_name, f"{mount}{tail}")
+        )
+        assert answer.value == session_id
+        assert (answer.environ["SCRIPT_NAME"], answer.environ["PATH_INFO"]) == (mount, tail)
+
     def test_same_rule_for_the_same_page(self, site):
         """/admin with an id in it is /admin for code that decides by the path, without a suffix to play with (R38)."""
         for path in ("/admin;jsessionid=x", "/admin;jsessionid=.css", "/admin;jsessionid=x.bat", "/admin;jsessionid=%"):
