@@ -226,6 +226,14 @@ class TestRules:
         """None comes back as None, as null does in Java (S117)."""
         assert encode(site, None, method=method) is None
 
+    @both_methods
+    @pytest.mark.parametrize("url", [b"/app", 1, ["/app"], 0, b""])
+    @pytest.mark.parametrize("config", [{}, {"tracking_modes": {"url"}}], ids=["cookies", "URLs"])
+    def test_no_text(self, method, url, config):
+        """A URL that is no text is refused as such in both tracking modes, with or without a session."""
+        with Site(**config) as site, pytest.raises(TypeError, match=r"a URL is a str, not an? "):
+            site.ask("/", lambda r: getattr(r, method)(url))
+
     @pytest.mark.parametrize(
         ("scheme", "host", "url"),
         [
