@@ -19,7 +19,7 @@ from .engine import Finding, Run, play, run, shortest
 
 FOLDER = Path(__file__).parent
 #: Modules of this folder that are no targets.
-TOOLS = ("__init__", "__main__", "choices", "engine", "guided")
+TOOLS = ("__init__", "__main__", "choices", "engine", "guided", "stored")
 TARGETS = sorted(path.stem for path in FOLDER.glob("*.py") if path.stem not in TOOLS)
 #: Where inputs are saved that break an invariant.
 SAVED = Path("build/fuzz")

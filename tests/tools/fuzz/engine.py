@@ -2,10 +2,15 @@
 
 from __future__ import annotations
 
+import logging
+import re
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
+from pathlib import Path
 from random import Random
+from tempfile import TemporaryDirectory
 
 from .choices import Choices
 
@@ -16,12 +21,32 @@ Check = Callable[[Choices], object]
 LENGTHS = (4, 16, 32, 64, 128, 256, 512)
 #: Seconds of the processor that one input may take. An input has less than a kilobyte.
 PATIENCE = 2.0
+#: What no line of a log may have: a control character, which could forge another line, or an id.
+FORBIDDEN = re.compile(r"[\x00-\x1f\x7f-\x9f\u2028\u2029]|[0-9A-F]{32}")
 #: How many shorter inputs are tried in place of one that breaks an invariant.
 TRIALS = 2000
 
 
 class TooSlowError(AssertionError):
     """An input took too much time of the processor."""
+
+
+class LogError(AssertionError):
+    """A line of the package's log has what no line may have."""
+
+
+class _Reader(logging.Handler):
+    """Reads the log of the package, in place of other handlers, and keeps the first bad line."""
+
+    def __init__(self) -> None:
+        super().__init__(logging.INFO)
+        self.bad: str | None = None
+
+    def emit(self, record: logging.LogRecord) -> None:
+        """Look at a line. An exception here could be taken for one of the package."""
+        line = record.getMessage()
+        if FORBIDDEN.search(line):
+            self.bad = line
 
 
 @dataclass
@@ -65,16 +90,43 @@ def play(check: Check, data: bytes) -> tuple[float, BaseException | None]:
 
     A SystemExit and the exceptions of pytest are exceptions like others here; only Ctrl-C ends the run.
     """
-    began = time.thread_time()
+    failure: BaseException | None = None
+    with _log_read() as reader:
+        began = time.thread_time()
+        try:
+            check(Choices(data))
+        except KeyboardInterrupt:
+            raise
+        except BaseException as error:
+            failure = error
+        taken = time.thread_time() - began
+    if failure is None and reader.bad is not None:
+        failure = LogError(f"the log has the line {reader.bad!r}")
+    if failure is None and taken > PATIENCE:
+        failure = TooSlowError(f"it took {taken:.1f} s of the processor")
+    return taken, failure
+
+
+@contextmanager
+def folder_in_memory() -> Iterator[Path]:
+    """Return a folder for the time of a run, in memory where the system has that: a disk would be the slowest part."""
+    memory = Path("/dev/shm")  # noqa: S108 - the folder in it is for its owner alone
+    with TemporaryDirectory(dir=memory if memory.is_dir() else None) as folder:
+        yield Path(folder)
+
+
+@contextmanager
+def _log_read() -> Iterator[_Reader]:
+    """Read the log of the package, which goes nowhere else meanwhile."""
+    log, reader = logging.getLogger("httpsession"), _Reader()
+    handlers, propagates, level = log.handlers, log.propagate, log.level
+    log.handlers, log.propagate = [reader], False
+    log.setLevel(logging.INFO)
     try:
-        check(Choices(data))
-    except KeyboardInterrupt:
-        raise
-    except BaseException as error:
-        return time.thread_time() - began, error
-    taken = time.thread_time() - began
-    slow = TooSlowError(f"it took {taken:.1f} s of the processor") if taken > PATIENCE else None
-    return taken, slow
+        yield reader
+    finally:
+        log.handlers, log.propagate = handlers, propagates
+        log.setLevel(level)
 
 
 def shortest(check: Check, finding: Finding) -> Finding:

@@ -4,14 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from contextlib import contextmanager
-from pathlib import Path
-from tempfile import TemporaryDirectory
 
 from httpsession import ConfigError, SessionConfig
 
 from . import settings
 from .choices import Choices
-from .engine import Check
+from .engine import Check, folder_in_memory
 
 ELEMENTS = (
     *("session-config", "cookie-config", "session-timeout", "tracking-mode", "name", "domain", "path", "comment"),
@@ -54,16 +52,14 @@ ROOTS = (
     *("web-app", "web-app", "web-app", 'web-app xmlns="https://jakarta.ee/xml/ns/jakartaee"', 'web-app xmlns="urn:x"'),
     *('web-app xmlns:x="http://java.sun.com/xml/ns/javaee"', "session-config", "web-app version='6.1'"),
 )
-#: A folder in memory, where the system has it: a disk would be the slowest part.
-MEMORY = Path("/dev/shm")  # noqa: S108 - the folder in it is for its owner alone
 ENCODINGS = ("utf-8", "utf-8", "utf-8", "utf-16", "latin-1")
 
 
 @contextmanager
 def target() -> Iterator[Check]:
     """Prepare a folder for the file."""
-    with TemporaryDirectory(dir=MEMORY if MEMORY.is_dir() else None) as folder:
-        file = Path(folder) / "web.xml"
+    with folder_in_memory() as folder:
+        file = folder / "web.xml"
 
         def check(choices: Choices) -> None:
             file.write_bytes(_document(choices))
