@@ -28,6 +28,11 @@ ABSENT: Final = Absent.ABSENT
 NOT_MARKED: Final[dict[str, object]] = {}
 
 
+def is_over() -> InvalidSessionError:
+    """Return the error of a use of a session that has ended."""
+    return InvalidSessionError("the session was invalidated or has expired")
+
+
 class DetachedError(Exception):
     """A refused change of a map that a login has left behind: it would reach no session.
 
@@ -63,7 +68,7 @@ class Attributes:
     def check_open(self) -> None:
         """Raise :class:`InvalidSessionError` when the map is closed."""
         if self.closed:
-            raise InvalidSessionError("the session was invalidated or has expired")
+            raise is_over()
 
     def _check_changeable(self) -> None:
         """Raise what refuses a change; the caller holds the lock, so the map does not close afterwards."""

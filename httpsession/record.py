@@ -13,6 +13,8 @@ from typing import Final, Protocol, Self
 
 from .errors import shown
 
+#: Bytes of the longest attribute that a shared store accepts and reads.
+MAX_VALUE: Final = 1 << 21
 #: The bytes of the longest principal, in UTF-8.
 MAX_PRINCIPAL: Final = 1024
 
@@ -42,6 +44,12 @@ def check_principal(principal: object) -> str:
             "pass a short name or number of the user"
         )
     return text
+
+
+def with_note(notes: Mapping[str, bytes], name: str, value: bytes | None) -> dict[str, bytes]:
+    """Return a copy of *notes* in which *name* has the *value*; None: it is not there."""
+    others = {other: note for other, note in notes.items() if other != name}
+    return others if value is None else {**others, name: value}
 
 
 @dataclass(slots=True, eq=False)

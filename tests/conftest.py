@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import gc
+import signal
 import sys
 
 import pytest
@@ -11,6 +12,13 @@ from tests.support.clock import frozen_clock
 from tests.support.listeners import Recorder
 from tests.support.servers import RedisCluster, RedisSentinel, RedisServer
 from tests.support.workers import HEARD, Worker
+
+
+@pytest.fixture(scope="session", autouse=True)
+def default_signals():
+    """Handle signals as at a terminal, also when the tests were started in the background or by nohup."""
+    signal.signal(signal.SIGINT, signal.default_int_handler)
+    signal.signal(signal.SIGHUP, signal.SIG_DFL)
 
 
 @pytest.fixture

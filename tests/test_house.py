@@ -25,7 +25,7 @@ LAYERS = {
     "stores": ("stores", "tracking"),
     "values": ("attributes", "codec", "config"),
     "record": ("record",),
-    "ground": ("errors", "fork", "ids"),
+    "ground": ("audit", "errors", "fork", "ids"),
 }
 #: How many modules may stand on top of each other.
 MAX_FLOORS = 14

@@ -4,14 +4,15 @@ from __future__ import annotations
 
 import os
 import re
-from collections.abc import Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass, field, fields
 from enum import Enum
 from os import PathLike
-from typing import TYPE_CHECKING, Final, Self
+from typing import TYPE_CHECKING, Final, Literal, Self
 
 from ..codec.registered import Types, registrations
 from ..errors import ConfigError, kind_of
+from ..record import MAX_VALUE
 from .cookie import SessionCookieConfig
 from .fields import (
     INTERVALS,
@@ -29,7 +30,11 @@ from .webxml import read_web_xml
 if TYPE_CHECKING:
     from .fields import Seconds, WholeSeconds
 
-_MOST_SESSIONS: Final = 2**31 - 1
+#: The largest number that a bound may be.
+_MOST: Final = 2**31 - 1
+#: The names that settings take, by their spelling in lower case.
+_HINTS: Final = {"user_agent": "user_agent", "address": "address"}
+_DIRECTIVES: Final = {name.lower(): name for name in ("cache", "cookies", "storage", "executionContexts", "*")}
 _URL_NAME: Final = re.compile(r"[A-Za-z0-9._~!$&'*+-]+")
 
 
@@ -86,6 +91,41 @@ class SessionConfig:
     A new session beyond it evicts an expired session, or one whose client never came back, or else is refused.
     """
 
+    newcomer_interval: Seconds = None  # type: ignore[assignment]
+    """Seconds after its creation at which a session expires whose client has not come back, also given as a timedelta.
+    None: such a session lives as long as any other."""
+
+    max_attribute_bytes: int = 256 * 1024
+    """Bytes that the encoding of one attribute may have, 1 to 2097152. Objects that are kept live have no size."""
+
+    max_session_bytes: int = 1024 * 1024
+    """Bytes that the encodings of all attributes of a session may have together, 1 to 2147483647."""
+
+    max_attributes: int = 1000
+    """The number of attributes that a session may have where they are encoded, 1 to 2147483647."""
+
+    max_sessions_per_principal: int | None = None
+    """The number of sessions in which one user may be logged in at a time, 1 to 2147483647. None: any number."""
+
+    when_too_many: Literal["evict", "deny"] = "evict"
+    """What a login beyond ``max_sessions_per_principal`` does: ``"evict"`` ends the oldest login of the user,
+    ``"deny"`` refuses the new one."""
+
+    allow_url_login: bool = True
+    """Whether a user may log in whose client carries the id in URLs alone."""
+
+    client_hints: Collection[str] = ()
+    """What lists of sessions show of the client that logged in: ``"user_agent"``, ``"address"`` or both.
+    These are personal data, so nothing is kept by default."""
+
+    clear_site_data: Collection[str] = ()
+    """What the client deletes when its session is invalidated, by a Clear-Site-Data header over https:
+    ``"cache"``, ``"cookies"``, ``"storage"``, ``"executionContexts"`` or ``"*"``."""
+
+    encryption_keys: Iterable[bytes | str] = field(default=(), repr=False)
+    """The keys that encrypt attributes at rest, newest first: 32 bytes each, or those in hexadecimal or base64.
+    The first encrypts, and all decrypt. Without keys the encodings are readable in the store."""
+
     id_bytes: int = 16
     """Random bytes in an id, 16 to 64. The id has twice as many hexadecimal digits."""
 
@@ -102,14 +142,42 @@ class SessionConfig:
         require(isinstance(self.expire_cookie, bool), self, "expire_cookie", "True or False")
         require(isinstance(self.distributable, bool), self, "distributable", "True or False")
         self._check_types()
-        fits = self.max_sessions is None or (is_whole(self.max_sessions) and 0 < self.max_sessions <= _MOST_SESSIONS)
-        require(fits, self, "max_sessions", f"None or a whole number above zero, at most {_MOST_SESSIONS}")
+        self._check_bounds()
+        require_seconds(_is_seconds_or_none, self, "newcomer_interval", allowed)
+        require(isinstance(self.allow_url_login, bool), self, "allow_url_login", "True or False")
+        require(self.when_too_many in ("evict", "deny"), self, "when_too_many", "'evict' or 'deny'")
+        self._fold_names("client_hints", _HINTS)
+        self._fold_names("clear_site_data", _DIRECTIVES)
+        given = self.encryption_keys
+        fits = isinstance(given, Iterable) and not isinstance(given, str | bytes | bytearray)
+        require(fits, self, "encryption_keys", "a sequence of keys")
+        object.__setattr__(self, "encryption_keys", tuple(given))
         require(is_whole(self.id_bytes) and 16 <= self.id_bytes <= 64, self, "id_bytes", "a whole number, 16 to 64")
         require_seconds(_is_seconds_or_none, self, "sweep_interval", allowed)
 
     def tracks(self, mode: SessionTrackingMode) -> bool:
         """Return whether clients carry the id in the way of *mode*."""
         return mode in self.tracking_modes
+
+    def _check_bounds(self) -> None:
+        """Check the numbers that bound sessions and attributes."""
+        bounds = {"max_attribute_bytes": MAX_VALUE, "max_session_bytes": _MOST, "max_attributes": _MOST}
+        for setting, most in bounds.items():
+            value = getattr(self, setting)
+            require(is_whole(value) and 0 < value <= most, self, setting, f"a whole number above zero, at most {most}")
+        for setting, least in {"max_sessions": -1, "max_sessions_per_principal": 1}.items():
+            value = getattr(self, setting)
+            fits = value is None or (is_whole(value) and value != 0 and least <= value <= _MOST)
+            also = " or -1 for no bound" if least < 0 else ""
+            require(fits, self, setting, f"None or a whole number above zero, at most {_MOST}{also}")
+
+    def _fold_names(self, setting: str, allowed: Mapping[str, str]) -> None:
+        """Replace names in any case by a tuple of the *allowed* ones."""
+        given, words = getattr(self, setting), f"a sequence of {', '.join(map(repr, allowed.values()))}"
+        require(isinstance(given, Iterable) and not isinstance(given, str | bytes), self, setting, words)
+        names = [name.lower() if isinstance(name, str) else "" for name in given]
+        require(all(name in allowed for name in names), self, setting, words)
+        object.__setattr__(self, setting, tuple(dict.fromkeys(allowed[name] for name in names)))
 
     def _check_types(self) -> None:
         """Check the types as the codec does."""

@@ -241,9 +241,9 @@ def _whole_seconds(text: str) -> int:
     return seconds
 
 
-def _modes(text: str) -> list[str]:
-    """Read tracking modes with commas in between; the configuration checks the names."""
-    return [mode.strip() for mode in text.split(",")]
+def _names(text: str) -> list[str]:
+    """Read words with commas in between; the configuration checks them."""
+    return [name.strip() for name in text.split(",")] if text else []
 
 
 def _secure(text: str) -> bool | str:
@@ -297,14 +297,19 @@ _DURATIONS_LOOK: Final = "1800, 1800s, 30m, 1h, 1d or PT30M"
 _DURATIONS: Final[Mapping[str, Reader]] = {
     "max_inactive_interval": _whole_seconds,
     "max_lifetime": _optional(_seconds),
+    "newcomer_interval": _optional(_seconds),
     "sweep_interval": _optional(_seconds),
     "cookie.max_age": _whole_seconds,
 }
 #: The readers of settings whose type cannot be seen from the default.
 _READERS: Final[Mapping[str, Reader]] = {
     **_DURATIONS,
-    "tracking_modes": _modes,
+    "tracking_modes": _names,
     "max_sessions": _optional(whole),
+    "max_sessions_per_principal": _optional(whole),
+    "client_hints": _names,
+    "clear_site_data": _names,
+    "encryption_keys": _names,
     "cookie.domain": _optional(str),
     "cookie.path": _optional(str),
     "cookie.secure": _secure,

@@ -146,7 +146,7 @@ class Sessions(ABC, Generic[S, T]):
             TooManySessionsError: none of them can be evicted.
         """
         most = self.context.config.max_sessions
-        return create() if most is None else self._create_within(most, create)
+        return create() if most is None or most < 0 else self._create_within(most, create)
 
     def _create_within(self, most: int, create: Callable[[], R]) -> R:
         """Return what *create* returns, with at most *most* sessions after it.

@@ -10,7 +10,7 @@ from dataclasses import replace
 from functools import partial
 from typing import Any, ClassVar
 
-from ..attributes import ABSENT, Attributes
+from ..attributes import ABSENT, Attributes, is_over
 from ..errors import InvalidSessionError, StoreError
 from ..ids import draw, key_of
 from ..record import LiveRecord
@@ -77,7 +77,7 @@ class LiveSession(Session):
             self.record.key = new_key
         elif not self._sessions.store.save(key_of(self.id), Changes(new_key=new_key), time.time()):
             if not self.attributes.is_left and self._sessions.store.peek(self.record.key) is None:
-                raise _is_over()
+                raise is_over()
             return False
         # Only this request knows the new id until its client does.
         self.id = self.record.id = new_id
@@ -94,20 +94,21 @@ class LiveSession(Session):
     def bind_principal(self, principal: str) -> None:
         """Bind a user to a session of this very request at once, and to any other at the commit."""
         if self.is_own:
-            if not self._save(Changes(principal=principal)):
-                raise _is_over()
+            notes = dict.fromkeys(self.record.notes)
+            if not self._save(Changes(principal=principal, notes=notes)):
+                raise is_over()
             return
         if self._login is None:
             self._begin_login()
         else:
             self._login.clears = True
-        self.record.principal = principal
+        self.record.principal, self.record.notes = principal, {}
 
     def _begin_login(self) -> None:
         """Give this hold a record and attributes of its own, under a new id, until the commit."""
         config, record, values = self.context.config, self.record, self.attributes.snapshot()
         clears, interval = record.principal is not None, record.max_inactive_interval
-        self._login = Login(self.id, record, self.attributes, self.audience, values, clears, interval)
+        self._login = Login(self.id, record, self.attributes, self.audience, values, clears, interval, record.notes)
         if self.undo_log is not None:
             self.undo_log.append(self._undo_login)
         self.id, new_key = draw(config.id_bytes)
@@ -152,6 +153,10 @@ class LiveSession(Session):
         """Change the interval. After the end of the session this has no effect on any request (S28)."""
         if self._login is not None or not self._save(Changes(max_inactive_interval=seconds)):
             self.record.max_inactive_interval = seconds
+
+    def change_note(self, name: str, value: bytes | None) -> None:
+        if self._login is not None or not self._save(Changes(notes={name: value})):
+            super().change_note(name, value)
 
     def update(self, name: str, function: Callable[[Any], Any]) -> Any:
         """Compare and swap until no other thread came in between; *function* runs without a lock."""
@@ -210,6 +215,7 @@ class LiveSession(Session):
             principal=record.principal,
             deadline=record.deadline,
             max_inactive_interval=None if interval == login.interval else interval,
+            notes={**dict.fromkeys(login.notes), **record.notes},
         )
         own = {name: values[name] for name in changed & values.keys()}
         if self._sessions.store.save(login.record.key, changes, time.time()):
@@ -284,10 +290,6 @@ class LiveSession(Session):
 
     def _save(self, changes: Changes) -> bool:
         return self._sessions.store.save(self.record.key, changes, time.time())
-
-
-def _is_over() -> InvalidSessionError:
-    return InvalidSessionError("the session was invalidated or has expired")
 
 
 class LiveSessions(Sessions[LiveSession, LiveEntry]):

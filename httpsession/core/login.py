@@ -6,6 +6,7 @@ to learn the new id.
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -33,6 +34,8 @@ class Login:
     clears: bool
     #: The interval when the user logged in.
     interval: int
+    #: The notes when the user logged in, which the commit removes.
+    notes: Mapping[str, bytes]
     #: The names of values that this request has replaced or removed since. The former session has them until the
     #: commit, and they are unbound then.
     unbound: set[str] = field(default_factory=set)

@@ -15,6 +15,7 @@ from typing import Any, Protocol
 
 from ..attributes import ABSENT
 from ..errors import StoreError, shown
+from ..record import with_note
 from .bindings import Bindings
 from .context import Audience, Context
 from .counts import End
@@ -274,6 +275,29 @@ class Session(Bindings, ABC):
                 self.change_interval(before)
 
         self.change_interval(seconds)
+        if self.undo_log is not None:
+            self._note_undo(self.undo_log, restore)
+
+    def note(self, name: str) -> bytes | None:
+        """Return a note of this package, which applications never see; None if there is none."""
+        return self.record.notes.get(name)
+
+    def change_note(self, name: str, value: bytes | None) -> None:
+        """Set a note of the record, or remove it."""
+        self.record.notes = with_note(self.record.notes, name, value)
+
+    def set_note(self, name: str, value: bytes | None) -> None:
+        """Set a note, so that it can be undone, or remove it. A login removes all notes of before.
+
+        A shared store gets it at the commit.
+        """
+        before = self.note(name)
+
+        def restore(_: object) -> None:
+            if self.note(name) == value:
+                self.change_note(name, before)
+
+        self.change_note(name, value)
         if self.undo_log is not None:
             self._note_undo(self.undo_log, restore)
 

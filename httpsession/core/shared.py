@@ -91,7 +91,7 @@ class SharedSession(Session):
     def undo_rotation(self, former_id: str) -> bool:
         """Give the session its former id and user. The commit saves only the changes made before."""
         self._unsaved.undo()
-        self.id, self.record.principal = self._unsaved.id, self._unsaved.principal
+        self.id, self.record.principal, self.record.notes = self._unsaved.baseline()
         return True
 
     def bind_principal(self, principal: str) -> None:
@@ -105,7 +105,7 @@ class SharedSession(Session):
             lifetime = self.context.config.max_lifetime
             if lifetime is not None:
                 self.record.deadline = time.time() + lifetime
-        self.record.principal = principal
+        self.record.principal, self.record.notes = principal, {}
 
     def change_interval(self, seconds: int) -> None:
         self.record.max_inactive_interval = seconds

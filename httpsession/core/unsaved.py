@@ -15,13 +15,17 @@ class Unsaved:
     is saved: saving an interval that this request did not change could undo the change of another request.
     """
 
-    __slots__ = ("_interval", "_principal", "before_rotation", "clears", "id", "is_login", "is_undone", "new_key")
+    __slots__ = (
+        "_interval", "_notes", "_principal", "before_rotation", "clears", "id", "is_login", "is_undone", "new_key"
+    )  # fmt: skip
 
     def __init__(self, session_id: str, record: SessionRecord) -> None:
         #: The id under which the store has the session.
         self.id: str = session_id
         self._interval: int = record.max_inactive_interval
         self._principal: str | None = record.principal
+        #: A session replaces the notes of its record as a whole.
+        self._notes: Mapping[str, bytes] = record.notes
         #: The key of the id that this request has drawn.
         self.new_key: bytes | None = None
         #: Whether a user logs in, and whether another user's attributes go.
@@ -32,10 +36,9 @@ class Unsaved:
         #: Whether the change of the id was undone.
         self.is_undone: bool = False
 
-    @property
-    def principal(self) -> str | None:
-        """The user in the baseline."""
-        return self._principal
+    def baseline(self) -> tuple[str, str | None, Mapping[str, bytes]]:
+        """Return the id, the user and the notes that the store has."""
+        return self.id, self._principal, self._notes
 
     def rotate(self, new_key: bytes, before: Changes | None) -> None:
         """Note a new key. *before* are the changes so far, which only the first call keeps.
@@ -70,11 +73,11 @@ class Unsaved:
 
         Returns:
             All in one object, since the store applies it as a whole; None if there are no changes. The deadline is
-                among them
-            only at a login, which alone moves it.
+            among them only at a login, which alone moves it.
         """
-        interval, principal = record.max_inactive_interval, record.principal
-        if interval == self._interval and principal == self._principal and self.new_key is None:
+        interval, principal, notes = record.max_inactive_interval, record.principal, record.notes
+        is_same = interval == self._interval and principal == self._principal and notes is self._notes
+        if is_same and self.new_key is None:
             return Changes(put=put, removed=removed) if put or removed else None
         return Changes(
             put=put,
@@ -85,4 +88,5 @@ class Unsaved:
             new_key=self.new_key,
             is_login=self.is_login,
             clear=self.clears,
+            notes={} if notes is self._notes else {**dict.fromkeys(self._notes), **notes},
         )

@@ -9,7 +9,7 @@ from typing import Final, Literal, Protocol, TypeVar, runtime_checkable
 
 from ..attributes import Attributes
 from ..errors import StoreError
-from ..record import LiveRecord, SessionRecord
+from ..record import MAX_VALUE, LiveRecord, SessionRecord
 
 #: One request: the key of its session, when it arrived and when it ended.
 Touch = tuple[bytes, float, float]
@@ -19,8 +19,6 @@ InUse = Callable[[], Mapping[bytes, float]]
 FOLLOW: Final = 60.0
 #: Seconds by which accesses reach a shared store late, and by which idle sessions therefore expire later there.
 SLACK: Final = 1.0
-#: Bytes of the longest attribute that a shared store accepts and reads.
-MAX_VALUE: Final = 1 << 21
 
 
 class MissingStoreError(StoreError):

@@ -11,7 +11,8 @@ from typing import Any
 
 import pytest
 
-from ..stores.base import MAX_VALUE, Changes
+from ..record import MAX_VALUE
+from ..stores.base import Changes
 from .base import MOMENT, AnyStore, Contract, contents, draw, keys_of
 
 

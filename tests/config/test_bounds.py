@@ -30,7 +30,12 @@ BOUNDS = {
     ),
     (SessionConfig, "max_lifetime"): ([1e-3, 1, 0.5, MOST, float(MOST), None], [0, 0.0, -1, -0.5, 1e300, *HUGE]),
     (SessionConfig, "sweep_interval"): ([1e-3, 1, MOST, None], [0, -1, -1e-9, sys.float_info.max, *HUGE]),
-    (SessionConfig, "max_sessions"): ([1, MOST, None], [0, -1, -(10**400), 1.0, *HUGE]),
+    (SessionConfig, "max_sessions"): ([1, MOST, None, -1], [0, -2, -(10**400), 1.0, *HUGE]),
+    (SessionConfig, "newcomer_interval"): ([1e-3, 1, MOST, None], [0, -1, -1e-9, sys.float_info.max, *HUGE]),
+    (SessionConfig, "max_attribute_bytes"): ([1, 2**21], [0, -1, 2**21 + 1, 1.0, *HUGE]),
+    (SessionConfig, "max_session_bytes"): ([1, MOST], [0, -1, 1.0, *HUGE]),
+    (SessionConfig, "max_attributes"): ([1, MOST], [0, -1, 1.0, *HUGE]),
+    (SessionConfig, "max_sessions_per_principal"): ([1, MOST, None], [0, -1, -(10**400), 1.0, *HUGE]),
     (SessionConfig, "id_bytes"): ([16, 64], [15, 65, 0, -16, 32.0, *HUGE]),
     (SessionCookieConfig, "max_age"): ([-1, 0, 1, MOST], [-2, -(10**400), 0.5, 60.0, *HUGE]),
 }

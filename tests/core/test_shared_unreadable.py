@@ -8,7 +8,7 @@ import pytest
 
 from httpsession import request_session
 from httpsession.ids import key_of
-from httpsession.stores.base import MAX_VALUE
+from httpsession.record import MAX_VALUE
 from tests.core.test_shared_bad_input import RedisBurglar, SQLiteBurglar
 from tests.support.core import store_of
 from tests.support.workers import Cart

@@ -12,8 +12,8 @@ from math import isnan
 from struct import Struct
 from typing import Any, Final
 
-from ...record import SessionRecord
-from ..base import MAX_VALUE, StoredSession
+from ...record import MAX_VALUE, SessionRecord
+from ..base import StoredSession
 
 #: The fields of the record, of the user if there is one, and of the interval of a newcomer if there is one. The scripts
 #: keep the former keys in the field ``f``.

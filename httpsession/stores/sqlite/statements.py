@@ -11,7 +11,8 @@ from dataclasses import dataclass, fields
 from typing import Final
 
 from ...errors import ConfigError
-from ..base import MAX_VALUE, SLACK
+from ...record import MAX_VALUE
+from ..base import SLACK
 from ..url import flaw_of_prefix
 
 #: The parts that statements share.

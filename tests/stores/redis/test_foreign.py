@@ -14,8 +14,9 @@ import pytest
 
 from httpsession import StoreError
 from httpsession.ids import key_of, new_id
+from httpsession.record import MAX_VALUE
 from httpsession.stores import open_store
-from httpsession.stores.base import MAX_VALUE, Changes, StoredSession
+from httpsession.stores.base import Changes, StoredSession
 from httpsession.stores.redis.acl import rights
 from tests.support.stores import keep, new_record
 

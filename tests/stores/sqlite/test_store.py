@@ -13,8 +13,9 @@ from pathlib import Path
 import pytest
 
 from httpsession import ConfigError, StoreError
+from httpsession.record import MAX_VALUE
 from httpsession.stores import open_store
-from httpsession.stores.base import MAX_VALUE, SLACK, Changes
+from httpsession.stores.base import SLACK, Changes
 from httpsession.stores.sqlite import SQLiteStore, database
 from httpsession.stores.sqlite.statements import Statements
 from httpsession.testing import StoreContract

@@ -16,7 +16,8 @@ from hashlib import sha1
 from importlib.resources import files
 from typing import Final
 
-from ...base import FOLLOW, MAX_VALUE, SLACK
+from ....record import MAX_VALUE
+from ...base import FOLLOW, SLACK
 
 #: Seconds for which Redis keeps a session that has expired, if no sweep removes it.
 RETENTION: Final = 86400
