@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import atexit
 import logging
-import threading
 import time
 import weakref
 from abc import ABC, abstractmethod
@@ -18,20 +17,18 @@ from functools import partial
 from typing import ClassVar, Generic, TypeVar
 
 from .. import fork
-from ..errors import IllegalStateError, InvalidSessionError, StoreError, TooManySessionsError
+from ..errors import IllegalStateError, InvalidSessionError, StoreError
 from ..ids import draw
 from ..record import SessionRecord, SessionStats
 from ..stores.base import SessionStore, Stored
 from .context import Context
 from .counts import End
+from .room import BATCH, Room
 from .session import Session
 from .sweeper import Sweeper
 from .undo import call_all
 
 _log = logging.getLogger("httpsession")
-
-#: How many sessions one call of the store removes at most.
-BATCH = 1000
 
 S = TypeVar("S", bound=Session, covariant=True)
 T = TypeVar("T", bound=Stored)
@@ -41,8 +38,7 @@ R = TypeVar("R")
 class Sessions(ABC, Generic[S, T]):
     """The sessions of one application, of the kind *S*, in a store that gives back *T*.
 
-    There is one object for each manager. Any thread may call any method. The one lock here guards making room, so that
-    two creations do not count the same free place. It is free again when listeners are called.
+    There is one object for each manager. Any thread may call any method.
     """
 
     #: Seconds by which idle sessions expire late.
@@ -53,13 +49,9 @@ class Sessions(ABC, Generic[S, T]):
         self.store: SessionStore[T] = store
         #: Whether :meth:`close` was called.
         self.is_closed: bool = False
-        self.reset_after_fork()
-        fork.register(self)
+        bound = context.config.max_sessions
+        self._room: Room = Room(store.capacity if bound is None else bound)
         self._sweeper: Sweeper = Sweeper(self, context.config.sweep_interval)
-
-    def reset_after_fork(self) -> None:
-        """Replace the lock, which another thread may have held when the process forked."""
-        self._making_room: threading.Lock = threading.Lock()
 
     @abstractmethod
     def find(self, session_id: str, arrived: float, failures: list[StoreError]) -> S | None:
@@ -124,7 +116,7 @@ class Sessions(ABC, Generic[S, T]):
         """Create a session. The caller notifies the listeners once the session is in use.
 
         Raises:
-            TooManySessionsError: there are ``max_sessions`` already, and none of them can be evicted.
+            TooManySessionsError: there are as many as there may be, and none of them can be evicted.
         """
         session = self.make_room_for(partial(self._create, failures))
         session.begin()
@@ -140,48 +132,15 @@ class Sessions(ABC, Generic[S, T]):
                 return session
 
     def make_room_for(self, create: Callable[[], R]) -> R:
-        """Return what *create* returns, which adds a session. If there are ``max_sessions``, make room first.
+        """Return what *create* returns, which adds a session. If there are as many as there may be, make room first.
 
         Raises:
             TooManySessionsError: none of them can be evicted.
         """
-        most = self.context.config.max_sessions
-        return create() if most is None or most < 0 else self._create_within(most, create)
-
-    def _create_within(self, most: int, create: Callable[[], R]) -> R:
-        """Return what *create* returns, with at most *most* sessions after it.
-
-        Only a store in memory keeps the bound exactly. The count of a shared store may be old, and other processes hold
-        no lock of this one.
-        """
-        removed: list[tuple[T, End]] = []
-        if self.count() >= most:
-            self.flush()
-        try:
-            with self._making_room:
-                if self.count() >= most:
-                    self._make_room(most, removed)
-                return create()
-        finally:
-            # Not while the lock is held, and only when the new session has its place.
-            for stored, end in removed:
-                self._finish_quietly(stored, end)
-
-    def _make_room(self, most: int, removed: list[tuple[T, End]]) -> None:
-        """Remove expired sessions, then newcomers, until there is room, and append them to *removed*.
-
-        The caller notifies their listeners later, also if this raises: a session that the store gave back has no other
-        owner.
-        """
-        in_use = self.context.accesses.in_use
-        if len(self.store) >= most:
-            removed += ((stored, "expired") for stored in self.store.expire(time.time(), BATCH, in_use))
-        while len(self.store) >= most:
-            stored = self.store.evict(in_use)
-            if stored is None:
-                self.context.counts.add("rejected")
-                raise TooManySessionsError(f"there are {most} sessions, which is SessionConfig.max_sessions")
-            removed.append((stored, "evicted"))
+        room = self._room
+        if room.bound is None or self.count() < room.calm:
+            return create()
+        return room.create(self, room.bound, create)
 
     def end(self, key: bytes) -> bool:
         """Invalidate the session with this key; False if there is none, or it had expired already.
@@ -250,7 +209,7 @@ class Sessions(ABC, Generic[S, T]):
         while True:
             expired = self.store.expire(now, BATCH, self.context.accesses.in_use)
             for stored in expired:
-                self._finish_quietly(stored, "expired")
+                self.finish_quietly(stored, "expired")
             total += len(expired)
             if len(expired) < BATCH:
                 return total
@@ -281,7 +240,7 @@ class Sessions(ABC, Generic[S, T]):
         """Return whether a session has expired, and no request is in flight that keeps it alive (S54)."""
         return record.is_due(time.time(), self.slack) and record.key not in self.context.accesses.in_use()
 
-    def _finish_quietly(self, stored: T, end: End) -> None:
+    def finish_quietly(self, stored: T, end: End) -> None:
         """Finish a session outside of its requests. Exceptions of listeners are logged."""
         session = self.open(stored)
         try:

@@ -11,6 +11,7 @@ from dataclasses import replace
 from functools import partial
 from typing import Any, ClassVar
 
+from .. import fork
 from ..attributes import ABSENT
 from ..codec import Codec
 from ..errors import CodecError, StoreError
@@ -293,8 +294,11 @@ class SharedSessions(Sessions[SharedSession, StoredSession]):
         self._counted_at: float = -_COUNT_AGE
         super().__init__(context, store)
 
+        self.reset_after_fork()
+        fork.register(self)
+
     def reset_after_fork(self) -> None:
-        super().reset_after_fork()
+        """Replace the lock, which another thread may have held when the process forked."""
         #: Held while a thread repeats an update that met a conflict.
         self.updating: threading.Lock = threading.Lock()
 
@@ -344,6 +348,5 @@ class SharedSessions(Sessions[SharedSession, StoredSession]):
 
     def _begin(self, session_id: str, key: bytes, failures: list[StoreError]) -> SharedSession:
         self._count += 1
-        config = self.context.config
-        record = SessionRecord.created(key, time.time(), config.max_inactive_interval, config.max_lifetime)
+        record = self.context.new_record(SessionRecord, key)
         return SharedSession(self, session_id, record, AttributeSnapshot(self.codec, {}), failures, record.accessed)

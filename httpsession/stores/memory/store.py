@@ -8,7 +8,7 @@ from dataclasses import replace
 from itertools import islice, takewhile
 from math import inf
 from os import getpid
-from typing import Literal
+from typing import Final, Literal
 
 from ... import fork
 from ...attributes import Attributes
@@ -38,6 +38,8 @@ class MemoryStore:
     """
 
     is_shared: Literal[False] = False
+    #: Sessions of a few kilobytes each then take less than a gigabyte.
+    capacity: Final = 100_000
 
     def __init__(self) -> None:
         self.reset_after_fork()

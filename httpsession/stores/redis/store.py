@@ -39,6 +39,7 @@ class RedisStore:
     """
 
     is_shared: Literal[True] = True
+    capacity: Final = None
 
     def __init__(self, client: Client, prefix: str) -> None:
         #: The prefix of the keys.

@@ -83,6 +83,7 @@ class SQLiteStore:
     """
 
     is_shared: Literal[True] = True
+    capacity: Final = None
 
     def __init__(
         self,
