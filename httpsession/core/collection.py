@@ -35,6 +35,10 @@ T = TypeVar("T", bound=Stored)
 R = TypeVar("R")
 
 
+def _reserve_nothing(key: bytes) -> None:
+    """Accept a key of which no request has to tell."""
+
+
 class Sessions(ABC, Generic[S, T]):
     """The sessions of one application, of the kind *S*, in a store that gives back *T*.
 
@@ -112,21 +116,27 @@ class Sessions(ABC, Generic[S, T]):
     def _begin(self, session_id: str, key: bytes, failures: list[StoreError]) -> S | None:
         """Return a new session; None if its key is taken."""
 
-    def create(self, failures: list[StoreError]) -> S:
+    def create(self, failures: list[StoreError], reserve: Callable[[bytes], None] = _reserve_nothing) -> S:
         """Create a session. The caller notifies the listeners once the session is in use.
+
+        Args:
+            failures: the list that the request and its session share.
+            reserve: called with the key before the session gets it. From then on the request has to be among those in
+                flight, with this key: otherwise another thread could evict the session before the caller has it.
 
         Raises:
             TooManySessionsError: there are as many as there may be, and none of them can be evicted.
         """
-        session = self.make_room_for(partial(self._create, failures))
+        session = self.make_room_for(partial(self._create, failures, reserve))
         session.begin()
         self.context.counts.add("created")
         return session
 
-    def _create(self, failures: list[StoreError]) -> S:
+    def _create(self, failures: list[StoreError], reserve: Callable[[bytes], None]) -> S:
         """Draw ids until one is free: two clients with the same id would share a session."""
         while True:
             session_id, key = draw(self.context.config.id_bytes)
+            reserve(key)
             session = self._begin(session_id, key, failures)
             if session is not None:
                 return session
