@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from math import inf
-from typing import Final, Protocol, Self
+from typing import Final, Literal, Protocol, Self
 
 from .errors import shown
 
@@ -136,6 +136,13 @@ class SessionRecord:
         if interval > 0 and self.accessed + interval + slack <= now and self.used + interval + slack <= now:
             return True
         return self.deadline <= now
+
+    @property
+    def reason_to_expire(self) -> Literal["idle", "absolute", "newcomer"]:
+        """Why the session expires if no further request comes: by its interval, deadline or interval of newcomers."""
+        if self.due() == self.deadline:
+            return "absolute"
+        return "idle" if self.idle_interval == self.max_inactive_interval else "newcomer"
 
     def access(self, arrived: float) -> None:
         """Record the arrival of a request. A late report does not move the time back."""

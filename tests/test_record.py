@@ -83,6 +83,20 @@ def test_newcomer_no_more():
     assert back.is_due(1600.5)
 
 
+def test_reason_to_expire():
+    """The earliest end is the reason: idle for the interval, the deadline, or the interval of newcomers."""
+    back = newcomer()
+    back.access(1000.5)
+    cases = {
+        "idle": [record(), record(60, 90), back, newcomer(30), newcomer(60)],
+        "absolute": [record(60, 30), record(0, 30), record(60, 60), newcomer(0, 45)],
+        "newcomer": [newcomer(), newcomer(0), newcomer(600, 90)],
+    }
+
+    for reason, records in cases.items():
+        assert [one.reason_to_expire for one in records] == [reason] * len(records)
+
+
 def test_creating_request_of_a_newcomer():
     """The interval of newcomers counts from the end of the creating request, which keeps its session alive."""
     new = newcomer()
