@@ -77,7 +77,7 @@ def locks_of(manager):
     sessions = sessions_behind(manager)
     context = sessions.context
     locks = [sessions._room._making_room, context.counts._lock, context.accesses._flushing, sessions._sweeper._starting]
-    return [*locks, sessions.store._lock if not sessions.store.is_shared else sessions.updating]
+    return [*locks, sessions.store._lock if not sessions.store.is_shared else sessions.turns._lock]
 
 
 @pytest.fixture

@@ -3,15 +3,13 @@
 from __future__ import annotations
 
 import logging
-import threading
 import time
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, nullcontext
 from dataclasses import replace
 from functools import partial
 from typing import Any, ClassVar
 
-from .. import fork
 from ..attributes import ABSENT
 from ..codec import Codec
 from ..errors import CodecError, StoreError
@@ -115,7 +113,7 @@ class SharedSession(Session):
         with self._noting_failure():
             is_slow = False
             for attempt in updates.attempts(self.attributes, self.record.key, name):
-                with updates.turn(None if is_slow or not attempt else self._sessions.updating):
+                with self._sessions.turns.wait() if attempt and not is_slow else nullcontext():
                     began = time.monotonic()
                     if attempt and self._is_stored and not self._unsaved.is_login:
                         self._read_again(name)
@@ -294,13 +292,8 @@ class SharedSessions(Sessions[SharedSession, StoredSession]):
         self._counted_at: float = -_COUNT_AGE
         super().__init__(context, store)
 
-        self.reset_after_fork()
-        fork.register(self)
-
-    def reset_after_fork(self) -> None:
-        """Replace the lock, which another thread may have held when the process forked."""
-        #: Held while a thread repeats an update that met a conflict.
-        self.updating: threading.Lock = threading.Lock()
+        #: The turns of updates that met a conflict.
+        self.turns: updates.Turns = updates.Turns()
 
     def find(self, session_id: str, arrived: float, failures: list[StoreError]) -> SharedSession | None:
         found = self.store.load(key_of(session_id), arrived)
