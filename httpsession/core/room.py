@@ -34,7 +34,7 @@ class Housed(Protocol[T]):
 
     @property
     def context(self) -> Context[Any]:
-        """What the sessions share."""
+        """The parts that the sessions share."""
 
     @property
     def store(self) -> SessionStore[T]:
