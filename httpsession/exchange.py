@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any, Literal
 from . import fork
 from .core.collection import Sessions
 from .core.session import Session
-from .errors import IllegalStateError, NotCopied, ResponseCommittedError, StoreError
+from .errors import IllegalStateError, NotCopied, ResponseCommittedError, SessionError, StoreError, TooManySessionsError
 from .ids import key_of
 from .record import check_principal
 from .session import HttpSession
@@ -56,6 +56,8 @@ class Exchange(NotCopied):
     _raw_uri: str = ""
     #: The RequestSession of this exchange, once the application has asked for it.
     face: object = None
+    #: The error with which the request was refused, which an application may turn into one of its own.
+    refusal: SessionError | None = None
     #: The key of the session that the request is creating.
     _reserved: Sequence[bytes] = ()
     #: When the request before this one arrived with the same id, if the store may not know of it yet.
@@ -258,6 +260,10 @@ class Exchange(NotCopied):
         except StoreError as error:
             self.failures.append(error)
             raise
+        except TooManySessionsError as error:
+            self.refusal = error
+            raise
+        self.refusal = None
         self.session = session
         self._http_session = HttpSession(session)
         self._reserved = ()
