@@ -101,16 +101,24 @@ class Room:
 
     def _watch(self, count: int) -> None:
         """Warn once when the sessions reach :data:`FULL` of the bound, and again only after they have eased."""
-        if not self._has_warned and count >= self._full:
-            self._has_warned, self.calm = True, 0
+        if not self._crosses(count):
+            return
+        with self._making_room:
+            if not self._crosses(count):  # another thread was faster
+                return
+            self._has_warned = not self._has_warned
+            self.calm = 0 if self._has_warned else self._ample
+        if count >= self._full:
             _log.warning(
                 "There are %d sessions, and SessionConfig.max_sessions allows %s: beyond that newcomers are evicted, "
                 "or new sessions refused.",
                 count,
                 self.bound,
             )
-        elif self._has_warned and count < self._eased:
-            self._has_warned, self.calm = False, self._ample
+
+    def _crosses(self, count: int) -> bool:
+        """Return whether the sessions have reached the mark, or have eased after they had."""
+        return count < self._eased if self._has_warned else count >= self._full
 
     def _make_way(self, sessions: Housed[T], most: int, removed: list[tuple[T, End]]) -> None:
         """Remove expired sessions, then those of newcomers, until there is a place, and append them to *removed*.
