@@ -144,11 +144,6 @@ class SessionRecord:
             return "absolute"
         return "idle" if self.idle_interval == self.max_inactive_interval else "newcomer"
 
-    def access(self, arrived: float) -> None:
-        """Record the arrival of a request. A late report does not move the time back."""
-        if arrived > self.accessed:
-            self.accessed = arrived
-
     def info(self) -> SessionInfo:
         """Return the part of the record that lists of sessions show."""
         return SessionInfo(self.handle, self.principal, self.creation_time, self.accessed, self.max_inactive_interval)
