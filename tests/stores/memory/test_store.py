@@ -608,7 +608,7 @@ class TestMaxSessions:
         class Listener(HttpSessionListener):
             def session_destroyed(self, event):
                 try:
-                    site.new_id()
+                    create(site.manager)
                 except TooManySessionsError as error:
                     refused.append(error)
 
