@@ -40,6 +40,22 @@ EDGES: tuple[Any, ...] = (
     ),
     *(["cache", "cookies"], ["user_agent"], ["*", "CACHE"], [["x"]], [{}], "evict", "deny"),
 )
+#: Values that are likely to be right, also in combinations that are not.
+LIKELY: dict[str, tuple[Any, ...]] = {
+    "name": ("JSESSIONID", "sid", "__Host-sid", "__Secure-sid", "__http-sid"),
+    "domain": (None, "example.com", ".Example.com"),
+    "path": (None, "/", "/app"),
+    "http_only": (True, False, "true"),
+    "secure": (True, False, "auto", "true"),
+    "max_age": (-1, 0, 60, "30m"),
+    "same_site": ("Lax", "strict", "None", None),
+    "partitioned": (True, False, "true"),
+    "attributes": ({}, {"Priority": "High"}, {"Secure": ""}, {"a": "\0"}, {"a": "b;c"}, {"Max-Age": "5"}, "a=b; c"),
+    "max_inactive_interval": (1800, 0, -1, "30m", timedelta(minutes=1)),
+    "max_lifetime": (None, 86400, 0.5, "1d"),
+    "newcomer_interval": (None, 300, "5m"),
+    "tracking_modes": (["COOKIE"], ["URL"], "cookie,url"),
+}
 TEXTS = (
     *("", " ", "0", "1", "-1", "60", "30m", "PT1H", "1.5h", "500ms", "1e3", "1e999", "9" * 30, "P1D", "PT", "-PT5S"),
     *("true", "FALSE", "on", "none", "None", "auto", "omitted", "Lax", " strict ", "cookie", "cookie,url", "ssl", ","),
@@ -147,8 +163,8 @@ def _has_texts_alone(config: SessionConfig) -> bool:
 
 
 def _from_python(choices: Choices) -> SessionConfig:
-    cookie = {name: _value(choices) for name in choices.picks(COOKIE, 4)}
-    settings = {name: _value(choices) for name in choices.picks([*SESSION, "types", "encryption_keys"], 3)}
+    cookie = {name: _value(choices, name) for name in choices.picks(COOKIE, 4)}
+    settings = {name: _value(choices, name) for name in choices.picks([*SESSION, "types", "encryption_keys"], 3)}
     if choices.is_one_in(10):
         settings["cookie"] = _value(choices)
     elif cookie:
@@ -158,16 +174,16 @@ def _from_python(choices: Choices) -> SessionConfig:
 
 def _from_mapping(choices: Choices) -> SessionConfig:
     given: dict[Any, Any] = {}
-    for _ in range(choices.below(6)):
-        name = choices.pick(NAMES)
+    for name in choices.picks(NAMES, 5):
+        value = _value(choices, name)
         if choices.is_one_in(8):
             name = choices.pick(SPELLINGS).format(name.removeprefix("cookie."))
         if choices.is_one_in(10):
-            given[choices.pick((name.upper(), name.replace("_", "-"), None, 1, b"x"))] = _value(choices)
+            given[choices.pick((name.upper(), name.replace("_", "-"), None, 1, b"x"))] = value
         elif choices.is_one_in(10):
-            given["cookie"] = {name.removeprefix("cookie."): _value(choices)}
+            given["cookie"] = {name.removeprefix("cookie."): value}
         else:
-            given[name] = _value(choices)
+            given[name] = value
     return SessionConfig.from_mapping(given, source=choices.pick((None, "app.ini", "a\nb")))
 
 
@@ -175,9 +191,15 @@ def _from_environ(choices: Choices) -> SessionConfig:
     given = {}
     for name in choices.picks(NAMES, 5):
         variable = f"HTTPSESSION_{name.replace('.', '_').upper()}"
-        given[choices.pick((variable, variable, variable.lower(), name))] = choices.pick(TEXTS)
+        value = _value(choices, name)
+        text = value if isinstance(value, str) else choices.pick(TEXTS)
+        given[choices.pick((variable, variable, variable.lower(), name))] = text
     return SessionConfig.from_environ(given)
 
 
-def _value(choices: Choices) -> object:
+def _value(choices: Choices, name: str = "") -> object:
+    """Return a value of a setting, which is likely to be right for three of four settings."""
+    likely = LIKELY.get(name.removeprefix("cookie."))
+    if likely is not None and not choices.is_one_in(4):
+        return choices.pick(likely)
     return choices.pick(TEXTS) if choices.flag() else choices.pick(EDGES)

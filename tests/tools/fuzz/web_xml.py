@@ -62,12 +62,14 @@ def target() -> Iterator[Check]:
         file = folder / "web.xml"
 
         def check(choices: Choices) -> None:
-            file.write_bytes(_document(choices))
+            data = _document(choices)
+            file.write_bytes(data)
             try:
                 config = SessionConfig.from_web_xml(file)
             except ConfigError as error:
                 settings.check_error(error)
             else:
+                assert b"<!DOCTYPE" not in data
                 settings.check_cookies(config, choices)
 
         yield check
