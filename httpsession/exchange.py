@@ -41,6 +41,8 @@ class Exchange(NotCopied):
     is_over: bool = False
     #: Whether the ids that the client sent have been looked up.
     has_looked: bool = False
+    #: Whether the application has asked for anything that depends on the ids that the client sent.
+    is_asked: bool = False
     #: The session that the request uses, and the face of it that the application holds.
     session: Session | None = None
     _http_session: HttpSession
@@ -143,6 +145,7 @@ class Exchange(NotCopied):
 
     def requested(self) -> tuple[str | None, Literal["cookie", "url"] | None]:
         """Return the id that the client sent, and where it was; None and None if it sent none."""
+        self.is_asked = True
         cookie = self.tracking.cookie
         in_cookies = cookie.sent(self._cookies)
         if len(in_cookies) + len(self._url_values) > 1 and not self.has_looked and not self.sessions.is_closed:
@@ -163,7 +166,18 @@ class Exchange(NotCopied):
 
     def has_ended_requested(self) -> bool:
         """Return whether this request has ended the session whose id the client sent in a cookie."""
-        return self._joined is not None and self._joined.ended_here and self.requested()[1] == "cookie"
+        return self.has_ended_joined() and self.requested()[1] == "cookie"
+
+    def has_ended_joined(self) -> bool:
+        """Return whether this request has ended the session that it joined."""
+        return self._joined is not None and self._joined.ended_here
+
+    def has_id_in_urls(self) -> bool:
+        """Return whether the URL of the request has an id, or the response may have URLs with the id.
+
+        A body that is generated while it is sent may still ask for such a URL.
+        """
+        return bool(self._url_values) or (self.session is not None and self.requested()[1] != "cookie")
 
     def id_for_urls(self) -> str | None:
         """Return the id that links must carry; None if the client does not need it there."""
@@ -240,7 +254,8 @@ class Exchange(NotCopied):
             self.failures.append(error)
             raise
         finally:
-            self.has_looked = True  # only now: until then the ids stand for the sessions that are in use
+            # Only now: until then the ids stand for the sessions that are in use.
+            self.has_looked = self.is_asked = True
 
     def _find_or_create(self) -> Session:
         session = self._find()

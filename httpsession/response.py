@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Final
 from .core.session import Session
 from .errors import SessionError, StoreError
 from .exchange import Exchange
+from .headers import Headers, clear_site_data, forbid_storing, hide_from_referer, vary_by_cookie
 
 if TYPE_CHECKING:
     from _typeshed.wsgi import StartResponse
@@ -62,7 +63,7 @@ class Response:
         if self.status is None:
             raise AssertionError("the application sends a body, but has not called start_response()")
         exchange, headers = self.exchange, self._headers
-        if exchange.has_looked:
+        if exchange.is_asked:
             if self.status >= "500" and exchange.failures:
                 # The application or its framework has turned the store's failure into an error of its own.
                 self.abandon()
@@ -70,6 +71,9 @@ class Response:
                 headers = [*(header for header in headers if header[0].lower() != "retry-after"), RETRY_AFTER]
             elif exchange.session is not None:
                 headers = self._commit(exchange.session, headers)
+            headers = vary_by_cookie(headers)
+        if exchange.tracking.url.enabled:  # asked here, too, since most applications do without the call
+            headers = self._guard_urls(headers)
         if self._exc_info is None:
             self._write = self._start_response(self.status, headers)
         else:
@@ -85,7 +89,7 @@ class Response:
         _log.error("A request was answered with 503, since the session store failed: %s", error)
         body = b"The service is temporarily unavailable. Please try again in a moment.\n"
         headers = [("Content-Type", "text/plain; charset=utf-8"), ("Content-Length", str(len(body))), RETRY_AFTER]
-        self._start_response(UNAVAILABLE, headers)
+        self._start_response(UNAVAILABLE, self._guard_urls(vary_by_cookie(headers)))
         self.exchange.is_committed = True
         return [] if self.exchange.is_head else [body]
 
@@ -128,8 +132,8 @@ class Response:
         if not self._has_committed:
             self.commit_late()
 
-    def _commit(self, session: Session, headers: list[tuple[str, str]]) -> list[tuple[str, str]]:
-        """Commit the session, and return the headers with the session cookie if it is due."""
+    def _commit(self, session: Session, headers: Headers) -> Headers:
+        """Commit the session, and return the headers with those that its end or its new id makes due."""
         failures = self.exchange.failures
         if self._has_committed and failures:
             raise failures[-1]  # an application that tries again does not get half of its changes saved
@@ -144,7 +148,17 @@ class Response:
         if session.id == self.exchange.joined_id and not session.ended_here:
             return headers
         cookie = self._cookie_due(session)
-        return headers if cookie is None else self.exchange.tracking.cookie.add(headers, cookie)
+        if cookie is not None:
+            headers = forbid_storing(self.exchange.tracking.cookie.add(headers, cookie))
+        kinds = session.context.config.clear_site_data
+        is_due = kinds and self.exchange.has_ended_joined() and self.exchange.is_https()
+        return clear_site_data(headers, kinds) if is_due else headers
+
+    def _guard_urls(self, headers: Headers) -> Headers:
+        """Keep an id that is in URLs from caches, and from other sites by way of Referer."""
+        exchange = self.exchange
+        is_due = exchange.tracking.url.enabled and exchange.has_id_in_urls()
+        return hide_from_referer(forbid_storing(headers)) if is_due else headers
 
     def _cookie_due(self, session: Session) -> str | None:
         """Return the cookie with the id of the session, or one that expires the cookie of an ended session.

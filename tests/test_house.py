@@ -18,7 +18,7 @@ ROOT = Path(httpsession.__file__).parent
 LAYERS = {
     "edges": ("__init__", "__main__", "cli", "paste", "servlet", "session_attribute", "testing", "werkzeug"),
     "middleware": ("middleware",),
-    "request": ("manager", "request", "response"),
+    "request": ("headers", "manager", "request", "response"),
     "exchange": ("events", "exchange"),
     "face": ("session",),
     "core": ("core",),
