@@ -115,6 +115,9 @@ class NotCopied:
 class SessionError(Exception):
     """The root of this package's exceptions; never raised itself."""
 
+    #: The status of the response if the application does not catch the exception; empty: the server decides.
+    status: ClassVar[str] = ""
+
 
 class ConfigError(SessionError, ValueError):
     """A setting has a wrong value. The message names the setting, its value and what is allowed."""
@@ -154,9 +157,20 @@ class StoreError(SessionError):
     cookie of the client as it is.
     """
 
+    status: ClassVar[str] = "503 Service Unavailable"
+
 
 class IllegalStateError(SessionError, RuntimeError):
     """The call does not fit the present state: Java's ``IllegalStateException``."""
+
+
+class UrlLoginError(IllegalStateError):
+    """A login is refused, since the client carries the id in URLs alone and ``allow_url_login`` is False.
+
+    Unless the application catches it, the response is a 403.
+    """
+
+    status: ClassVar[str] = "403 Forbidden"
 
 
 class InvalidSessionError(IllegalStateError):

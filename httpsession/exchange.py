@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
+import logging
 import time
 from collections.abc import Iterable, Sequence
+from contextlib import suppress
 from os import getpid
 from typing import TYPE_CHECKING, Any, Literal
 
-from . import fork
+from . import audit, fork
 from .core.collection import Sessions
 from .core.session import Session
-from .errors import IllegalStateError, NotCopied, ResponseCommittedError, StoreError
+from .errors import IllegalStateError, NotCopied, ResponseCommittedError, SessionError, StoreError, UrlLoginError
 from .ids import key_of
 from .record import check_principal
 from .session import HttpSession
@@ -58,6 +60,8 @@ class Exchange(NotCopied):
     _raw_uri: str = ""
     #: The RequestSession of this exchange, once the application has asked for it.
     face: object = None
+    #: The error with which the request was refused, which an application may turn into one of its own.
+    refusal: SessionError | None = None
     #: When the request before this one arrived with the same id, if the store may not know of it yet.
     _arrived_before: float = 0.0
 
@@ -130,6 +134,8 @@ class Exchange(NotCopied):
         """Log a user in to the session of this request, which is created if there is none."""
         principal = check_principal(principal)
         self._check_not_committed("a user can log in")
+        if self.tracking.url.enabled:
+            self._check_url_login(principal)
         session = self._find_or_create()
         if session.record.principal != principal:
             session.login(principal)
@@ -185,6 +191,8 @@ class Exchange(NotCopied):
             return None
         session = self._find()
         if session is None or self.requested()[1] == "cookie":
+            return None
+        if session.record.principal is not None and not session.context.config.allow_url_login:
             return None
         return session.id if session.is_known_by(session.id) else None
 
@@ -248,6 +256,8 @@ class Exchange(NotCopied):
                     self._http_session = HttpSession(session)
                     if self._arrived_before:
                         session.note_earlier(self._arrived_before)
+                    if self._ids[1:]:
+                        self._report_ambiguity(session)
                     return session
             return None
         except StoreError as error:
@@ -256,6 +266,17 @@ class Exchange(NotCopied):
         finally:
             # Only now: until then the ids stand for the sessions that are in use.
             self.has_looked = self.is_asked = True
+
+    def _report_ambiguity(self, session: Session) -> None:
+        """Report that cookies have the ids of two live sessions: another host may have set one, to shadow the other.
+
+        The client sends no word on which cookie is whose, so the first live one stays the choice.
+        """
+        in_cookies = self.tracking.cookie.find_ids(self._cookies)[:MAX_LOOKUPS]
+        others = dict.fromkeys(session_id for session_id in in_cookies if session_id != self.joined_id)
+        with suppress(StoreError):  # the request has its session
+            if any(self.sessions.find(other, self.arrived, []) is not None for other in others):
+                audit.note("session_cookie_ambiguous", key=session.key, level=logging.WARNING)
 
     def _find_or_create(self) -> Session:
         session = self._find()
@@ -283,6 +304,21 @@ class Exchange(NotCopied):
                 session.end()
             raise
         return session
+
+    def _check_url_login(self, principal: str) -> None:
+        """Report a login whose client carries the id in URLs alone, and refuse it if the configuration says so."""
+        session, config = self._find(), self.sessions.context.config
+        if self.tracking.cookie.enabled and self.requested()[1] != "url":
+            return
+        outcome = "allowed" if config.allow_url_login else "refused"
+        key = None if session is None else session.key
+        audit.note("session_login_by_url", key=key, principal=principal, level=logging.WARNING, outcome=outcome)
+        if not config.allow_url_login:
+            self.refusal = UrlLoginError(
+                "the client carries the id of its session in URLs alone, and SessionConfig.allow_url_login is False: "
+                "a user can log in whose client sends the cookie"
+            )
+            raise self.refusal
 
     def _check_not_committed(self, what: str) -> None:
         if self.is_committed or self.is_over or (self._outer is not None and self._outer.is_committed):

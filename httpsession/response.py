@@ -8,7 +8,7 @@ from types import TracebackType
 from typing import TYPE_CHECKING, Final
 
 from .core.session import Session
-from .errors import SessionError, StoreError
+from .errors import SessionError, StoreError, UrlLoginError
 from .exchange import Exchange
 from .headers import Headers, clear_site_data, forbid_storing, hide_from_referer, vary_by_cookie
 
@@ -19,9 +19,13 @@ if TYPE_CHECKING:
 
 _log = logging.getLogger("httpsession")
 
-#: The status of a response while the store fails, and after how many seconds the client may try again.
-UNAVAILABLE: Final = "503 Service Unavailable"
+#: After how many seconds the client may try again while the store fails.
 RETRY_AFTER: Final = ("Retry-After", "5")
+#: The one line that the client gets, by the status. The reason is for the log.
+_BODIES: Final = {
+    StoreError.status: b"The service is temporarily unavailable. Please try again in a moment.\n",
+    UrlLoginError.status: b"The request is not allowed.\n",
+}
 
 
 class Response:
@@ -67,10 +71,13 @@ class Response:
             if self.status >= "500" and exchange.failures:
                 # The application or its framework has turned the store's failure into an error of its own.
                 self.abandon()
-                self.status = UNAVAILABLE
+                self.status = StoreError.status
                 headers = [*(header for header in headers if header[0].lower() != "retry-after"), RETRY_AFTER]
-            elif exchange.session is not None:
-                headers = self._commit(exchange.session, headers)
+            else:
+                if self.status >= "500" and exchange.refusal is not None:
+                    self.status = exchange.refusal.status
+                if exchange.session is not None:
+                    headers = self._commit(exchange.session, headers)
             headers = vary_by_cookie(headers)
         if exchange.tracking.url.enabled:  # asked here, too, since most applications do without the call
             headers = self._guard_urls(headers)
@@ -81,15 +88,23 @@ class Response:
             self._exc_info = None
         exchange.is_committed = True
 
-    def refuse(self, error: StoreError) -> list[bytes]:
-        """Answer 503. No cookie is touched, since the client's session may still exist.
+    def refuse(self, error: SessionError) -> list[bytes]:
+        """Answer with the status of the *error*. No cookie is touched: the client's session may still exist.
 
         The answer to HEAD has the headers of that to GET and no body, which a client would take for the next response.
         """
-        _log.error("A request was answered with 503, since the session store failed: %s", error)
-        body = b"The service is temporarily unavailable. Please try again in a moment.\n"
-        headers = [("Content-Type", "text/plain; charset=utf-8"), ("Content-Length", str(len(body))), RETRY_AFTER]
-        self._start_response(UNAVAILABLE, self._guard_urls(vary_by_cookie(headers)))
+        is_failure = isinstance(error, StoreError)
+        _log.log(
+            logging.ERROR if is_failure else logging.WARNING,
+            "A request was answered with %.3s: %s",
+            error.status,
+            error,
+        )
+        body = _BODIES[error.status]
+        headers = [("Content-Type", "text/plain; charset=utf-8"), ("Content-Length", str(len(body)))]
+        if is_failure:
+            headers.append(RETRY_AFTER)
+        self._start_response(error.status, self._guard_urls(vary_by_cookie(headers)))
         self.exchange.is_committed = True
         return [] if self.exchange.is_head else [body]
 
@@ -145,9 +160,10 @@ class Response:
             raise
         if session.undo_log is not None:
             session.keep_changes()
-        if session.id == self.exchange.joined_id and not session.ended_here:
+        session_id = session.id  # read once: the id that is compared is the one that is sent
+        if session_id == self.exchange.joined_id and not session.ended_here:
             return headers
-        cookie = self._cookie_due(session)
+        cookie = self._cookie_due(session, session_id)
         if cookie is not None:
             headers = forbid_storing(self.exchange.tracking.cookie.add(headers, cookie))
         kinds = session.context.config.clear_site_data
@@ -160,7 +176,7 @@ class Response:
         is_due = exchange.tracking.url.enabled and exchange.has_id_in_urls()
         return hide_from_referer(forbid_storing(headers)) if is_due else headers
 
-    def _cookie_due(self, session: Session) -> str | None:
+    def _cookie_due(self, session: Session, session_id: str) -> str | None:
         """Return the cookie with the id of the session, or one that expires the cookie of an ended session.
 
         None: the client's cookie stays as it is.
@@ -170,7 +186,7 @@ class Response:
         if not cookie.enabled:
             return None
         if session.is_valid:
-            return cookie.cookie(session.id, exchange.mount_point(), exchange.is_https())
+            return cookie.cookie(session_id, exchange.mount_point(), exchange.is_https())
         if session.context.config.expire_cookie and exchange.has_ended_requested():
             return cookie.expired_cookie(exchange.mount_point(), exchange.is_https())
         return None
@@ -200,8 +216,8 @@ class Body:
                 yield chunk
             if not response.exchange.is_committed and response.status is not None:
                 response.send()
-        except StoreError as error:
-            if response.exchange.is_committed:
+        except SessionError as error:
+            if response.exchange.is_committed or not error.status:
                 raise
             response.abandon()
             yield from response.refuse(error)
