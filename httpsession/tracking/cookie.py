@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import re
 from collections.abc import Callable, Iterable
 from functools import lru_cache
@@ -12,6 +13,8 @@ from werkzeug.http import dump_cookie
 from ..config import SessionConfig, SessionTrackingMode
 from ..ids import DIGITS
 from .spelling import octets
+
+_log = logging.getLogger("httpsession")
 
 #: The placeholder of the id in a rendered cookie.
 _ID = "SESSION-ID"
@@ -36,6 +39,7 @@ class CookieTracking:
         self.find_ids_plainly: Callable[[str], list[str]] = re.compile(
             rf"{name}(?:(?<=\A{name})|(?<=;{name})|(?<=; {name})|(?<=\A {name})){value}"
         ).findall
+        self._has_warned: bool = False
         self._render = lru_cache(maxsize=64)(self._render_template)
 
     def sent(self, cookies: str) -> list[str]:
@@ -65,6 +69,13 @@ class CookieTracking:
     def _render_template(self, mount_point: str, https: bool) -> str:
         """Return the header with a placeholder for the id, so that one rendering serves many sessions."""
         max_age = self._config.max_age
+        if self._config.secure is True and not https and not self._has_warned:
+            self._has_warned = True
+            _log.warning(
+                "SessionCookieConfig.secure is True, but a request came over http: unless a proxy in front of the "
+                "application speaks https with the client, the client drops the cookie, and each of its requests "
+                "begins a session. Serve the application over https, or leave secure at 'auto'."
+            )
         return self._dump(_ID, None if max_age < 0 else max_age, mount_point, https)
 
     def _dump(self, value: str, max_age: int | None, mount_point: str, https: bool) -> str:
