@@ -97,8 +97,10 @@ class Exchange(NotCopied):
             if getpid() != fork.process_id:
                 fork.check()
             self._ids = self._ids[:MAX_LOOKUPS]
-            self.arrived = time.time()
             accesses = sessions.context.accesses
+            clock, self.arrived = accesses.clock, time.time() + accesses.clock.offset
+            if not clock.earliest <= self.arrived <= clock.latest:
+                self.arrived = clock.settle()
             accesses.in_flight[self] = None
             first, latest = self._ids[0], accesses.latest
             if first in latest:
@@ -223,7 +225,7 @@ class Exchange(NotCopied):
         if self.session is not None:
             self.session.release(self.arrived)
         elif not self.has_looked:
-            accesses.ended.append((self._ids, self.arrived, time.time()))
+            accesses.ended.append((self._ids, self.arrived, time.time() + accesses.clock.offset))
         try:
             del accesses.in_flight[self]
             if not accesses.keeps_latest and accesses.latest[self._ids[0]] == self.arrived:
@@ -249,11 +251,13 @@ class Exchange(NotCopied):
             self.sessions.check_open()
         try:
             for session_id in self._ids:
-                session = self.sessions.find(session_id, self.arrived or time.time(), self.failures)
+                session = self.sessions.find(session_id, self.arrived or self.sessions.context.now(), self.failures)
                 if session is not None:
                     self._joined = self.session = session
                     self.joined_id = session_id
                     self._http_session = HttpSession(session)
+                    if session.previous_access > self.arrived:
+                        self.sessions.context.accesses.clock.catch_up(session.previous_access)
                     if self._arrived_before:
                         session.note_earlier(self._arrived_before)
                     if self._ids[1:]:

@@ -9,7 +9,6 @@ from __future__ import annotations
 import atexit
 import logging
 import threading
-import time
 import weakref
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterable, Iterator
@@ -175,7 +174,7 @@ class Sessions(ABC, Generic[S, T]):
         """
         in_use = self.context.accesses.in_use
         if len(self.store) >= most:
-            removed += ((stored, "expired") for stored in self.store.expire(time.time(), BATCH, in_use))
+            removed += ((stored, "expired") for stored in self.store.expire(self.context.now(), BATCH, in_use))
         while len(self.store) >= most:
             stored = self.store.evict(in_use)
             if stored is None:
@@ -245,7 +244,7 @@ class Sessions(ABC, Generic[S, T]):
             StoreError: the store failed. Sessions that it gave back before have ended completely.
         """
         self.flush()
-        now = time.time() if now is None else now
+        now = self.context.now() if now is None else now
         total = 0
         while True:
             expired = self.store.expire(now, BATCH, self.context.accesses.in_use)
@@ -279,7 +278,7 @@ class Sessions(ABC, Generic[S, T]):
 
     def _is_expired(self, record: SessionRecord) -> bool:
         """Return whether a session has expired, and no request is in flight that keeps it alive (S54)."""
-        return record.is_due(time.time(), self.slack) and record.key not in self.context.accesses.in_use()
+        return record.is_due(self.context.now(), self.slack) and record.key not in self.context.accesses.in_use()
 
     def _finish_quietly(self, stored: T, end: End) -> None:
         """Finish a session outside of its requests. Exceptions of listeners are logged."""
@@ -305,7 +304,7 @@ class Sessions(ABC, Generic[S, T]):
         """
         fork.check()
         self.check_open()
-        arrived, accesses = time.time(), self.context.accesses
+        arrived, accesses = self.context.now(), self.context.accesses
         session = self._find_lent(session_id, holder(), arrived)
         use = _Use(arrived, session)
         accesses.enter(use)

@@ -74,3 +74,7 @@ class Context(Generic[S]):
     audience: Audience[S]
     accesses: Accesses
     counts: Counts = field(default_factory=Counts)
+
+    def now(self) -> float:
+        """Return the time of the sessions, in seconds since the epoch."""
+        return self.accesses.clock.now()
