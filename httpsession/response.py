@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Callable, Iterable, Iterator
+from dataclasses import dataclass, field
 from types import TracebackType
 from typing import TYPE_CHECKING, Final
 
@@ -11,6 +12,7 @@ from .core.session import Session
 from .errors import SessionError, StoreError, UrlLoginError
 from .exchange import Exchange
 from .headers import Headers, clear_site_data, forbid_storing, hide_from_referer, vary_by_cookie
+from .tracking.spelling import scheme_of
 
 if TYPE_CHECKING:
     from _typeshed.wsgi import StartResponse
@@ -28,20 +30,18 @@ _BODIES: Final = {
 }
 
 
+@dataclass(eq=False, slots=True)
 class Response:
     """A response whose headers are held back until the session is committed."""
 
-    __slots__ = ("_exc_info", "_has_committed", "_headers", "_start_response", "_write", "exchange", "status")
-
-    def __init__(self, exchange: Exchange, start_response: StartResponse) -> None:
-        self.exchange: Exchange = exchange
-        self._start_response: StartResponse = start_response
-        #: The status that the application has set; None: it has not called ``start_response``.
-        self.status: str | None = None
-        self._has_committed: bool = False
-        self._headers: list[tuple[str, str]]
-        self._exc_info: _ExcInfo | None
-        self._write: Callable[[bytes], object]
+    exchange: Exchange
+    _start_response: StartResponse
+    #: The status that the application has set; None: it has not called ``start_response``.
+    status: str | None = None
+    _has_committed: bool = False
+    _headers: list[tuple[str, str]] = field(init=False)
+    _exc_info: _ExcInfo | None = field(init=False)
+    _write: Callable[[bytes], object] = field(init=False)
 
     def start(
         self, status: str, headers: list[tuple[str, str]], exc_info: _ExcInfo | None = None
@@ -163,11 +163,9 @@ class Response:
         session_id = session.id  # read once: the id that is compared is the one that is sent
         if session_id == self.exchange.joined_id and not session.ended_here:
             return headers
-        cookie = self._cookie_due(session, session_id)
-        if cookie is not None:
-            headers = forbid_storing(self.exchange.tracking.cookie.add(headers, cookie))
+        headers = self._with_cookie(session, session_id, headers)
         kinds = session.context.config.clear_site_data
-        is_due = kinds and self.exchange.has_ended_joined() and self.exchange.is_https()
+        is_due = kinds and self.exchange.has_ended_joined() and scheme_of(self.exchange.scheme) == "https"
         return clear_site_data(headers, kinds) if is_due else headers
 
     def _guard_urls(self, headers: Headers) -> Headers:
@@ -176,20 +174,17 @@ class Response:
         is_due = exchange.tracking.url.enabled and exchange.has_id_in_urls()
         return hide_from_referer(forbid_storing(headers)) if is_due else headers
 
-    def _cookie_due(self, session: Session, session_id: str) -> str | None:
-        """Return the cookie with the id of the session, or one that expires the cookie of an ended session.
-
-        None: the client's cookie stays as it is.
-        """
+    def _with_cookie(self, session: Session, session_id: str, headers: Headers) -> Headers:
+        """Return the headers with the id of the session, or with an expired cookie if this request has ended it."""
         exchange = self.exchange
         cookie = exchange.tracking.cookie
         if not cookie.enabled:
-            return None
-        if session.is_valid:
-            return cookie.cookie(session_id, exchange.mount_point(), exchange.is_https())
+            return headers
+        if not session.attributes.closed:
+            return forbid_storing(cookie.add(headers, session_id, exchange.script_name, exchange.scheme))
         if session.context.config.expire_cookie and exchange.has_ended_requested():
-            return cookie.expired_cookie(exchange.mount_point(), exchange.is_https())
-        return None
+            return forbid_storing(cookie.expire(headers, exchange.script_name, exchange.scheme))
+        return headers
 
 
 class Body:

@@ -14,6 +14,8 @@ _log = logging.getLogger("httpsession")
 #: Seconds by which threads and machines may disagree on the time, and after which the clock notes how late it is.
 _TOLERANCE: Final = 1.0
 _STRIDE: Final = 5.0
+#: The most seconds for which a store is believed that a clock has stepped back: a record may be damaged or forged.
+_BELIEVED: Final = 24 * 60 * 60.0
 
 
 class Clock:
@@ -33,6 +35,7 @@ class Clock:
         self.earliest: float = 0.0
         self.latest: float = 0.0
         self._seen: float = 0.0
+        self._seen_at: float = 0.0
         self.reset_after_fork()
         fork.register(self)
 
@@ -46,24 +49,25 @@ class Clock:
         return now if self.earliest <= now <= self.latest else self.settle()
 
     def settle(self) -> float:
-        """Return the time, and note it. A thread that has waited reads it again, so that it takes no delay for a step."""
+        """Return the time, and note it. It is read under the lock, so that no delay of a thread looks like a step."""
         with self._lock:
             now = time.time() + self.offset
             if now < self.earliest:
-                self._advance(self._seen - now)
-                now = self._seen
+                passed = max(0.0, time.monotonic() - self._seen_at)
+                self._advance(self._seen + passed - now)
+                now = self._seen + passed
             self._note(now)
         return now
 
     def catch_up(self, seen: float) -> None:
         """Go on from *seen*, a time that a shared store has from another process, if it has not come here yet.
 
-        A process that started after a step back learns so how late it is. Of machines that disagree all follow the one
-        that is ahead.
+        A process that started after a step back learns so how late it is, if it is a day at most. Of machines that
+        disagree all follow the one that is ahead.
         """
         with self._lock:
             now = time.time() + self.offset
-            if seen > now + _TOLERANCE:
+            if _TOLERANCE < seen - now <= _BELIEVED:
                 self._advance(seen - now)
                 self._note(seen)
 
@@ -73,5 +77,5 @@ class Clock:
 
     def _note(self, now: float) -> None:
         if now > self._seen:
-            self._seen = now
+            self._seen, self._seen_at = now, time.monotonic()
             self.earliest, self.latest = now - _TOLERANCE, now + _STRIDE

@@ -208,7 +208,7 @@ def is_kept(config):
     """Return whether a browser keeps the cookie, no longer than there is a session, and an application reads it."""
     tracking, jar = Tracking(config).cookie, CookieJar(host="www.example.com")
     https = config.cookie.secure is True
-    header = tracking.cookie("0123456789ABCDEF" * 2, "", https)
+    ((_, header),) = tracking.add([], "0123456789ABCDEF" * 2, "", "https" if https else "http")
     if not jar.receive(header, https=https):
         return False
     ((found, _, path, _), stored) = next(iter(jar.cookies.items()))
