@@ -53,7 +53,7 @@ def shown(value: object) -> str:
         text = repr(value)
     except Exception as error:  # of a number of more digits than Python prints, or of an item
         return f"a too long {cls.__name__}" if isinstance(error, ValueError) else f"<{cls.__qualname__} object>"
-    if _REVEALING.search(text):
+    if _REVEALING.search(text[:_SEARCHED]):
         return _hidden(cls)
     text = text if len(text) <= _LONGEST else f"{text[:_LONGEST]}..."
     return "".join(char if char.isprintable() else char.encode("unicode_escape").decode() for char in text)

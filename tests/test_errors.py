@@ -93,6 +93,13 @@ class TestShown:
         assert "tiger" not in named(value)
         assert type(value).__name__ in shown(value)
 
+    @pytest.mark.parametrize(
+        "value", ["password" * 10**6, ["password" * 10**6], b"token" * 10**6, {"a": "pwd" * 10**6}]
+    )
+    def test_words_without_end(self, value):
+        """A text that never ends to look like a password takes no longer than its beginning does."""
+        assert len(shown(value)) <= 250
+
     def test_object_of_another_package(self):
         """An object is named by its type: its representation may show anything, or fail."""
 
