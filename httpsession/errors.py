@@ -194,4 +194,9 @@ class ResponseCommittedError(IllegalStateError):
 
 
 class TooManySessionsError(IllegalStateError):
-    """``SessionConfig.max_sessions`` sessions are alive, and none of them may be evicted for a new one."""
+    """``SessionConfig.max_sessions`` sessions are alive, and none of them may be evicted for a new one.
+
+    Unless the application catches it, the response is a 503.
+    """
+
+    status: ClassVar[str] = "503 Service Unavailable"

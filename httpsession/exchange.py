@@ -12,7 +12,15 @@ from typing import TYPE_CHECKING, Any, Literal
 from . import audit, fork
 from .core.collection import Sessions
 from .core.session import Session
-from .errors import IllegalStateError, NotCopied, ResponseCommittedError, SessionError, StoreError, UrlLoginError
+from .errors import (
+    IllegalStateError,
+    NotCopied,
+    ResponseCommittedError,
+    SessionError,
+    StoreError,
+    TooManySessionsError,
+    UrlLoginError,
+)
 from .ids import key_of
 from .record import check_principal
 from .session import HttpSession
@@ -62,6 +70,8 @@ class Exchange(NotCopied):
     face: object = None
     #: The error with which the request was refused, which an application may turn into one of its own.
     refusal: SessionError | None = None
+    #: The key of the session that the request is creating.
+    _reserved: Sequence[bytes] = ()
     #: When the request before this one arrived with the same id, if the store may not know of it yet.
     _arrived_before: float = 0.0
 
@@ -111,7 +121,7 @@ class Exchange(NotCopied):
     def store_keys(self) -> Iterable[bytes]:
         """Return the keys of the sessions that the request may be using: see :class:`.Access`."""
         if self.has_looked:
-            return () if self.session is None else (self.session.key,)
+            return self._reserved if self.session is None else (self.session.key, *self._reserved)
         return map(key_of, self._ids)
 
     def get_session(self, create: bool = True) -> HttpSession | None:
@@ -282,15 +292,17 @@ class Exchange(NotCopied):
         if not self.arrived and getpid() != fork.process_id:  # with an id, the request has looked when it arrived
             fork.check()
         try:
-            session = self.sessions.create(self.failures)
+            session = self.sessions.create(self.failures, self._reserve)
         except StoreError as error:
             self.failures.append(error)
             raise
+        except TooManySessionsError as error:
+            self.refusal = error
+            raise
+        self.refusal = None
         self.session = session
         self._http_session = HttpSession(session)
-        if not self.arrived:
-            self.arrived = session.record.creation_time
-            self.sessions.context.accesses.in_flight[self] = None
+        self._reserved = ()
         try:
             session.audience.session_created(session)
         except BaseException:
@@ -298,6 +310,13 @@ class Exchange(NotCopied):
                 session.end()
             raise
         return session
+
+    def _reserve(self, key: bytes) -> None:
+        """Count as a request that uses the session with this key, which is about to be created."""
+        self._reserved = (key,)
+        if not self.arrived:
+            self.arrived = self.sessions.context.now()
+        self.sessions.context.accesses.in_flight[self] = None
 
     def _check_url_login(self, principal: str) -> None:
         """Report a login whose client carries the id in URLs alone, and refuse it if the configuration says so."""

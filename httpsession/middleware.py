@@ -29,8 +29,9 @@ class SessionMiddleware:
     Until then a session can be created (Servlet 6.1, 9.3).
 
     If the store fails, and the application does not catch the :class:`StoreError`, the answer is 503 with Retry-After
-    and without a session cookie. This also replaces the 500 of a framework that catches it. A login that
-    ``SessionConfig.allow_url_login`` refuses becomes 403 in the same way.
+    and without a session cookie. This also replaces the 500 of a framework that catches it. A session that
+    ``SessionConfig.max_sessions`` refuses is answered in the same way, and a login that ``allow_url_login`` refuses
+    with 403.
     """
 
     def __init__(self, app: WSGIApplication, manager: SessionManager | AnyStore | str | None = None) -> None:

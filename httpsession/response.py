@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 
 _log = logging.getLogger("httpsession")
 
-#: After how many seconds the client may try again while the store fails.
+#: After how many seconds the client may try again after a 503.
 RETRY_AFTER: Final = ("Retry-After", "5")
 #: The one line that the client gets, by the status. The reason is for the log.
 _BODIES: Final = {
@@ -68,16 +68,16 @@ class Response:
             raise AssertionError("the application sends a body, but has not called start_response()")
         exchange, headers = self.exchange, self._headers
         if exchange.is_asked:
+            error = exchange.failures[0] if exchange.failures else exchange.refusal
+            if self.status >= "500" and error is not None:
+                # The application or its framework has turned the error into one of its own.
+                self.status = error.status
+                headers = [header for header in headers if header[0].lower() != "retry-after"]
+                headers += _retry_after(error)
             if self.status >= "500" and exchange.failures:
-                # The application or its framework has turned the store's failure into an error of its own.
                 self.abandon()
-                self.status = StoreError.status
-                headers = [*(header for header in headers if header[0].lower() != "retry-after"), RETRY_AFTER]
-            else:
-                if self.status >= "500" and exchange.refusal is not None:
-                    self.status = exchange.refusal.status
-                if exchange.session is not None:
-                    headers = self._commit(exchange.session, headers)
+            elif exchange.session is not None:
+                headers = self._commit(exchange.session, headers)
             headers = vary_by_cookie(headers)
         if exchange.tracking.url.enabled:  # asked here, too, since most applications do without the call
             headers = self._guard_urls(headers)
@@ -93,17 +93,11 @@ class Response:
 
         The answer to HEAD has the headers of that to GET and no body, which a client would take for the next response.
         """
-        is_failure = isinstance(error, StoreError)
-        _log.log(
-            logging.ERROR if is_failure else logging.WARNING,
-            "A request was answered with %.3s: %s",
-            error.status,
-            error,
-        )
+        if isinstance(error, StoreError):  # a flood of refused sessions must not be one of lines
+            _log.error("A request was answered with 503, since the session store failed: %s", error)
         body = _BODIES[error.status]
         headers = [("Content-Type", "text/plain; charset=utf-8"), ("Content-Length", str(len(body)))]
-        if is_failure:
-            headers.append(RETRY_AFTER)
+        headers += _retry_after(error)
         self._start_response(error.status, self._guard_urls(vary_by_cookie(headers)))
         self.exchange.is_committed = True
         return [] if self.exchange.is_head else [body]
@@ -232,6 +226,11 @@ class Body:
         exchange = self._response.exchange
         if exchange.arrived:
             exchange.sessions.context.accesses.note_unclosed(self._response.close)
+
+
+def _retry_after(error: SessionError) -> Headers:
+    """Return the header of a response by which the client may try again later: of a 503, and of no other."""
+    return [RETRY_AFTER] if error.status == StoreError.status else []
 
 
 def close_body(body: Iterable[bytes]) -> None:

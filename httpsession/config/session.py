@@ -88,13 +88,14 @@ class SessionConfig:
     """
 
     max_sessions: int | None = None
-    """The number of sessions that there may be at a time, 1 to 2147483647. None: any number.
-    A new session beyond it evicts an expired session, or one whose client never came back, or else is refused.
+    """The number of sessions that there may be at a time, 1 to 2147483647. None: as many as the store has room for,
+    which is 100000 in memory and any number elsewhere. -1: any number.
+    A new session beyond it takes the place of an expired one, or of the oldest newcomer, or else is refused.
     """
 
     newcomer_interval: Seconds = None  # type: ignore[assignment]
-    """Seconds after its creation at which a session expires whose client has not come back, also given as a timedelta.
-    None: such a session lives as long as any other."""
+    """Seconds after the request that created it at which a session expires whose client has neither come back nor
+    logged in, also given as a timedelta. None: such a session lives as long as any other."""
 
     max_attribute_bytes: int = 256 * 1024
     """Bytes that the encoding of one attribute may have, 1 to 2097152. Objects that are kept live have no size."""
@@ -277,9 +278,8 @@ class SessionConfig:
         - durations are seconds or have a unit: ``"1800"``, ``"1800s"``, ``"30m"``, ``"1h"``, ``"1d"``, ``"PT30M"``;
         - ``"true"``, ``"on"``, ``"yes"`` and ``"1"`` are True, ``"false"``, ``"off"``, ``"no"`` and ``"0"`` are False;
         - ``"cookie,url"`` are tracking modes, ``"Priority=High; Flag"`` are attributes of the cookie;
-        - ``"none"`` is None; for ``same_site`` it is ``"None"``, and ``"omitted"`` is None.
-
-        The key ``"profile"`` with the value ``"hardened"`` makes the settings changes of :meth:`hardened`.
+        - ``"none"`` is None; for ``same_site`` it is ``"None"``, and ``"omitted"`` is None;
+        - ``"profile": "hardened"`` makes the settings changes of :meth:`hardened`.
 
         Raises:
             ConfigError: *mapping* is none, a key is unknown, two keys are the same setting, or a setting has a wrong
@@ -295,8 +295,8 @@ class SessionConfig:
 
         The default is the environment of the process. Variables have the names of the settings in capitals, those of
         the cookie as in ``HTTPSESSION_COOKIE_SAME_SITE``. Values are texts as for :meth:`from_mapping`.
-        ``HTTPSESSION_PROFILE=hardened`` makes them changes of :meth:`hardened`. ``HTTPSESSION_STORE`` is ignored: it is
-        for the URL of the store.
+        ``HTTPSESSION_PROFILE=hardened`` makes them changes of :meth:`hardened`. ``HTTPSESSION_STORE`` is ignored, as it
+        is for the URL of the store.
 
         Raises:
             ConfigError: *environ* is no mapping, a variable ``HTTPSESSION_*`` is unknown, two are the same setting, or

@@ -10,12 +10,13 @@ from typing import Any, Generic, Protocol, TypeVar
 
 from ..codec import Codec
 from ..config.session import SessionConfig
-from ..record import Handled, SessionInfo, SessionStats
+from ..record import Handled, SessionInfo, SessionRecord, SessionStats
 from .accesses import Accesses
 from .bindings import BindingAudience
 from .counts import Counts
 
 S = TypeVar("S", contravariant=True)
+Record = TypeVar("Record", bound=SessionRecord)
 
 
 class Audience(BindingAudience[S], Protocol[S]):
@@ -78,3 +79,10 @@ class Context(Generic[S]):
     def now(self) -> float:
         """Return the time of the sessions, in seconds since the epoch."""
         return self.accesses.clock.now()
+
+    def new_record(self, kind: type[Record], key: bytes) -> Record:
+        """Return the record of a session that begins now, as the configuration has it."""
+        config = self.config
+        return kind.created(
+            key, self.now(), config.max_inactive_interval, config.max_lifetime, config.newcomer_interval
+        )
