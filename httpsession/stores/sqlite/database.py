@@ -15,7 +15,7 @@ from ... import fork
 from ...errors import StoreError
 from .existing import check_exists, check_is_database, mode_of
 from .files import Reserve, check_database, make_database, warn_of_others
-from .pool import Pool, connect
+from .pool import Pool, close, connect
 from .schema import check_tables, migrate
 from .statements import Statements
 from .write_lock import PAUSE, WriteLock
@@ -190,8 +190,12 @@ class Database:
                 may_retry = self._reads_any_text = True
             elif code in _FULL:
                 may_retry = removes and self._reserve.release()
-                # After a checkpoint the log is written from its beginning again, and needs no more room.
-                cursor.execute("PRAGMA wal_checkpoint(RESTART)")
+                with suppress(sqlite3.Error):
+                    # After a checkpoint the log is written from its beginning again, and needs no more room.
+                    cursor.execute("PRAGMA wal_checkpoint(RESTART)")
+                # The last connection that closes deletes the log, for whose room other files may be faster.
+                self._put_back(pool, cursor)
+                return may_retry
             elif code & 0xFF in _BUSY:
                 self._put_back(pool, cursor)
                 time.sleep(PAUSE)
@@ -258,7 +262,7 @@ class Database:
             # From now on this class waits, not SQLite.
             cursor.execute("PRAGMA busy_timeout = 0")
         except BaseException:
-            cursor.connection.close()
+            close(cursor)
             raise
         return cursor
 

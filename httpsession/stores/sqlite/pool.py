@@ -59,10 +59,20 @@ class Pool:
         self.close_idle()
 
     def discard(self, cursor: sqlite3.Cursor) -> None:
-        """Close a connection; SQLite undoes its open transaction."""
-        with suppress(sqlite3.Error):
-            cursor.connection.close()
+        """Close a connection, and undo its open transaction."""
+        close(cursor)
         self.opened.discard(cursor)
+
+
+def close(cursor: sqlite3.Cursor) -> None:
+    """End what a connection has begun, and close it.
+
+    SQLite closes a connection only when the last of its statements is gone. The frames of an exception keep the cursor
+    and its statement alive, and with them an open transaction and its lock.
+    """
+    for end in (cursor.close, cursor.connection.rollback, cursor.connection.close):
+        with suppress(sqlite3.Error):
+            end()
 
 
 def connect(
@@ -91,8 +101,8 @@ def connect(
         isolation_level=None,
         check_same_thread=False,
     )
+    cursor = connection.cursor()
     try:
-        cursor = connection.cursor()
         if mode is None:
             (journal,) = cursor.execute("PRAGMA journal_mode = WAL").fetchone()
             if journal != "wal":
@@ -106,7 +116,7 @@ def connect(
         if reads_any_text:
             connection.text_factory = _text
     except BaseException:
-        connection.close()
+        close(cursor)
         raise
     return cursor
 
