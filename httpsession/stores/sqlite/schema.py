@@ -68,10 +68,10 @@ STEPS: Final[Sequence[Sequence[str]]] = (
 
 
 def migrate(cursor: Cursor, statements: Statements, path: str, steps: Sequence[Sequence[str]] = STEPS) -> None:
-    """Bring the tables to the latest version, all or nothing. Only one process at a time may call this.
+    """Bring the tables to the latest version, all or nothing.
 
-    The database calls it for each new connection, under the write lock. A database of the latest version stays as it
-    is.
+    The database calls it for each new connection, so a database of the latest version is only read. Where the write
+    lock keeps no processes apart, another process may migrate at the same time.
 
     Args:
         cursor: a connection without an open transaction.
@@ -84,16 +84,25 @@ def migrate(cursor: Cursor, statements: Statements, path: str, steps: Sequence[S
         sqlite3.Error: a statement failed; the caller closes the connection, which undoes all steps.
     """
     cursor.execute(statements.make_version)
-    ((version,),) = cursor.execute(statements.version).fetchall()
-    if version > len(steps):
-        raise _newer(path, version, len(steps))
+    if _steps_run(cursor, statements, path, len(steps)) == len(steps):
+        return
+    cursor.execute("BEGIN IMMEDIATE")
+    # Another process may have migrated until this transaction began.
+    version = _steps_run(cursor, statements, path, len(steps))
+    for step in steps[version:]:
+        for template in step:
+            cursor.execute(text(template, statements.prefix))
     if version < len(steps):
-        cursor.execute("BEGIN IMMEDIATE")
-        for step in steps[version:]:
-            for template in step:
-                cursor.execute(text(template, statements.prefix))
         cursor.execute(statements.set_version, (len(steps),))
-        cursor.execute("COMMIT")
+    cursor.execute("COMMIT")
+
+
+def _steps_run(cursor: Cursor, statements: Statements, path: str, known: int) -> int:
+    """Return the version of the tables, if it is no later than the *known* one."""
+    ((version,),) = cursor.execute(statements.version).fetchall()
+    if version > known:
+        raise _newer(path, version, known)
+    return int(version)
 
 
 def _newer(path: str, version: int, known: int) -> StoreError:

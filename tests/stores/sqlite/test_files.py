@@ -10,7 +10,7 @@ import stat
 import subprocess
 import sys
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import suppress
+from contextlib import closing, suppress
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
@@ -317,6 +317,23 @@ class TestSchema:
         assert contents(SQLiteStore(path), key) == {}
         columns = [row[1] for row in execute(path, "PRAGMA table_info(httpsession_sessions)")]
         assert "note" not in columns
+
+    def test_migrated_meanwhile(self, path):
+        """Each step runs once, also if another process migrates just before this one begins its transaction."""
+        statements, steps = Statements("httpsession"), (*STEPS, ["CREATE TABLE httpsession_once (a)"])
+        with closing(sqlite3.connect(path, isolation_level=None)) as connection:
+            connection.execute("PRAGMA journal_mode = WAL")
+
+            def migrate_first(statement):
+                if statement == "BEGIN IMMEDIATE":
+                    connection.set_trace_callback(None)
+                    with closing(sqlite3.connect(path, isolation_level=None)) as other:
+                        migrate(other.cursor(), statements, str(path), steps)
+
+            connection.set_trace_callback(migrate_first)
+            migrate(connection.cursor(), statements, str(path), steps)
+
+        assert execute(path, "SELECT version FROM httpsession_schema") == [(len(steps),)]
 
     def test_from_nothing(self, path):
         """A file in which only a version 0 is noted is brought to the latest."""
