@@ -80,15 +80,15 @@ def migrate(cursor: Cursor, statements: Statements, path: str, steps: Sequence[S
         steps: the statements of each step. Only tests give others.
 
     Raises:
-        StoreError: a newer release of this package has made the tables.
+        StoreError: a newer release of this package has made the tables, or their version is no number.
         sqlite3.Error: a statement failed; the caller closes the connection, which undoes all steps.
     """
     cursor.execute(statements.make_version)
-    if _steps_run(cursor, statements, path, len(steps)) == len(steps):
+    if _version(cursor, statements, path, len(steps)) == len(steps):
         return
     cursor.execute("BEGIN IMMEDIATE")
     # Another process may have migrated until this transaction began.
-    version = _steps_run(cursor, statements, path, len(steps))
+    version = _version(cursor, statements, path, len(steps))
     for step in steps[version:]:
         for template in step:
             cursor.execute(text(template, statements.prefix))
@@ -97,19 +97,21 @@ def migrate(cursor: Cursor, statements: Statements, path: str, steps: Sequence[S
     cursor.execute("COMMIT")
 
 
-def _steps_run(cursor: Cursor, statements: Statements, path: str, known: int) -> int:
-    """Return the version of the tables, if it is no later than the *known* one."""
+def _version(cursor: Cursor, statements: Statements, path: str, known: int) -> int:
+    """Return the version of the tables.
+
+    Raises:
+        StoreError: it is later than the *known* one, or no number.
+    """
     ((version,),) = cursor.execute(statements.version).fetchall()
+    if not isinstance(version, int):
+        raise StoreError(f"{path} has {version!r:.40} for the version of its schema, but must have a whole number")
     if version > known:
-        raise _newer(path, version, known)
-    return int(version)
-
-
-def _newer(path: str, version: int, known: int) -> StoreError:
-    return StoreError(
-        f"{path} keeps sessions by schema {version}, but this httpsession knows no later one than {known}:"
-        " a newer release of it has been here"
-    )
+        raise StoreError(
+            f"{path} keeps sessions by schema {version}, but this httpsession knows no later one than {known}:"
+            " a newer release of it has been here"
+        )
+    return version
 
 
 def check_tables(cursor: Cursor, statements: Statements, path: str) -> None:
@@ -120,22 +122,18 @@ def check_tables(cursor: Cursor, statements: Statements, path: str) -> None:
         StoreError: another release has made the tables.
     """
     tables = {name for (name,) in cursor.execute(_TABLES)}
-    version: object = 0
+    version = 0
     if {text(table, statements.prefix).strip('"') for table in ("{schema}", "{sessions}")} <= tables:
-        ((version,),) = cursor.execute(statements.version).fetchall()
+        version = _version(cursor, statements, path, len(STEPS))
     if version == 0:
         others = ", ".join(_prefixes(tables))
         has = f"this file has: {others}" if others else "this file has no sessions at all"
         raise MissingStoreError(f"{path}: no sessions under prefix {statements.prefix!r}; {has}")
-    if not isinstance(version, int):
-        raise StoreError(f"{path} has {version!r:.40} for the version of its schema, but must have a whole number")
     if version < len(STEPS):
         raise StoreError(
             f"{path} keeps sessions by schema {version}, but this httpsession by schema {len(STEPS)}:"
             " an application of this release, or httpsession check --create, has to open it first"
         )
-    if version > len(STEPS):
-        raise _newer(path, version, len(STEPS))
 
 
 def prefixes_of(cursor: Cursor) -> list[str]:

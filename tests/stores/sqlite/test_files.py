@@ -257,6 +257,16 @@ class TestSchema:
         execute(path, "DELETE FROM httpsession_schema WHERE version = 99")
         SQLiteStore(path).close()
 
+    @pytest.mark.parametrize("must_exist", [False, True])
+    @pytest.mark.parametrize("version", ["'x'", "1.5", "x'00'"])
+    def test_no_version(self, path, version, must_exist):
+        """A version that is no number is refused in words, and the tables stay as they are."""
+        SQLiteStore(path).close()
+        execute(path, "DELETE FROM httpsession_schema")
+        execute(path, f"INSERT INTO httpsession_schema VALUES ({version})")  # noqa: S608 - our own
+        with pytest.raises(StoreError, match="must have a whole number"):
+            SQLiteStore(path, must_exist=must_exist)
+
     def test_older(self, path):
         """Only the steps after the version of the file are taken, in order, and what is there is kept."""
         store = SQLiteStore(path)
