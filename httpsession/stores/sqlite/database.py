@@ -15,6 +15,7 @@ from ... import fork
 from ...errors import StoreError
 from .existing import check_exists, check_is_database, mode_of
 from .files import Reserve, check_database, make_database, warn_of_others
+from .paths import path_shown, reason_of
 from .pool import Pool, close, connect
 from .schema import check_tables, migrate
 from .statements import Statements
@@ -258,7 +259,7 @@ class Database:
             else:
                 break
         try:
-            (check_tables if self._must_exist else migrate)(cursor, self._statements, self.path)
+            (check_tables if self._must_exist else migrate)(cursor, self._statements, path_shown(self.path))
             # From now on this class waits, not SQLite.
             cursor.execute("PRAGMA busy_timeout = 0")
         except BaseException:
@@ -289,7 +290,7 @@ class Database:
             raise self._failure(what, error) from error
 
     def _failure(self, what: str, error: Exception) -> StoreError:
-        return StoreError(f"{what} failed in {self.path}: {error}")
+        return StoreError(f"{what} failed in {path_shown(self.path)}: {reason_of(error)}")
 
 
 def _code(error: sqlite3.Error) -> int:

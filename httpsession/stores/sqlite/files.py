@@ -11,6 +11,7 @@ from contextlib import suppress
 from typing import Final
 
 from ...errors import StoreError
+from .paths import path_shown, reason_of
 
 _log = logging.getLogger("httpsession")
 
@@ -42,7 +43,7 @@ def open_private(path: str, database: str, *, for_writing: bool = False, create:
     except FileExistsError:
         return _open_existing(path, database, access)
     except FileNotFoundError:
-        raise FileNotFoundError(f"there is no directory {os.path.dirname(path)}") from None
+        raise FileNotFoundError(f"there is no directory {path_shown(os.path.dirname(path))}") from None
     if _HAS_OWNERS:
         os.fchmod(descriptor, 0o600)  # the umask may have removed bits
         if os.geteuid() == 0:
@@ -93,7 +94,7 @@ def check_database(path: str) -> Identity:
     _check(path, status, {status.st_uid})
     if 0 < status.st_size < _LEAST:
         # SQLite would take it for an empty database.
-        raise StoreError(f"{path} is not a database: it has {status.st_size} bytes")
+        raise StoreError(f"{path_shown(path)} is not a database: it has {status.st_size} bytes")
     return status.st_dev, status.st_ino
 
 
@@ -108,18 +109,22 @@ def _check_beside(path: str, status: os.stat_result, database: str) -> None:
 def _check(path: str, status: os.stat_result, good_for_root: Collection[int]) -> None:
     """Refuse all but a regular file of this user or, for root, of one of the given users."""
     if not stat.S_ISREG(status.st_mode):
-        raise StoreError(f"{path} is not a regular file: links, directories and devices are not opened")
+        raise StoreError(f"{path_shown(path)} is not a regular file: links, directories and devices are not opened")
     if _HAS_OWNERS:
         user = os.geteuid()
         if status.st_uid != user and not (user == 0 and status.st_uid in good_for_root):
-            raise StoreError(f"{path} belongs to user {status.st_uid}, but this process runs as {user}")
+            raise StoreError(f"{path_shown(path)} belongs to user {status.st_uid}, but this process runs as {user}")
 
 
 def warn_of_others(path: str) -> None:
     """Log a warning if users other than its owner may open the file."""
     mode = stat.S_IMODE(os.lstat(path).st_mode)
     if _HAS_OWNERS and mode & 0o077:
-        _log.warning("Sessions are kept in %s, which users other than its owner may open: its mode is %o.", path, mode)
+        _log.warning(
+            "Sessions are kept in %s, which users other than its owner may open: its mode is %o.",
+            path_shown(path),
+            mode,
+        )
 
 
 class Reserve:
@@ -158,8 +163,7 @@ class Reserve:
                 os.close(descriptor)
         except (OSError, StoreError) as error:
             # Log text, not the error: its traceback would keep open connections alive.
-            reason = error.strerror if isinstance(error, OSError) else str(error)
-            _log.warning("No room is reserved at %s for a full disk: %s.", self._path, reason)
+            _log.warning("No room is reserved at %s for a full disk: %s.", path_shown(self._path), reason_of(error))
 
     def _grow(self, descriptor: int) -> None:
         before = os.fstat(descriptor).st_size

@@ -76,7 +76,7 @@ def migrate(cursor: Cursor, statements: Statements, path: str, steps: Sequence[S
     Args:
         cursor: a connection without an open transaction.
         statements: the statements of the store, which know the names of its tables.
-        path: the file, for the message of an error.
+        path: the file, as the message of an error shows it.
         steps: the statements of each step. Only tests give others.
 
     Raises:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import logging
-import os.path
+import os
 import re
 import sqlite3
 from collections.abc import Iterable, Iterator, Mapping
@@ -18,6 +18,7 @@ from ..base import FOLLOW, SLACK, Changes, InUse, StoredSession, Touch, check_va
 from ..url import StoreUrl, check_timeout
 from .changes import apply, delete_old_marks
 from .database import Database
+from .paths import absolute, path_shown
 from .rows import Row, session_of, sessions_of
 from .schema import STEPS, prefixes_of
 from .statements import Statements
@@ -54,7 +55,7 @@ def open_url(url: str, *, must_exist: bool = False) -> SQLiteStore:
         raise parsed.refusal("has a NUL in its path")
     synchronous = parsed.options.get("synchronous", "normal")
     return SQLiteStore(
-        os.path.abspath(path),
+        path,
         prefix=parsed.prefix,
         timeout=parsed.timeout,
         synchronous=synchronous,
@@ -77,7 +78,7 @@ class SQLiteStore:
         must_exist: whether the file and the tables have to exist already. Then nothing is made or migrated.
 
     Raises:
-        ConfigError: the prefix, the timeout or *synchronous* is wrong.
+        ConfigError: the path, the prefix, the timeout or *synchronous* is wrong.
         MissingStoreError: the store must exist and does not.
         StoreError: the file cannot be opened.
     """
@@ -101,7 +102,7 @@ class SQLiteStore:
         self.prefix: str = prefix
         self._statements = Statements(prefix)
         seconds = check_timeout(timeout)
-        self._database = Database(os.path.abspath(path), self._statements, seconds, synchronous, must_exist)
+        self._database = Database(absolute(path), self._statements, seconds, synchronous, must_exist)
         self._database.read(lambda cursor: None, "opening")
 
     def create(self, session: StoredSession) -> bool:
@@ -276,7 +277,7 @@ class SQLiteStore:
 
     def describe(self) -> str:
         """Return what keeps the sessions."""
-        return f"SQLite {sqlite3.sqlite_version}, {self._database.path}, schema {len(STEPS)}"
+        return f"SQLite {sqlite3.sqlite_version}, {path_shown(self._database.path)}, schema {len(STEPS)}"
 
     def close(self) -> None:
         """Close the file for good."""
