@@ -14,7 +14,8 @@ from typing import Any, Final, TypeVar
 from ... import fork
 from ...errors import StoreError
 from .existing import check_exists, check_is_database, mode_of
-from .files import Reserve, check_database, make_database, warn_of_others
+from .files import Reserve, check_database, check_logs, make_database, make_logs, warn_of_others
+from .folder import check_folder, warn_of_writers
 from .paths import path_shown, reason_of
 from .pool import Pool, close, connect
 from .schema import check_tables, migrate
@@ -53,6 +54,7 @@ class Database:
         self._timeout = timeout
         self._synchronous = synchronous
         self._reads_any_text = False
+        self._has_warned = False
         self._lock = WriteLock(path, create=not must_exist)
         self._pool = Pool()
         # During a fork: the thread that has paused the writers, and the connections that have to be closed first.
@@ -218,13 +220,14 @@ class Database:
         try:
             if not self._must_exist:
                 make_database(self.path)
+                make_logs(self.path)
             identity = check_database(self.path)
             if self._pool.identity not in (None, identity):
                 self._release_pool()
             pool = self._pool
             cursor = self._connect(deadline)
             if pool.identity is None:
-                warn_of_others(self.path)
+                self._warn()
                 if not self._must_exist:
                     self._reserve.fill()
             pool.identity = identity
@@ -236,8 +239,11 @@ class Database:
             self._lock.release()
 
     def _check_before_opening(self, what: str) -> None:
-        """Refuse a file that is missing and must exist, or is no database, before a lock is made beside it."""
+        """Refuse what cannot be trusted, before a lock is made there: a folder or a log that other users may have made,
+        a file that is missing and must exist, or one that is no database."""
         try:
+            check_folder(self.path)
+            check_logs(self.path)
             if self._must_exist:
                 check_exists(self.path)
                 check_database(self.path)
@@ -262,10 +268,19 @@ class Database:
             (check_tables if self._must_exist else migrate)(cursor, self._statements, path_shown(self.path))
             # From now on this class waits, not SQLite.
             cursor.execute("PRAGMA busy_timeout = 0")
+            # Another user may have put a log there since the check before.
+            check_logs(self.path)
         except BaseException:
             close(cursor)
             raise
         return cursor
+
+    def _warn(self) -> None:
+        """Log once which other users may get at the files."""
+        if not self._has_warned:
+            self._has_warned = True
+            warn_of_others(self.path)
+            warn_of_writers(self.path)
 
     def _check_file(self) -> None:
         """Release a file that was removed or replaced: no other process would see what is written to it."""

@@ -11,6 +11,7 @@ from contextlib import suppress
 from typing import Final
 
 from ...errors import StoreError
+from .folder import may_all_create
 from .paths import path_shown, reason_of
 
 _log = logging.getLogger("httpsession")
@@ -20,6 +21,8 @@ Identity = tuple[int, int]
 
 _NO_LINK: Final = getattr(os, "O_NOFOLLOW", 0)
 _NO_WAITING: Final = getattr(os, "O_NONBLOCK", 0)
+#: The ends of the names of the files that SQLite makes beside a database, and trusts.
+_LOGS: Final = ("-wal", "-shm", "-journal")
 #: Bytes of the shortest database: a page.
 _LEAST: Final = 512
 _HAS_OWNERS: Final = hasattr(os, "geteuid")
@@ -77,7 +80,7 @@ def make_database(path: str) -> None:
     """
     if os.path.lexists(path):
         return
-    for remains in ("-wal", "-shm", "-journal"):
+    for remains in _LOGS:
         with suppress(FileNotFoundError):
             os.unlink(path + remains)
     os.close(open_private(path, path))
@@ -87,7 +90,7 @@ def check_database(path: str) -> Identity:
     """Return which file this is, if it can be trusted.
 
     Raises:
-        StoreError: it is a link or a directory, belongs to another user, or is too short for a database.
+        StoreError: it is a link or a directory, belongs to another user, is open to all, or too short for a database.
     """
     status = os.lstat(path)
     # Root may use any user's database.
@@ -96,6 +99,30 @@ def check_database(path: str) -> Identity:
         # SQLite would take it for an empty database.
         raise StoreError(f"{path_shown(path)} is not a database: it has {status.st_size} bytes")
     return status.st_dev, status.st_ino
+
+
+def check_logs(path: str) -> None:
+    """Refuse the logs beside a database if another user has put them there: SQLite would read sessions from them.
+
+    Raises:
+        StoreError: a log is not a regular file, or belongs to another user.
+        OSError: its status is not known.
+    """
+    for end in _LOGS:
+        with suppress(FileNotFoundError):
+            _check_beside(path + end, os.lstat(path + end), path)
+
+
+def make_logs(path: str) -> None:
+    """Create the logs of a database where every user may create files, before another user does.
+
+    Raises:
+        StoreError: another user was faster.
+        OSError: they cannot be created.
+    """
+    if may_all_create(path):
+        for end in ("-wal", "-shm"):
+            os.close(open_private(path + end, path))
 
 
 def _check_beside(path: str, status: os.stat_result, database: str) -> None:
@@ -107,13 +134,20 @@ def _check_beside(path: str, status: os.stat_result, database: str) -> None:
 
 
 def _check(path: str, status: os.stat_result, good_for_root: Collection[int]) -> None:
-    """Refuse all but a regular file of this user or, for root, of one of the given users."""
+    """Refuse all but a regular file of this user or, for root, of one of the given users.
+
+    A file into which every user may write is refused, too.
+    """
     if not stat.S_ISREG(status.st_mode):
         raise StoreError(f"{path_shown(path)} is not a regular file: links, directories and devices are not opened")
     if _HAS_OWNERS:
         user = os.geteuid()
         if status.st_uid != user and not (user == 0 and status.st_uid in good_for_root):
             raise StoreError(f"{path_shown(path)} belongs to user {status.st_uid}, but this process runs as {user}")
+        if status.st_mode & stat.S_IWOTH:
+            raise StoreError(
+                f"every user may write into {path_shown(path)}: its mode is {stat.S_IMODE(status.st_mode):o}"
+            )
 
 
 def warn_of_others(path: str) -> None:
