@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import os
 import sqlite3
 import threading
@@ -15,12 +16,14 @@ from ... import fork
 from ...errors import StoreError
 from .existing import check_exists, check_is_database, mode_of
 from .files import Reserve, check_database, check_logs, make_database, make_logs, warn_of_others
-from .folder import check_folder, warn_of_writers
+from .folder import check_folder, may_all_create, warn_of_writers
 from .paths import path_shown, reason_of
-from .pool import Pool, close, connect
+from .pool import Pool, Settings, close, connect
 from .schema import check_tables, migrate
 from .statements import Statements
 from .write_lock import PAUSE, WriteLock
+
+_log = logging.getLogger("httpsession")
 
 T = TypeVar("T")
 Action = Callable[[sqlite3.Cursor], T]
@@ -28,6 +31,9 @@ Parameters = Sequence[object] | Mapping[str, object]
 
 _BUSY: Final = (sqlite3.SQLITE_BUSY, sqlite3.SQLITE_LOCKED, sqlite3.SQLITE_PROTOCOL)
 _FULL: Final = (sqlite3.SQLITE_FULL, sqlite3.SQLITE_IOERR_SHMSIZE)
+
+#: How often it is tried to truncate the log while readers use it. The writers wait meanwhile.
+_ATTEMPTS: Final = 20
 
 #: The connections in a child that threads of the parent were using. The child may neither use nor close them, since the
 #: transaction that is open in them is the parent's.
@@ -46,13 +52,13 @@ class Database:
     A program that replaces the file has to remove its log (``-wal`` and ``-shm``) too, as always with SQLite.
     """
 
-    def __init__(self, path: str, statements: Statements, timeout: float, synchronous: str, must_exist: bool) -> None:
+    def __init__(self, path: str, statements: Statements, timeout: float, settings: Settings, must_exist: bool) -> None:
         self.path = path
         self._must_exist = must_exist
         self._reserve = Reserve(path)
         self._statements = statements
         self._timeout = timeout
-        self._synchronous = synchronous
+        self._settings = settings
         self._reads_any_text = False
         self._has_warned = False
         self._lock = WriteLock(path, create=not must_exist)
@@ -100,6 +106,10 @@ class Database:
         """Return the result of an action that runs in a transaction: all that it does is kept, or nothing."""
 
         def transaction(cursor: sqlite3.Cursor) -> T:
+            if removes and self._settings.secure_delete:
+                # Overwriting needs as much room as the session has, and on a full disk the session has to end.
+                setting = "FAST" if self._reserve.is_released() else "ON"
+                cursor.execute(f"PRAGMA secure_delete = {setting}").fetchall()
             cursor.execute("BEGIN IMMEDIATE")
             result = action(cursor)
             cursor.execute("COMMIT")
@@ -116,6 +126,18 @@ class Database:
                 self._reserve.fill()
             finally:
                 self._lock.release()
+
+    def erase(self) -> None:
+        """Erase removed values from the log, if that is wanted.
+
+        A caller does so after a removal, which stands if this fails. What is left in the log goes with the next one. On
+        a full disk the log is not truncated: other files would get its room, which the next removal needs.
+        """
+        if self._settings.secure_delete and not self._reserve.is_released():
+            try:
+                self.write(_erase_log, "erasing removed values", removes=True)
+            except StoreError as error:
+                _log.warning("Removed values may be readable until the next sweep: %s.", error)
 
     def close(self) -> None:
         """Close all files for good: those in use as soon as they are idle."""
@@ -220,7 +242,8 @@ class Database:
         try:
             if not self._must_exist:
                 make_database(self.path)
-                make_logs(self.path)
+                if may_all_create(self.path):
+                    make_logs(self.path)
             identity = check_database(self.path)
             if self._pool.identity not in (None, identity):
                 self._release_pool()
@@ -257,7 +280,7 @@ class Database:
         while True:
             mode = mode_of(self.path) if self._must_exist else None
             try:
-                cursor = connect(self.path, deadline, self._synchronous, self._reads_any_text, mode)
+                cursor = connect(self.path, deadline, self._settings, self._reads_any_text, mode)
             except sqlite3.Error as error:
                 # A caller that removes a session, or only reads one, needs a connection even on a full disk.
                 if _code(error) not in _FULL or not self._reserve.release():
@@ -306,6 +329,22 @@ class Database:
 
     def _failure(self, what: str, error: Exception) -> StoreError:
         return StoreError(f"{what} failed in {path_shown(self.path)}: {reason_of(error)}")
+
+
+def _erase_log(cursor: sqlite3.Cursor) -> bool:
+    """Write the log into the database and truncate it, so that it has no removed values any more.
+
+    Returns:
+        Whether that was done. A reader that is still in an older state of the database keeps the log from being
+        truncated.
+    """
+    for attempt in range(_ATTEMPTS):
+        if attempt:
+            time.sleep(PAUSE)
+        ((is_busy, _, _),) = cursor.execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchall()
+        if not is_busy:
+            return True
+    return False
 
 
 def _code(error: sqlite3.Error) -> int:

@@ -11,7 +11,6 @@ from contextlib import suppress
 from typing import Final
 
 from ...errors import StoreError
-from .folder import may_all_create
 from .paths import path_shown, reason_of
 
 _log = logging.getLogger("httpsession")
@@ -114,15 +113,14 @@ def check_logs(path: str) -> None:
 
 
 def make_logs(path: str) -> None:
-    """Create the logs of a database where every user may create files, before another user does.
+    """Create the logs of a database before another user does.
 
     Raises:
         StoreError: another user was faster.
         OSError: they cannot be created.
     """
-    if may_all_create(path):
-        for end in ("-wal", "-shm"):
-            os.close(open_private(path + end, path))
+    for end in ("-wal", "-shm"):
+        os.close(open_private(path + end, path))
 
 
 def _check_beside(path: str, status: os.stat_result, database: str) -> None:
@@ -178,12 +176,20 @@ class Reserve:
 
     def is_whole(self) -> bool:
         """Return whether nothing is missing from the reserve."""
+        return self._size() == self.SIZE
+
+    def is_released(self) -> bool:
+        """Return whether the disk was so full that a part of the reserve was released, or could not be filled."""
+        return -1 < self._size() < self.SIZE
+
+    def _size(self) -> int:
+        """Return the bytes that are reserved, at most those of the whole reserve; -1 if there is no reserve."""
         try:
             status = os.lstat(self._path)
             _check_beside(self._path, status, self._database)
         except (OSError, StoreError):
-            return False
-        return status.st_size >= self.SIZE
+            return -1
+        return min(status.st_size, self.SIZE)
 
     def fill(self) -> None:
         """Make the reserve whole; leave it as it is if the disk is too full for that."""

@@ -10,6 +10,7 @@ import sqlite3
 import time
 from collections import deque
 from contextlib import suppress
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
 
@@ -75,15 +76,25 @@ def close(cursor: sqlite3.Cursor) -> None:
             end()
 
 
+@dataclass(frozen=True, slots=True)
+class Settings:
+    """The settings of each connection to a database."""
+
+    #: SQLite's setting of that name: how hard changes are pressed onto the disk.
+    synchronous: str
+    #: Whether removed values are overwritten in the database and its log.
+    secure_delete: bool
+
+
 def connect(
-    path: str, deadline: float, synchronous: str, reads_any_text: bool, mode: str | None = None
+    path: str, deadline: float, settings: Settings, reads_any_text: bool, mode: str | None = None
 ) -> sqlite3.Cursor:
     """Open a connection, waiting for foreign locks until *deadline*.
 
     Args:
         path: the file, which must exist.
         deadline: a time of the monotonic clock.
-        synchronous: SQLite's setting of that name.
+        settings: the settings of the connection.
         reads_any_text: whether text that is not UTF-8 is read as its bytes, instead of an error.
         mode: the parameters of the URI, for a file whose journal mode stays as it is; None sets that to WAL.
 
@@ -109,10 +120,10 @@ def connect(
                 raise sqlite3.OperationalError(
                     f"the journal mode is {journal}, but must be WAL, which is not available here"
                 )
-        cursor.execute(f"PRAGMA synchronous = {synchronous}")
+        cursor.execute(f"PRAGMA synchronous = {settings.synchronous}")
         cursor.execute(f"PRAGMA journal_size_limit = {_MAX_LOG}").fetchall()
         # Some builds overwrite all that is deleted: then a logout writes as much as the session was long.
-        cursor.execute("PRAGMA secure_delete = FAST").fetchall()
+        cursor.execute(f"PRAGMA secure_delete = {'ON' if settings.secure_delete else 'FAST'}").fetchall()
         if reads_any_text:
             connection.text_factory = _text
     except BaseException:
