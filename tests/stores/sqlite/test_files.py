@@ -16,7 +16,7 @@ from tempfile import TemporaryDirectory
 
 import pytest
 
-from httpsession import StoreError
+from httpsession import StoreError, audit
 from httpsession.stores.base import Changes
 from httpsession.stores.sqlite import SQLiteStore
 from httpsession.stores.sqlite.files import Reserve
@@ -562,8 +562,19 @@ class TestBroken:
         assert put(store, key, a="2") is True
 
 
+def events(caplog):
+    """Return the audit events: name, reference of the session, user, and the part that cannot be read."""
+    records = [record for record in caplog.records if record.name == "httpsession.audit"]
+    return {(record.event, record.session, record.principal, record.details["part"]) for record in records}
+
+
 class TestDamage:
     """Rows that another program has written."""
+
+    @pytest.fixture(autouse=True)
+    def limiter(self, monkeypatch):
+        """A limiter that has seen no audit events."""
+        monkeypatch.setattr(audit, "_limiter", audit._Limiter())
 
     @pytest.mark.parametrize(
         "damage",
@@ -589,7 +600,8 @@ class TestDamage:
         store.touch([(key, NOW + 1, NOW + 2), (other, NOW + 1, NOW + 2)])
         assert key.hex()[:8] in caplog.text
         assert key.hex() not in caplog.text
-        assert {record.name for record in caplog.records} == {"httpsession"}
+        assert {record.name for record in caplog.records} == {"httpsession", "httpsession.audit"}
+        assert events(caplog) == {("session_data_corrupt", audit.reference(key), None, "record")}
 
         assert [stored.record.key for stored in store.expire(NOW + 2000, 10)] == [other]
         assert len(store) == 0
@@ -631,6 +643,7 @@ class TestDamage:
         assert dict(store.load(key, NOW)[0].attributes) == {"b": b"2"}
         assert key.hex()[:8] in caplog.text
         assert key.hex() not in caplog.text
+        assert events(caplog) == {("session_data_corrupt", audit.reference(key), None, "attribute")}
         assert store.save(key, Changes(expected={"a": None}), NOW) is True
         assert dict(store.remove(key).attributes) == {"b": b"2"}
 
@@ -643,6 +656,7 @@ class TestDamage:
         assert (contents(store, key), store.peek(key).record.notes) == ({"a": "1"}, {"b": b"3"})
         assert [record.notes for record in store.records_of("anna")] == [{"b": b"3"}]
         assert key.hex()[:8] in caplog.text
+        assert events(caplog) == {("session_data_corrupt", audit.reference(key), "anna", "attribute")}
         assert store.save(key, Changes(notes={"a": b"4"}), NOW)
         assert store.remove(key).record.notes == {"a": b"4", "b": b"3"}
 
@@ -655,6 +669,7 @@ class TestDamage:
         assert store.expire(NOW + 2000, 10) == []
         assert len(store) == 0
         assert "a text" not in caplog.text
+        assert events(caplog) == {("session_data_corrupt", None, None, "record")}
 
     def test_damage_hides_nothing(self, store, path, caplog):
         """Damaged sessions among those that are due do not keep a sweep from the others."""
