@@ -17,6 +17,7 @@ from ...errors import StoreError
 from .existing import check_exists, check_is_database, mode_of
 from .files import Reserve, check_database, check_logs, make_database, make_logs, warn_of_others
 from .folder import check_folder, may_all_create, warn_of_writers
+from .log import empty_log, files_of
 from .paths import path_shown, reason_of
 from .pool import Pool, Settings, close, connect
 from .schema import check_tables, migrate
@@ -31,9 +32,6 @@ Parameters = Sequence[object] | Mapping[str, object]
 
 _BUSY: Final = (sqlite3.SQLITE_BUSY, sqlite3.SQLITE_LOCKED, sqlite3.SQLITE_PROTOCOL)
 _FULL: Final = (sqlite3.SQLITE_FULL, sqlite3.SQLITE_IOERR_SHMSIZE)
-
-#: How often it is tried to truncate the log while readers use it. The writers wait meanwhile.
-_ATTEMPTS: Final = 20
 
 #: The connections in a child that threads of the parent were using. The child may neither use nor close them, since the
 #: transaction that is open in them is the parent's.
@@ -54,6 +52,7 @@ class Database:
 
     def __init__(self, path: str, statements: Statements, timeout: float, settings: Settings, must_exist: bool) -> None:
         self.path = path
+        self._log_path = f"{path}-wal"
         self._must_exist = must_exist
         self._reserve = Reserve(path)
         self._statements = statements
@@ -97,7 +96,7 @@ class Database:
         except OSError as error:
             raise self._failure(what, error) from error
         try:
-            self._check_file()
+            self._check_files()
             return self._run(action, what, deadline, removes)
         finally:
             self._lock.release()
@@ -135,7 +134,7 @@ class Database:
         """
         if self._settings.secure_delete and not self._reserve.is_released():
             try:
-                self.write(_erase_log, "erasing removed values", removes=True)
+                self.write(empty_log, "erasing removed values", removes=True)
             except StoreError as error:
                 _log.warning("Removed values may be readable until the next sweep: %s.", error)
 
@@ -221,6 +220,10 @@ class Database:
                 # The last connection that closes deletes the log, for whose room other files may be faster.
                 self._put_back(pool, cursor)
                 return may_retry
+            elif code == sqlite3.SQLITE_IOERR_SHORT_READ:
+                # Another process may have begun a new log in place of one that was removed.
+                self._check_files()
+                may_retry = pool is not self._pool
             elif code & 0xFF in _BUSY:
                 self._put_back(pool, cursor)
                 time.sleep(PAUSE)
@@ -244,16 +247,15 @@ class Database:
                 make_database(self.path)
                 if may_all_create(self.path):
                     make_logs(self.path)
-            identity = check_database(self.path)
-            if self._pool.identity not in (None, identity):
-                self._release_pool()
+            check_database(self.path)
+            self._check_files()
             pool = self._pool
             cursor = self._connect(deadline)
-            if pool.identity is None:
+            if pool.files is None:
                 self._warn()
                 if not self._must_exist:
                     self._reserve.fill()
-            pool.identity = identity
+            pool.files = files_of(self.path)
             pool.opened.add(cursor)
             return pool, cursor
         except (OSError, sqlite3.Error) as error:
@@ -305,15 +307,36 @@ class Database:
             warn_of_others(self.path)
             warn_of_writers(self.path)
 
-    def _check_file(self) -> None:
-        """Release a file that was removed or replaced: no other process would see what is written to it."""
+    def _check_files(self) -> None:
+        """Release files that were removed or replaced: no other process would see what is written to them."""
+        pool = self._pool
+        if pool.files is None:
+            return
         try:
-            status = os.stat(self.path)
+            database, log = os.stat(self.path), os.stat(self._log_path)
+            if (database.st_dev, database.st_ino, log.st_ino) == pool.files:
+                return
         except OSError:
-            self._release_pool()
-        else:
-            if self._pool.identity not in (None, (status.st_dev, status.st_ino)):
-                self._release_pool()
+            pass
+        self._save_log(pool)
+        self._release_pool()
+
+    def _save_log(self, pool: Pool) -> None:
+        """Write the log that was removed beside its database into that, if no new one was begun.
+
+        The connections to it still see what it has, and new connections would not.
+        """
+        with suppress(OSError, IndexError, sqlite3.Error):
+            files = files_of(self.path)
+            if pool.files is None or files[:2] != pool.files[:2]:
+                return
+            cursor = pool.idle.pop()
+            _log.warning("The log of %s was removed or replaced while it was in use.", path_shown(self.path))
+            try:
+                if not files[2]:
+                    empty_log(cursor)
+            finally:
+                pool.idle.append(cursor)
 
     def _release_pool(self) -> Pool:
         """Close the connections that are idle, and those in use as soon as they are; return their pool."""
@@ -329,22 +352,6 @@ class Database:
 
     def _failure(self, what: str, error: Exception) -> StoreError:
         return StoreError(f"{what} failed in {path_shown(self.path)}: {reason_of(error)}")
-
-
-def _erase_log(cursor: sqlite3.Cursor) -> bool:
-    """Write the log into the database and truncate it, so that it has no removed values any more.
-
-    Returns:
-        Whether that was done. A reader that is still in an older state of the database keeps the log from being
-        truncated.
-    """
-    for attempt in range(_ATTEMPTS):
-        if attempt:
-            time.sleep(PAUSE)
-        ((is_busy, _, _),) = cursor.execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchall()
-        if not is_busy:
-            return True
-    return False
 
 
 def _code(error: sqlite3.Error) -> int:

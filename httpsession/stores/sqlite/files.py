@@ -15,9 +15,6 @@ from .paths import path_shown, reason_of
 
 _log = logging.getLogger("httpsession")
 
-#: What tells a file from all others: its device and its inode.
-Identity = tuple[int, int]
-
 _NO_LINK: Final = getattr(os, "O_NOFOLLOW", 0)
 _NO_WAITING: Final = getattr(os, "O_NONBLOCK", 0)
 #: The ends of the names of the files that SQLite makes beside a database, and trusts.
@@ -85,8 +82,8 @@ def make_database(path: str) -> None:
     os.close(open_private(path, path))
 
 
-def check_database(path: str) -> Identity:
-    """Return which file this is, if it can be trusted.
+def check_database(path: str) -> None:
+    """Refuse a database that cannot be trusted.
 
     Raises:
         StoreError: it is a link or a directory, belongs to another user, is open to all, or too short for a database.
@@ -97,7 +94,6 @@ def check_database(path: str) -> Identity:
     if 0 < status.st_size < _LEAST:
         # SQLite would take it for an empty database.
         raise StoreError(f"{path_shown(path)} is not a database: it has {status.st_size} bytes")
-    return status.st_dev, status.st_ino
 
 
 def check_logs(path: str) -> None:

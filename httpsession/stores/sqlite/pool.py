@@ -14,7 +14,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
 
-from .files import Identity
+from .log import Files
 
 #: Bytes to which SQLite truncates its log after a burst of changes.
 _MAX_LOG: Final = 1 << 24
@@ -29,11 +29,11 @@ class Pool:
     a new one: connections in use then come back to the former pool, and are closed there.
     """
 
-    __slots__ = ("identity", "idle", "opened")
+    __slots__ = ("files", "idle", "opened")
 
     def __init__(self) -> None:
-        #: Which file it is, as soon as a connection was opened.
-        self.identity: Identity | None = None
+        #: Which database and log they are, as soon as a connection was opened.
+        self.files: Files | None = None
         self.idle: deque[sqlite3.Cursor] = deque()
         #: The connections that are idle, and those in use.
         self.opened: set[sqlite3.Cursor] = set()

@@ -688,3 +688,81 @@ class TestDamage:
         execute(path, "UPDATE httpsession_sessions SET used = 'abc' WHERE key <> ?", sound)
 
         assert store.evict().record.key == sound
+
+
+class TestFault:
+    """Files that are removed or truncated under open stores (R64): a right value, no session or a StoreError."""
+
+    @pytest.fixture
+    def store(self, path):
+        """A store that waits for a broken file no longer than it has to."""
+        store = SQLiteStore(path, timeout=0.05)
+        yield store
+        store.close()
+
+    @pytest.fixture
+    def another(self, path, store):
+        """A second store, with connections of its own."""
+        another = SQLiteStore(path, timeout=0.05)
+        yield another
+        another.close()
+
+    @pytest.fixture
+    def key(self, store, another):
+        """The key of a session that both stores have read."""
+        key = add(store, {"n": b"0"})
+        assert contents(another, key) == {"n": "0"}
+        return key
+
+    def outcome(self, action):
+        """Return what an action returns; False if it raises a StoreError."""
+        try:
+            return action()
+        except StoreError:
+            return False
+
+    @pytest.mark.parametrize("ends", [["-wal"], ["-shm"], ["-wal", "-shm"]])
+    def test_log_removed(self, store, another, path, key, ends, caplog):
+        """What the log had is kept, through connections of before and of afterwards."""
+        for end in ends:
+            os.unlink(f"{path}{end}")
+        for number in range(1, 8):
+            one, other = (store, another)[:: 1 if number % 2 else -1]
+            assert put(one, key, n=str(number))
+            assert contents(one, key) == contents(other, key) == {"n": str(number)}
+            if number > 3:
+                reconnect(other)
+        assert execute(path, "PRAGMA integrity_check") == [("ok",)]
+        assert ("was removed or replaced while it was in use" in caplog.text) == ("-wal" in ends)
+
+    def test_log_replaced(self, store, another, path, key, caplog):
+        """A log that another process has begun is not overwritten."""
+        os.rename(f"{path}-wal", f"{path}-former")
+        shutil.copy(f"{path}-former", f"{path}-wal")
+        assert put(store, key, n="1")
+        assert contents(another, key) in ({"n": "0"}, {"n": "1"})
+        assert "was removed or replaced while it was in use" in caplog.text
+
+    @pytest.mark.parametrize("end", ["", "-wal"])
+    @pytest.mark.parametrize("size", [0, 100, 4096, 5000])
+    @pytest.mark.parametrize("is_checkpointed", [True, False])
+    def test_truncated(self, store, another, path, key, end, size, is_checkpointed):
+        """Nothing is read that was not written; with new files all goes on."""
+        others = [add(store, {"n": b"0", "pad": os.urandom(3000)}) for _ in range(20)]
+        if is_checkpointed:
+            execute(path, "PRAGMA wal_checkpoint(TRUNCATE)")
+            assert put(store, key, n="0")
+        os.truncate(f"{path}{end}", size)
+        numbers = [str(number) for number in range(6)]
+        for number in numbers:
+            for one in (store, another):
+                self.outcome(lambda one=one, number=number: put(one, key, n=number))
+                for each in (key, *others):
+                    stored = self.outcome(lambda one=one, each=each: one.peek(each))
+                    assert not stored or stored.attributes.get("n", b"0").decode() in numbers[: int(number) + 1]
+            reconnect(store)
+        for file in path.parent.glob("sessions.db*"):
+            file.unlink()
+        for one in (store, another):
+            assert put(one, key, n="1") is False
+            assert contents(one, add(one, {"a": b"1"})) == {"a": "1"}
