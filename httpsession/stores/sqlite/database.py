@@ -31,7 +31,8 @@ Action = Callable[[sqlite3.Cursor], T]
 Parameters = Sequence[object] | Mapping[str, object]
 
 _BUSY: Final = (sqlite3.SQLITE_BUSY, sqlite3.SQLITE_LOCKED, sqlite3.SQLITE_PROTOCOL)
-_FULL: Final = (sqlite3.SQLITE_FULL, sqlite3.SQLITE_IOERR_SHMSIZE)
+#: A file that may not grow is a full disk, too: SQLite reports a quota or a limit as a write that failed.
+_FULL: Final = (sqlite3.SQLITE_FULL, sqlite3.SQLITE_IOERR_SHMSIZE, sqlite3.SQLITE_IOERR_WRITE)
 
 #: The connections in a child that threads of the parent were using. The child may neither use nor close them, since the
 #: transaction that is open in them is the parent's.
