@@ -329,7 +329,7 @@ class Database:
         """
         with suppress(OSError, IndexError, sqlite3.Error):
             files = files_of(self.path)
-            if pool.files is None or files[:2] != pool.files[:2]:
+            if pool.files is None or files == pool.files or files[:2] != pool.files[:2]:
                 return
             cursor = pool.idle.pop()
             _log.warning("The log of %s was removed or replaced while it was in use.", path_shown(self.path))
