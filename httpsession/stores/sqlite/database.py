@@ -17,7 +17,7 @@ from ...errors import StoreError
 from .existing import check_exists, check_is_database, mode_of
 from .files import Reserve, check_database, check_logs, make_database, make_logs, warn_of_others
 from .folder import check_folder, may_all_create, warn_of_writers
-from .log import empty_log, files_of
+from .log import empty_log, files_of, save_removed
 from .paths import path_shown, reason_of
 from .pool import Pool, Settings, close, connect
 from .schema import check_tables, migrate
@@ -319,25 +319,8 @@ class Database:
                 return
         except OSError:
             pass
-        self._save_log(pool)
+        save_removed(self.path, pool.files, pool.idle)
         self._release_pool()
-
-    def _save_log(self, pool: Pool) -> None:
-        """Write the log that was removed beside its database into that, if no new one was begun.
-
-        The connections to it still see what it has, and new connections would not.
-        """
-        with suppress(OSError, IndexError, sqlite3.Error):
-            files = files_of(self.path)
-            if pool.files is None or files == pool.files or files[:2] != pool.files[:2]:
-                return
-            cursor = pool.idle.pop()
-            _log.warning("The log of %s was removed or replaced while it was in use.", path_shown(self.path))
-            try:
-                if not files[2]:
-                    empty_log(cursor)
-            finally:
-                pool.idle.append(cursor)
 
     def _release_pool(self) -> Pool:
         """Close the connections that are idle, and those in use as soon as they are; return their pool."""

@@ -2,10 +2,17 @@
 
 from __future__ import annotations
 
+import logging
 import os
 import time
-from sqlite3 import Cursor
+from collections import deque
+from contextlib import suppress
+from sqlite3 import Cursor, Error
 from typing import Final
+
+from .paths import path_shown
+
+_log = logging.getLogger("httpsession")
 
 #: What tells a database and its log from all others: the device, and the inodes of both.
 Files = tuple[int, int, int]
@@ -43,3 +50,26 @@ def empty_log(cursor: Cursor) -> bool:
         if not is_busy:
             return True
     return False
+
+
+def save_removed(path: str, former: Files, idle: deque[Cursor]) -> None:
+    """Write a log that was removed beside its database into that, if no new one was begun.
+
+    The connections to it still see what it has, and new connections would not.
+
+    Args:
+        path: the database.
+        former: which files the connections have open.
+        idle: the cursors of connections that no thread uses.
+    """
+    with suppress(OSError, IndexError, Error):
+        present = files_of(path)
+        if present == former or present[:2] != former[:2]:
+            return
+        cursor = idle.pop()
+        _log.warning("The log of %s was removed or replaced while it was in use.", path_shown(path))
+        try:
+            if not present[2]:
+                empty_log(cursor)
+        finally:
+            idle.append(cursor)
