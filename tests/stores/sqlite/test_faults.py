@@ -1,4 +1,4 @@
-"""Faults of the system at each call of SQLite: a change is made or not, and what was acknowledged is there (R63, R64)."""
+"""Faults of the system at each call of SQLite: a change is made or not, and keeps what was acknowledged (R63, R64)."""
 
 from __future__ import annotations
 
