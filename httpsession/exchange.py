@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from os import getpid
 from typing import TYPE_CHECKING, Any, Literal
 
@@ -54,6 +54,8 @@ class Exchange(NotCopied):
     _url_values: Sequence[str] = ()
     _authority: str = ""
     _raw_uri: str = ""
+    #: What an edge of the package adds to the headers of a response in which the session was looked at, at the commit.
+    finish_headers: Callable[[list[tuple[str, str]]], list[tuple[str, str]]] | None = None
     #: The RequestSession of this exchange, once the application has asked for it.
     face: object = None
     #: When the request before this one arrived with the same id, if the store may not know of it yet.
@@ -191,10 +193,18 @@ class Exchange(NotCopied):
         if not self.is_over:
             self.face = face
 
+    def on_headers(self, finish: Callable[[list[tuple[str, str]]], list[tuple[str, str]]]) -> None:
+        """Register *finish*, which gets the headers at the commit and returns those that are sent.
+
+        It is not called for the answer to a failing store.
+        """
+        if not self.is_over:
+            self.finish_headers = finish
+
     def end(self) -> None:
         """End the request. Its session begins to idle."""
         self.is_over = True
-        self.face = None
+        self.face = self.finish_headers = None
         if not self.arrived:
             return
         accesses = self.sessions.context.accesses

@@ -68,8 +68,11 @@ class Response:
                 self.abandon()
                 self.status = UNAVAILABLE
                 headers = [*(header for header in headers if header[0].lower() != "retry-after"), RETRY_AFTER]
-            elif exchange.session is not None:
-                headers = self._commit(exchange.session, headers)
+            else:
+                if exchange.session is not None:
+                    headers = self._commit(exchange.session, headers)
+                if exchange.finish_headers is not None:
+                    headers = exchange.finish_headers(headers)
         if self._exc_info is None:
             self._write = self._start_response(self.status, headers)
         else:
