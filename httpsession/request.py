@@ -195,7 +195,7 @@ def environ_of(request: object) -> dict[str, Any] | None:
     return None
 
 
-def _exchange_of(request: object) -> Exchange:
+def exchange_of(request: object) -> Exchange:
     """Return the exchange of a request that is no environ, or of an environ that has not come through the middleware.
 
     Raises:
@@ -226,7 +226,7 @@ def request_session(environ: AnyRequest) -> RequestSession:
     try:
         exchange: Exchange = environ[ENVIRON_KEY]  # type: ignore[index]
     except (KeyError, TypeError):
-        exchange = _exchange_of(environ)
+        exchange = exchange_of(environ)
     face = exchange.face
     if not isinstance(face, RequestSession):
         face = RequestSession(exchange)
@@ -259,5 +259,5 @@ def get_session(environ: AnyRequest, create: bool = True) -> HttpSession | None:
     try:
         exchange: Exchange = environ[ENVIRON_KEY]  # type: ignore[index]
     except (KeyError, TypeError):
-        exchange = _exchange_of(environ)
+        exchange = exchange_of(environ)
     return exchange.get_session(create)

@@ -40,8 +40,11 @@ class CookieTracking:
 
     def sent(self, cookies: str) -> list[str]:
         """Return the values of the session cookie in a Cookie header, verbatim and in order, ids or not."""
-        pairs = (pair.strip(" \t").partition("=") for pair in cookies.split(";"))
-        return [value.lstrip(" \t") for name, equals, value in pairs if equals and name.rstrip(" \t") == self.name]
+        return sent(cookies, self.name)
+
+    def path(self, mount_point: str) -> str:
+        """Return the path of the application for browsers: the configured one, or that of its mount point."""
+        return self._config.path or quote(octets(mount_point), safe="/!$&'()*+,:=@~") or "/"
 
     def cookie(self, session_id: str, mount_point: str, https: bool) -> str:
         """Return the value of the Set-Cookie header that gives the client the id."""
@@ -75,7 +78,7 @@ class CookieTracking:
             value,
             max_age=max_age,
             expires=0 if max_age == 0 else None,
-            path=config.path or quote(octets(mount_point), safe="/!$&'()*+,:=@~") or "/",
+            path=self.path(mount_point),
             domain=config.domain,
             secure=https if config.secure == "auto" else config.secure,
             httponly=config.http_only,
@@ -84,6 +87,12 @@ class CookieTracking:
         )
         further = (f"; {name}={value}" if value else f"; {name}" for name, value in config.attributes.items())
         return header + "".join(further)
+
+
+def sent(cookies: str, wanted: str) -> list[str]:
+    """Return the values of one cookie in a Cookie header, verbatim and in order; only blanks and tabs are trimmed."""
+    pairs = (pair.strip(" \t").partition("=") for pair in cookies.split(";"))
+    return [value.lstrip(" \t") for name, equals, value in pairs if equals and name.rstrip(" \t") == wanted]
 
 
 def _is_same_cookie(header: tuple[str, str], cookie: str) -> bool:
