@@ -12,7 +12,7 @@ from .core.collection import Sessions
 from .core.session import Session
 from .errors import IllegalStateError, NotCopied, ResponseCommittedError, StoreError
 from .ids import key_of
-from .record import check_principal
+from .record import CSRF_NOTE, check_principal
 from .session import HttpSession
 from .tracking import Tracking
 from .tracking.spelling import authority_of, mount_point, scheme_of
@@ -133,8 +133,8 @@ class Exchange(NotCopied):
         session = self._find_or_create()
         if session.record.principal != principal:
             session.login(principal)
-        elif not session.is_own:
-            session.change_id()
+        elif not session.is_own and session.change_id() and session.note(CSRF_NOTE) is not None:
+            session.set_note(CSRF_NOTE, None)  # a login renews it, whoever was logged in
         return self._http_session
 
     def logout(self) -> None:
