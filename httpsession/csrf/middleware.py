@@ -72,7 +72,7 @@ class CsrfMiddleware:
             StoreError: the store failed, so that the token cannot be checked; the client gets 503.
         """
         guard = environ[ENVIRON_KEY] = Guard(exchange_of(environ), self._origins)
-        if environ["REQUEST_METHOD"] not in SAFE_METHODS:
+        if environ.get("REQUEST_METHOD") not in SAFE_METHODS:
             reason = guard.refusal(environ)
             if reason is not None:
                 _note(guard, environ, reason)
