@@ -24,7 +24,7 @@ class Guard:
     """The CSRF half of one request. Like the exchange it does not hold the environ.
 
     A token answers to the session of the request. Without a session it answers to a cookie of its own, if cookies are a
-    tracking mode. The cookie goes to the client with the first token, and goes when a user logs in.
+    tracking mode. The client gets the cookie with the first token, and loses it when a user logs in or a session ends.
     """
 
     __slots__ = ("_cookie", "_has_read", "_is_asked", "_is_withheld", "_issued", "_origins", "_sent", "exchange")
@@ -106,7 +106,7 @@ class Guard:
         The secret of a session begins as that of the cookie, so that forms from before the session stay valid. For a
         user who is logged in it does not, since the cookie may have been planted before.
         """
-        cookie = self._sent or self._issued
+        cookie = self._issued or (None if self._has_ended() else self._sent)
         if session is None:
             return None if cookie is None else secret_of(cookie)
         noted = session.note(CSRF_NOTE)
@@ -117,24 +117,33 @@ class Guard:
 
     def _issue(self) -> bytes:
         """Draw the cookie for the client, and return its secret."""
-        if self.exchange.is_committed:
+        if self.exchange.is_committed or self.exchange.is_over:
             raise ResponseCommittedError("the headers have gone out; a form without a session needs a cookie before")
         self._issued = new_value()
         return secret_of(self._issued)
 
     def _finish(self, headers: list[tuple[str, str]]) -> list[tuple[str, str]]:
         """Return the headers of the response with the cookie that is due."""
-        session = self.exchange.session
-        has_logged_in = session is not None and session.is_own and session.record.principal is not None
         if self._is_asked:
             headers = [*headers, _VARY]
         if self._cookie is None:
             return headers
-        if has_logged_in:
-            return headers if self._sent is None else [*headers, self._cookie.expired_header()]
-        if self._issued is None:
-            return headers
-        return [*headers, self._cookie.header(self._issued), ("Cache-Control", "no-store")]
+        has_logged_in = self._has_logged_in()
+        if self._issued is not None and not has_logged_in:
+            return [*headers, self._cookie.header(self._issued), ("Cache-Control", "no-store")]
+        if self._sent is not None and (has_logged_in or self._has_ended()):
+            return [*headers, self._cookie.expired_header()]
+        return headers
+
+    def _has_logged_in(self) -> bool:
+        """Return whether the request has logged in a user, which makes the session its own."""
+        session = self.exchange.session
+        return session is not None and session.is_own and session.record.principal is not None
+
+    def _has_ended(self) -> bool:
+        """Return whether the request has ended its session."""
+        session = self.exchange.session
+        return session is not None and session.ended_here
 
 
 def _wrong_token(environ: WSGIEnvironment, secret: bytes) -> str | None:

@@ -169,6 +169,16 @@ class TestCookie:
         assert visitor.is_accepted(visitor.token())
         assert not visitor.is_accepted(before)
 
+    def test_logout(self, visitor):
+        """The end of a session takes the cookie away, from which the session had its secret (R73)."""
+        token = visitor.token()
+        visitor.get("/new")
+        assert visitor.is_accepted(visitor.token())
+        assert visitor.is_accepted(token, path="/logout")
+        assert visitor.cookie(CSRF_COOKIE) is None
+        assert not visitor.is_accepted(token)
+        assert visitor.is_accepted(visitor.token())
+
     def test_login_by_get(self, visitor):
         """A login that a single sign-on ends by a GET takes the cookie away, too."""
         visitor.token()
@@ -202,13 +212,14 @@ class TestCookie:
             return [b""]
 
         app = SessionMiddleware(CsrfMiddleware(page), shop.manager)
-        environ = {"REQUEST_METHOD": "POST", "PATH_INFO": "/logout", "HTTP_COOKIE": ""}
-        environ["HTTP_COOKIE"] = f"JSESSIONID={customer.cookie('JSESSIONID')}"
-        environ["HTTP_X_CSRF_TOKEN"] = customer.token()
-        answer = Request(app, **environ).finish()
+        before = customer.token()
+        cookies = f"JSESSIONID={customer.cookie('JSESSIONID')}; {CSRF_COOKIE}={'a' * 32}"
+        environ = {"REQUEST_METHOD": "POST", "HTTP_X_CSRF_TOKEN": before, "HTTP_COOKIE": cookies}
+        answer = Request(app, **environ, PATH_INFO="/logout").finish()
         (cookie,) = [cookie for cookie in answer.set_cookies if cookie.startswith(CSRF_COOKIE)]
-        environ = {"HTTP_COOKIE": cookie.partition(";")[0], "HTTP_X_CSRF_TOKEN": tokens[0], "REQUEST_METHOD": "POST"}
-        assert Request(app, **environ).finish().status == "200 OK"
+        environ["HTTP_COOKIE"] = cookie.partition(";")[0]
+        assert Request(app, **environ).finish().status == "403 Forbidden"
+        assert Request(app, **environ | {"HTTP_X_CSRF_TOKEN": tokens[0]}).finish().status == "200 OK"
 
     def test_late(self, shop):
         """A form that needs the cookie cannot be rendered after the headers; with the cookie it can."""
