@@ -6,16 +6,24 @@ from hashlib import sha256
 
 from werkzeug.wsgi import get_input_stream
 
-from httpsession import SessionMiddleware
-from httpsession.csrf import CsrfMiddleware, csrf_token
+from httpsession import SessionMiddleware, request_session
+from httpsession.csrf import CsrfMiddleware, csrf_field, csrf_token
 from tests.support.request import TEXT
 
 
 def page(environ, start_response):
-    """Return a token, or the digest of the body."""
-    is_form = environ["REQUEST_METHOD"] == "GET"
-    text = csrf_token(environ) if is_form else sha256(get_input_stream(environ).read()).hexdigest()
-    start_response("200 OK", [TEXT, ("Content-Length", str(len(text)))])
+    """Return a token, a page with a form, or the digest of the body."""
+    kind = TEXT
+    if environ["REQUEST_METHOD"] != "GET":
+        text = sha256(get_input_stream(environ).read()).hexdigest()
+    elif environ["PATH_INFO"] == "/page":
+        kind = ("Content-Type", "text/html")
+        text = f"<form method=post action=/order>{csrf_field(environ)}<button>Order</button></form>"
+    elif environ["PATH_INFO"] == "/login":
+        text = request_session(environ).login("anna").principal
+    else:
+        text = csrf_token(environ)
+    start_response("200 OK", [kind, ("Content-Length", str(len(text)))])
     return [text.encode()]
 
 
