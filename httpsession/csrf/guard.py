@@ -8,6 +8,7 @@ from ..core.session import Session
 from ..errors import ResponseCommittedError
 from ..exchange import Exchange
 from ..record import CSRF_NOTE
+from ..tracking.spelling import scheme_of
 from .cookie import CsrfCookie, new_value
 from .form import tokens_in_form
 from .origin import Origins
@@ -51,8 +52,8 @@ class Guard:
         self._is_withheld = not is_navigation and self._origins.is_foreign(environ)
         if exchange.tracking.cookie.enabled:
             config, own = exchange.sessions.context.config.cookie, self._origins.own(environ)
-            is_https = config.secure is True or exchange.is_https() or (own is not None and own[0] == "https")
-            path = exchange.tracking.cookie.path(exchange.mount_point())
+            is_https = config.secure is True or "https" in (scheme_of(exchange.scheme), own and own[0])
+            path = exchange.tracking.cookie.path(exchange.script_name)
             self._cookie = CsrfCookie(config, path, is_https=is_https)
             self._sent = self._cookie.find(str(environ.get("HTTP_COOKIE", "")))
         exchange.on_headers(self._finish)
