@@ -380,12 +380,12 @@ class TestInfo:
         assert len({shown(page, "id") for page in (home, otto, mina)}) == 3
 
     def test_invalidate(self, visitor: Visitor, home: Page) -> None:
-        """The session is over, and the browser told to forget its cookie."""
+        """The session is over, its tokens with it, and the browser told to forget its cookie."""
         redirect = visitor.submit(home.form("/invalidate"))
 
         assert "Max-Age=0" in redirect.cookies[0]
         assert "You have no session" in visitor.follow(redirect).text
-        assert visitor.submit(home.form("/invalidate")).status == 303
+        assert visitor.submit(home.form("/invalidate")).status == 403
 
 
 class TestEverywhere:
