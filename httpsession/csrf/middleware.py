@@ -131,6 +131,7 @@ def _refuse(start_response: StartResponse) -> Iterable[bytes]:
         ("Content-Type", "text/plain; charset=utf-8"),
         ("Content-Length", str(len(_REFUSED))),
         ("Cache-Control", "no-store"),
+        ("Vary", "Cookie"),  # of each refusal, also of those that come before the session is looked up
     ]
     start_response("403 Forbidden", headers)
     return [_REFUSED]
