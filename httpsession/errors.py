@@ -53,6 +53,13 @@ def shown(value: object) -> str:
     if _REVEALING.search(text):
         return _hidden(cls)
     text = text if len(text) <= _LONGEST else f"{text[:_LONGEST]}..."
+    return printable(text)
+
+
+def printable(text: str) -> str:
+    """Return a text in one line, with escapes for all that could control a terminal or begin a line of a log."""
+    if text.isprintable():
+        return text
     return "".join(char if char.isprintable() else char.encode("unicode_escape").decode() for char in text)
 
 
@@ -115,6 +122,9 @@ class NotCopied:
 class SessionError(Exception):
     """The root of this package's exceptions; never raised itself."""
 
+    #: The status of the response if the application does not catch the exception; empty: the server decides.
+    status: ClassVar[str] = ""
+
 
 class ConfigError(SessionError, ValueError):
     """A setting has a wrong value. The message names the setting, its value and what is allowed."""
@@ -154,6 +164,8 @@ class StoreError(SessionError):
     cookie of the client as it is.
     """
 
+    status: ClassVar[str] = "503 Service Unavailable"
+
 
 class IllegalStateError(SessionError, RuntimeError):
     """The call does not fit the present state: Java's ``IllegalStateException``."""
@@ -172,4 +184,9 @@ class ResponseCommittedError(IllegalStateError):
 
 
 class TooManySessionsError(IllegalStateError):
-    """``SessionConfig.max_sessions`` sessions are alive, and none of them may be evicted for a new one."""
+    """``SessionConfig.max_sessions`` sessions are alive, and none of them may be evicted for a new one.
+
+    Unless the application catches it, the response is a 503.
+    """
+
+    status: ClassVar[str] = "503 Service Unavailable"

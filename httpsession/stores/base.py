@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from types import EllipsisType
 from typing import Final, Literal, Protocol, TypeVar, runtime_checkable
 
+from .. import audit
 from ..attributes import Attributes
 from ..errors import StoreError
 from ..record import MAX_VALUE, LiveRecord, SessionRecord
@@ -98,6 +100,11 @@ def check_values(values: Mapping[str, bytes]) -> None:
             raise ValueError(f"an attribute may have at most {MAX_VALUE} bytes, not {len(value)}")
 
 
+def note_damage(part: str, key: bytes | None = None, principal: str | None = None) -> None:
+    """Log an audit event: a part of an entry cannot be read, its ``record`` or an ``attribute``. It shows no value."""
+    audit.note("session_data_corrupt", key=key, principal=principal, level=logging.WARNING, part=part)
+
+
 @runtime_checkable
 class SessionStore(Protocol[T]):
     """Keeps sessions by key. It knows no HTTP and no listeners. Time is an argument, in seconds since the epoch.
@@ -121,6 +128,13 @@ class SessionStore(Protocol[T]):
     @property
     def is_shared(self) -> bool:
         """Whether other processes see the same sessions."""
+
+    @property
+    def capacity(self) -> int | None:
+        """How many sessions there may be unless ``SessionConfig.max_sessions`` says otherwise; None: any number.
+
+        Callers make room before they create a session beyond it: the store itself refuses none.
+        """
 
     def create(self, session: T) -> bool:
         """Add a session under the key of its record; False if the key is taken.

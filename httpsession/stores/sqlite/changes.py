@@ -32,13 +32,28 @@ def apply(statements: Statements, key: bytes, changes: Changes, now: float, curs
     _change_attributes(cursor, statements, identity, changes)
     if changes.notes:
         _change_notes(cursor, statements, identity, changes.notes)
-    if changes.max_inactive_interval is not None or changes.deadline is not None:
-        _change_end(cursor, statements, identity, changes, now)
     if changes.principal is not ...:
         cursor.execute(statements.set_principal, (changes.principal, identity))
+    if changes.max_inactive_interval is not None or changes.deadline is not None or changes.principal is None:
+        _change_end(cursor, statements, identity, changes, now)
     if changes.new_key is not None:
         _move(cursor, statements, identity, changes.new_key, changes.is_login, now)
     return True
+
+
+def is_more_than_put(changes: Changes) -> bool:
+    """Return whether changes do more than give values to attributes."""
+    return bool(
+        changes.removed
+        or changes.expected
+        or changes.clear
+        or changes.notes
+        or changes.new_key is not None
+        or changes.principal is not ...
+        or changes.max_inactive_interval is not None
+        or changes.deadline is not None
+        or changes.is_login
+    )
 
 
 def delete_old_marks(cursor: Cursor, statements: Statements, now: float) -> None:
@@ -77,7 +92,10 @@ def _change_notes(cursor: Cursor, statements: Statements, identity: int, notes: 
 
 
 def _change_end(cursor: Cursor, statements: Statements, identity: int, changes: Changes, now: float) -> None:
-    """Change interval and deadline, and the time by which sweeps find the session."""
+    """Change interval and deadline, and the time by which sweeps find the session.
+
+    That of a session without a user may be earlier, since its client may be a newcomer.
+    """
     if changes.max_inactive_interval is not None:
         cursor.execute(statements.set_interval, (changes.max_inactive_interval, now, identity))
     if changes.deadline is not None:
