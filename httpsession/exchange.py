@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import logging
 import time
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from contextlib import suppress
 from os import getpid
 from typing import TYPE_CHECKING, Any, Literal
@@ -22,7 +22,7 @@ from .errors import (
     UrlLoginError,
 )
 from .ids import key_of
-from .record import check_principal
+from .record import CSRF_NOTE, check_principal
 from .session import HttpSession
 from .tracking import Tracking
 from .tracking.spelling import authority_of
@@ -66,6 +66,8 @@ class Exchange(NotCopied):
     _url_values: Sequence[str] = ()
     _authority: str = ""
     _raw_uri: str = ""
+    #: What an edge of the package adds to the headers of a response in which the session was looked at, at the commit.
+    finish_headers: Callable[[list[tuple[str, str]]], list[tuple[str, str]]] | None = None
     #: The RequestSession of this exchange, from the first ``request_session`` to the end: that function sets this.
     face: object = None
     #: The error with which the request was refused, which an application may turn into one of its own.
@@ -152,8 +154,8 @@ class Exchange(NotCopied):
         session = self._find_or_create()
         if session.record.principal != principal:
             session.login(principal)
-        elif not session.is_own:
-            session.change_id()
+        elif not session.is_own and session.change_id() and session.note(CSRF_NOTE) is not None:
+            session.set_note(CSRF_NOTE, None)  # a login renews it, whoever was logged in
         return self._http_session
 
     def logout(self) -> None:
@@ -215,10 +217,18 @@ class Exchange(NotCopied):
         """Return the URL of the request."""
         return RequestUrl(self.scheme, self._authority, self.script_name, self._path_info, self._raw_uri)
 
+    def on_headers(self, finish: Callable[[list[tuple[str, str]]], list[tuple[str, str]]]) -> None:
+        """Register *finish*, which gets the headers at the commit and returns those that are sent.
+
+        It is not called for the answer to a failing store.
+        """
+        if not self.is_over:
+            self.finish_headers = finish
+
     def end(self) -> None:
         """End the request. Its session begins to idle."""
         self.is_over = True
-        self.face = None
+        self.face = self.finish_headers = None
         if not self.arrived:
             return
         accesses = self.sessions.context.accesses

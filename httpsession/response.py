@@ -76,8 +76,11 @@ class Response:
                 headers += _retry_after(error)
             if self.status >= "500" and exchange.failures:
                 self.abandon()
-            elif exchange.session is not None:
-                headers = self._commit(exchange.session, headers)
+            else:
+                if exchange.session is not None:
+                    headers = self._commit(exchange.session, headers)
+                if exchange.finish_headers is not None:
+                    headers = exchange.finish_headers(headers)
             headers = vary_by_cookie(headers)
         if exchange.tracking.url.enabled:  # asked here, too, since most applications do without the call
             headers = self._guard_urls(headers)

@@ -54,8 +54,12 @@ class CookieTracking:
 
     def sent(self, cookies: str) -> list[str]:
         """Return the values of the session cookie in a Cookie header, verbatim and in order, ids or not."""
-        pairs = (pair.strip(" \t").partition("=") for pair in cookies.split(";"))
-        return [value.lstrip(" \t") for name, equals, value in pairs if equals and name.rstrip(" \t") == self.name]
+        return sent(cookies, self.name)
+
+    def path(self, script_name: str) -> str:
+        """Return the path of the application for browsers: the configured one, or where it is mounted."""
+        mounted = quote(mount_point(script_name), safe="/!$&'()*+,:=@~", encoding="latin-1")
+        return self._config.path or mounted or "/"
 
     def add(self, headers: Iterable[_Header], session_id: str, script_name: str, scheme: str) -> list[_Header]:
         """Return *headers* with the cookie that gives the client the id.
@@ -89,7 +93,7 @@ class CookieTracking:
 
         One rendering serves many sessions.
         """
-        path = quote(mount_point(script_name), safe="/!$&'()*+,:=@~", encoding="latin-1") or "/"
+        path = self.path(script_name)
         https = scheme_of(scheme) == "https"
         max_age = self._config.max_age
         return self._dump(_ID, None if max_age < 0 else max_age, path, https), self._dump("", 0, path, https)
@@ -102,7 +106,7 @@ class CookieTracking:
             value,
             max_age=max_age,
             expires=0 if max_age == 0 else None,
-            path=config.path or path,
+            path=path,
             domain=config.domain,
             secure=https if config.secure == "auto" else config.secure,
             httponly=config.http_only,
@@ -110,6 +114,12 @@ class CookieTracking:
             partitioned=config.partitioned,
         )
         return header + self._further
+
+
+def sent(cookies: str, wanted: str) -> list[str]:
+    """Return the values of one cookie in a Cookie header, verbatim and in order; only blanks and tabs are trimmed."""
+    pairs = (pair.strip(" \t").partition("=") for pair in cookies.split(";"))
+    return [value.lstrip(" \t") for name, equals, value in pairs if equals and name.rstrip(" \t") == wanted]
 
 
 def _is_same_cookie(header: tuple[str, str], cookie: str) -> bool:
