@@ -17,6 +17,8 @@ from .errors import shown
 MAX_VALUE: Final = 1 << 21
 #: The bytes of the longest principal, in UTF-8.
 MAX_PRINCIPAL: Final = 1024
+#: The name of the note with the secret to which CSRF tokens answer.
+CSRF_NOTE: Final = "csrf"
 
 
 def check_principal(principal: object) -> str:
@@ -166,7 +168,7 @@ class SessionInfo:
     """A session in a list of sessions. Nothing here opens the session. Times are seconds since the epoch."""
 
     #: The key of the session in hexadecimal: the argument of :meth:`SessionManager.invalidate`.
-    handle: str
+    handle: str = field(repr=False)
     principal: str | None
     creation_time: float
     #: When the latest request of the session arrived.
