@@ -67,8 +67,9 @@ def _read(environ: WSGIEnvironment) -> tuple[bytes, bool]:
     A body whose length is not known can be read only if the server marks its end.
     """
     source: Any = environ.get("wsgi.input")
-    length = get_content_length(environ)
-    if source is None or (length is None and not environ.get("wsgi.input_terminated")):
+    # An empty length is none (PEP 3333), which Werkzeug takes for zero.
+    length = get_content_length(environ) if environ.get("CONTENT_LENGTH") else None
+    if source is None or length == 0 or (length is None and not environ.get("wsgi.input_terminated")):
         return b"", True
     limit = MAX_BODY if length is None else min(length, MAX_BODY)
     buffer = bytearray()

@@ -13,6 +13,7 @@ import pytest
 
 from httpsession.codec import Codec
 from httpsession.config import cookie, webxml
+from httpsession.csrf import guard
 from httpsession.exchange import Exchange
 from httpsession.record import SessionRecord
 from httpsession.stores import url as store_url
@@ -96,6 +97,7 @@ FAULTS = {
     "cookie_header": lambda patch: patch.setattr(
         CookieTracking, "__init__", after(CookieTracking, trim_all_white_space)
     ),
+    "csrf": lambda patch: patch.setattr(guard, "answers", lambda token, secret: len(token) == 64),
     "links": lambda patch: patch.setattr(tracking_url, "_URL", re.compile("(?s).*")),
     "middleware": lambda patch: patch.setattr(Exchange, "login", keep_the_id_at_login),
     "path_parameter": lambda patch: patch.setattr(UrlTracking, "__init__", after(UrlTracking, ignore_case)),
