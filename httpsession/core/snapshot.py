@@ -36,7 +36,7 @@ class AttributeSnapshot(Attributes):
         self._stored: Mapping[str, bytes] = stored
         self._unread: set[str] = set(stored)
         #: The names of attributes that the store has and does not return.
-        self._left_out: Collection[str] = left_out
+        self._left_out: Collection[str] = left_out and frozenset(left_out)
         #: The names that were set or removed since the last save; after a login, since the login.
         self._changed: set[str] = set()
         #: The names that were set or removed between the last save and a login.
@@ -61,6 +61,16 @@ class AttributeSnapshot(Attributes):
         """Return names and values, as a copy."""
         self._decode_all()
         return super().snapshot()
+
+    def count(self) -> int:
+        """Return how many attributes can be read."""
+        self._decode_all()
+        return super().count()
+
+    def any_name(self) -> str | None:
+        """Return the name of an attribute that can be read; None if there is none."""
+        self._decode_all()
+        return super().any_name()
 
     def names(self) -> list[str]:
         """Return all names: first of the attributes that can be read, then of those that cannot be decoded."""
@@ -139,7 +149,7 @@ class AttributeSnapshot(Attributes):
         """Add saved changes to the baseline."""
         self._stored = self.merged(put, removed)
         if self._left_out:
-            self._left_out = [name for name in self._left_out if name not in put and name not in removed]
+            self._left_out = frozenset(self._left_out).difference(put, removed)
 
     def mark_unchanged(self, name: str) -> None:
         """Count *name* as unchanged: the store has its present value."""
@@ -156,7 +166,8 @@ class AttributeSnapshot(Attributes):
 
     def merged(self, put: Mapping[str, bytes], removed: Collection[str]) -> dict[str, bytes]:
         """Return the baseline with these changes applied."""
-        return {name: data for name, data in self._stored.items() if name not in removed} | dict(put)
+        gone = frozenset(removed)
+        return {name: data for name, data in self._stored.items() if name not in gone} | dict(put)
 
     def restart(self, stored: Mapping[str, bytes]) -> None:
         """Reset to a new session that was stored with some of these attributes."""
@@ -167,19 +178,26 @@ class AttributeSnapshot(Attributes):
 
     def rebase(self, stored: Mapping[str, bytes]) -> None:
         """Replace the baseline by what the store has now. Changes of this request stand."""
-        for name in self._stored.keys() | stored.keys():
-            self.rebase_one(name, stored.get(name))
+        with self._lock:
+            for name in self._stored.keys() | stored.keys():
+                if self._stored.get(name) != stored.get(name):
+                    self._forget_read(name, stored.get(name))
+            self._stored = stored
 
     def rebase_one(self, name: str, data: bytes | None) -> None:
         """Replace the baseline of *name* alone; None: the store has no such attribute."""
         with self._lock:
             if self._stored.get(name) == data:
                 return
-            if name not in self._changed and name not in self._earlier and not self._has_changed_inside(name):
-                self._values.pop(name, None)
-                (self._unread.discard if data is None else self._unread.add)(name)
+            self._forget_read(name, data)
             others = {other: kept for other, kept in self._stored.items() if other != name}
             self._stored = others if data is None else {**others, name: data}
+
+    def _forget_read(self, name: str, data: bytes | None) -> None:
+        """Forget the value of *name*, since the baseline becomes other *data*, unless this request has changed it."""
+        if name not in self._changed and name not in self._earlier and not self._has_changed_inside(name):
+            self._values.pop(name, None)
+            (self._unread.discard if data is None else self._unread.add)(name)
 
     def _has_changed_inside(self, name: str) -> bool:
         """Return whether a stored value was read and has changed inside since."""
