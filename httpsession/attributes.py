@@ -7,7 +7,7 @@ It knows nothing of listeners and stores. The core notifies after each change, a
 from __future__ import annotations
 
 import threading
-from collections.abc import Collection, Mapping
+from collections.abc import Callable, Collection, Mapping
 from enum import Enum
 from types import MappingProxyType
 from typing import Any, Final
@@ -108,6 +108,15 @@ class Attributes:
         with self._lock:
             self.check_open()
             return next(iter(self._values), None)
+
+    def sizes(self, known: Mapping[str, int], measure: Callable[[str, object], int]) -> dict[str, int]:
+        """Return the sizes of all values by name: those that are *known*, the others as *measure* tells them."""
+        values = self.snapshot().items()
+        return {name: known[name] if name in known else measure(name, value) for name, value in values}
+
+    def stored(self, name: str) -> bytes | None:
+        """Return what the store has as *name*; None if it has nothing. In memory there is no such thing."""
+        return None
 
     def remove_unreadable(self, name: object) -> None:
         """Remove what the store has as *name* and cannot be decoded. In memory there is no such thing."""

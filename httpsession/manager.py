@@ -58,10 +58,10 @@ class SessionManager(NotCopied):
     def _open(self, store: AnyStore | str | None, listeners: Listeners) -> Sessions[Session, Any]:
         """Open the store and choose the kind of its sessions: live or shared."""
         config, opened = self.config, open_store("memory://" if store is None else store)
+        codec = Codec(config.types, max_bytes=config.max_attribute_bytes)
         if opened.is_shared:
-            codec = Codec(config.types)
             return SharedSessions(Context(self, config, codec, listeners, Accesses(keeps_latest=True)), opened, codec)
-        live_codec = Codec(config.types) if config.distributable else None
+        live_codec = codec if config.distributable else None
         return LiveSessions(Context(self, config, live_codec, listeners, Accesses(keeps_latest=False)), opened)
 
     def _in_use(self) -> Sessions[Session, Any]:

@@ -97,21 +97,20 @@ class Codec:
         """
         if name is not None and not name.isascii():
             check_name(name)
-        room = max(self.max_bytes, len(former)) if former else self.max_bytes
         try:
             if type(value) in NATIVE:
                 data = _PREFIX + write(value)
             else:
-                packing = Packing(self._packers, self.max_depth, room)
+                packing = Packing(self._packers, self.max_depth, max(self.max_bytes, len(former)))
                 data = _PREFIX + write(packing.node(value))
                 if packing.has_pairs and data != former:
                     self._check_readable(data)
         except TooManyError:
-            raise self._too_long(name, f"more than {room}") from None
+            raise self._too_long(name, former) from None
         except (RefusedError, OverflowError, UnicodeEncodeError):
-            data = self._encode_large_ints(value, name, room)
-        if len(data) > room:
-            raise self._too_long(name, f"{len(data)}")
+            data = self._encode_large_ints(value, name, former)
+        if len(data) > self.max_bytes and len(data) > len(former):
+            raise self._too_long(name, former, len(data))
         return data
 
     def decode(self, data: bytes, name: str | None = None) -> Any:
@@ -156,19 +155,21 @@ class Codec:
         types = set(map(type, items))
         return not types <= IMMUTABLE and (not types.isdisjoint(MUTABLE) or any(map(self.can_change, items)))
 
-    def _encode_large_ints(self, value: object, name: str | None, room: int) -> bytes:
+    def _encode_large_ints(self, value: object, name: str | None, former: bytes) -> bytes:
         """Encode a value that was refused as it stands, perhaps for an int of more than 64 bits."""
-        write_within = partial(self._write, room)
+        write_within = partial(self._write, max(self.max_bytes, len(former)))
         try:
             return _PREFIX + write_within(value, self.max_depth)
         except TooManyError:
-            error = self._too_long(name, f"more than {room}")
+            error = self._too_long(name, former)
         except (RefusedError, UnicodeEncodeError):
             error = Search(write_within, self._children, self.max_depth).error(value, name)
         raise error
 
-    def _too_long(self, name: str | None, size: str) -> CodecError:
-        return cannot_store(name, f"it takes {size} bytes, but max_attribute_bytes is {self.max_bytes}", _SPLIT)
+    def _too_long(self, name: str | None, former: bytes, size: int | None = None) -> CodecError:
+        """Return the error for a value of this size; None: it was refused before it was written out."""
+        takes = f"{size}" if size else f"more than {max(self.max_bytes, len(former))}"
+        return cannot_store(name, f"it takes {takes} bytes, but max_attribute_bytes is {self.max_bytes}", _SPLIT)
 
     def _write(self, room: int, value: object, depth: int) -> bytes:
         """Write a value of at most *depth* levels; each int is packed, so that large ones become nodes."""

@@ -19,6 +19,7 @@ from ..record import with_note
 from .bindings import Bindings
 from .context import Audience, Context
 from .counts import End
+from .sizes import Sizes
 from .undo import UndoLog, call_all
 
 
@@ -52,6 +53,8 @@ class Session(Bindings, ABC):
     is_own: bool = False
     #: Whether the session was ended through this hold.
     ended_here: bool = False
+    #: The sizes of the attributes; None while none has grown.
+    _sizes: Sizes | None = None
     #: Whether the request has ended.
     is_released: bool = False
 
@@ -188,18 +191,37 @@ class Session(Bindings, ABC):
         for item in self.attributes.close().items():
             yield partial(self._tell_unbound, *item)
 
-    def check(self, name: str, value: Any = None) -> None:
-        """Refuse a name or a value that cannot be kept. It is called before anything has changed.
+    def check(self, name: str, value: Any = ABSENT) -> None:
+        """Refuse a name, or a value that cannot be kept under it. It is called before anything has changed.
 
         Raises:
             ValueError: *name* is no string.
-            CodecError: *value* cannot be stored, where sessions are shared or distributable.
+            CodecError: *value* cannot be stored or exceeds a bound, where sessions are shared or distributable.
         """
         if not isinstance(name, str):
             raise ValueError(f"the name of an attribute is a string, not {shown(name)}")
         codec = self.context.codec
+        if codec is None:
+            return
+        if value is ABSENT:
+            codec.encode(None, name)
+            return
+        former = self.attributes.stored(name)
+        data = codec.encode(value, name, former or b"")
+        if former is None or len(data) > len(former):
+            self._check_growth(name, data)
+
+    def _check_growth(self, name: str, data: bytes) -> None:
+        """Refuse the encoding of an attribute that is new or longer than before, if it exceeds a bound of the session.
+
+        Raises:
+            CodecError: it does.
+        """
+        codec = self.context.codec
         if codec is not None:
-            codec.encode(value, name)
+            if self._sizes is None:
+                self._sizes = Sizes(self.context.config, codec)
+            self._sizes.grow(self.attributes, name, len(data))
 
     # Changes of the id, and how they are undone.
 

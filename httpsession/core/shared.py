@@ -5,22 +5,19 @@ from __future__ import annotations
 import logging
 import threading
 import time
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
 from dataclasses import replace
 from functools import partial
-from typing import Any, ClassVar
+from typing import ClassVar
 
-from ..attributes import ABSENT
 from ..codec import Codec
 from ..errors import CodecError, StoreError
 from ..ids import draw, draw_until, key_of
 from ..record import SessionRecord
 from ..stores.base import SLACK, Changes, SessionStore, StoredSession
-from . import updates
 from .collection import Sessions
 from .context import Audience, Context
 from .session import Session
+from .shared_update import SharedUpdates
 from .snapshot import AttributeSnapshot
 from .unsaved import Unsaved
 
@@ -30,13 +27,9 @@ _log = logging.getLogger("httpsession")
 _COUNT_AGE = 1.0
 
 
-class SharedSession(Session):
+class SharedSession(SharedUpdates):
     """A hold on a shared session: one request's snapshot of it, and the changes of the request."""
 
-    #: Whether the store has the session.
-    _is_stored: bool = True
-    #: Whether another request has ended the session, or has cut this one off by a login.
-    _is_lost: bool = False
     _is_new: bool = False
 
     def __init__(
@@ -52,11 +45,11 @@ class SharedSession(Session):
         self.audience: Audience[Session] = self.context.audience
         self.id: str = session_id
         self.record: SessionRecord = record
-        self.attributes: AttributeSnapshot = attributes
+        self.attributes = attributes
         self.failures: list[StoreError] = failures
         self.previous_access: float = previous_access
         self._sessions: SharedSessions = sessions
-        self._unsaved: Unsaved = Unsaved(session_id, record)
+        self._unsaved = Unsaved(session_id, record)
         #: The names of attributes that were notified of being deserialised, and must be notified before the save.
         self._activated: set[str] = set()
 
@@ -110,56 +103,6 @@ class SharedSession(Session):
     def change_interval(self, seconds: int) -> None:
         self.record.max_inactive_interval = seconds
 
-    def update(self, name: str, function: Callable[[Any], Any]) -> Any:
-        with self._noting_failure():
-            is_slow = False
-            for attempt in updates.attempts(self.attributes, self.record.key, name):
-                with updates.turn(None if is_slow or not attempt else self._sessions.updating):
-                    began = time.monotonic()
-                    if attempt and self._is_stored and not self._unsaved.is_login:
-                        self._read_again(name)
-                    is_done, new = self._try_update(name, function)
-                if is_done:
-                    break
-                # The function may wait for a thread that waits for its turn.
-                is_slow = is_slow or time.monotonic() - began >= updates.PATIENCE
-        return new
-
-    def _try_update(self, name: str, function: Callable[[Any], Any]) -> tuple[bool, Any]:
-        """Return whether the value was replaced, and the new value; False and None if another request was faster."""
-        snapshot, codec = self.attributes, self._sessions.codec
-        value, before, stored = snapshot.get(name), snapshot.encoded(name), snapshot.stored(name)
-        argument = None if before is None else codec.decode(before, name)
-        new = updates.call(function, argument, snapshot, self.record.key, name)
-        if snapshot.get(name) is not value:  # the function or another thread of this request has changed it
-            return False, None
-        self.audience.will_passivate(self, new)
-        data = None if new is None else codec.encode(new, name)
-        put, removed = ({}, [name]) if data is None else ({name: data}, [])
-        # After a login changes take effect with it, at the commit.
-        is_saved = self._is_stored and not self._is_lost and not self._unsaved.is_login
-        if is_saved:
-            changes = Changes(put=put, removed=removed, expected={name: stored})
-            if not self._sessions.store.save(self.record.key, changes, time.time()):
-                return False, None
-        while (old := snapshot.get(name)) is not ABSENT or new is not None:
-            if self.replace(name, old, ABSENT if new is None else new):
-                break  # if not, another thread of this request was faster
-        if new is None:
-            snapshot.remove_unreadable(name)
-        if is_saved:
-            snapshot.mark_saved(put, removed)
-            snapshot.mark_unchanged(name)
-        return True, new
-
-    def _read_again(self, name: str) -> None:
-        """Read one attribute from the store again."""
-        stored = self._sessions.store.peek(self.record.key)
-        if stored is not None:
-            self.attributes.rebase_one(name, stored.attributes.get(name))
-        else:
-            self._lose()
-
     def remove(self) -> bool:
         if not self._is_stored:
             return True
@@ -186,7 +129,7 @@ class SharedSession(Session):
         if self._sessions.tells_activation:
             self._passivate()
         if not self._is_stored:
-            self._store(self.attributes.changes(is_final=True)[0])
+            self._store(self.attributes.changes(self._check_growth, is_final=True)[0])
             return
         own = self.attributes.set_since_login() if unsaved.is_login else {}
         changes = unsaved.before_rotation if unsaved.is_undone else self._changes(is_final=True)
@@ -258,7 +201,7 @@ class SharedSession(Session):
             self.audience.will_passivate(self, value)
 
     def _changes(self, *, is_final: bool) -> Changes | None:
-        put, removed = self.attributes.changes(is_final=is_final)
+        put, removed = self.attributes.changes(self._check_growth, is_final=is_final)
         return self._unsaved.changes(self.record, put, removed)
 
     def _changes_so_far(self) -> Changes | None:
@@ -266,18 +209,6 @@ class SharedSession(Session):
             return self._changes(is_final=False)
         except CodecError:  # the commit will raise it
             return None
-
-    def _lose(self) -> None:
-        self._is_lost = True
-        self.silence("another request has ended it or has logged in")
-
-    @contextmanager
-    def _noting_failure(self) -> Iterator[None]:
-        try:
-            yield
-        except StoreError as error:
-            self.failures.append(error)
-            raise
 
 
 class SharedSessions(Sessions[SharedSession, StoredSession]):

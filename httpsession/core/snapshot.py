@@ -14,6 +14,9 @@ from ..errors import CodecError
 
 _log = logging.getLogger("httpsession")
 
+#: Is called with the name and encoding of an attribute that has grown, and raises CodecError to refuse it.
+Grow = Callable[[str, bytes], object]
+
 
 class AttributeSnapshot(Attributes):
     """Attributes that are decoded when they are first read, with the changes of one request.
@@ -119,9 +122,14 @@ class AttributeSnapshot(Attributes):
         """Return the values that were set since the last save, and those of *names* that still exist."""
         return [self._values[name] for name in self._changed | self._earlier | names if name in self._values]
 
-    def changes(self, *, is_final: bool) -> tuple[dict[str, bytes], list[str]]:
+    def changes(self, grow: Grow, *, is_final: bool) -> tuple[dict[str, bytes], list[str]]:
         """Return the changes since the baseline: encodings of values that were set or have changed inside, and the
-        names of removed attributes. If *is_final*, names that were set so far count as unchanged afterwards.
+        names of removed attributes.
+
+        Args:
+            grow: is called with the name and encoding of each value that has changed inside, or may have since it was
+                set, and has grown.
+            is_final: whether names that were set so far count as unchanged afterwards.
 
         Raises:
             CodecError: a value cannot be stored any more.
@@ -134,12 +142,16 @@ class AttributeSnapshot(Attributes):
             removed = [name for name in changed if name not in values and name in there]
         for name in values:
             value = values[name]
-            if name in changed or name not in self._stored:
-                put[name] = self._codec.encode(value, name)
+            former = self._stored[name] if name in self._stored else b""  # noqa: SIM401 - a call less
+            data: bytes | None = None
+            if name in changed or not former:
+                data = self._codec.encode(value, name, former)
             elif type(value) not in IMMUTABLE and self._codec.can_change(value):
-                data = self._codec.changed(value, self._stored[name], name)
-                if data is not None:
-                    put[name] = data
+                data = self._codec.changed(value, former, name)
+            if data is not None:
+                put[name] = data
+                if type(value) not in IMMUTABLE and len(data) > len(former):
+                    grow(name, data)
         if is_final:
             self._changed -= changed
             self._earlier = frozenset()
@@ -147,7 +159,7 @@ class AttributeSnapshot(Attributes):
 
     def mark_saved(self, put: Mapping[str, bytes], removed: Collection[str] = ()) -> None:
         """Add saved changes to the baseline."""
-        self._stored = self.merged(put, removed)
+        self._stored = self.merged(put, removed) if removed else {**self._stored, **put}
         if self._left_out:
             self._left_out = frozenset(self._left_out).difference(put, removed)
 
@@ -162,7 +174,7 @@ class AttributeSnapshot(Attributes):
 
     def set_since_login(self) -> dict[str, bytes]:
         """Return the encodings of the attributes that were set since the login."""
-        return {name: self._codec.encode(self._values[name], name) for name in self._changed if name in self._values}
+        return {name: self.encode(name, self._values[name]) for name in self._changed if name in self._values}
 
     def merged(self, put: Mapping[str, bytes], removed: Collection[str]) -> dict[str, bytes]:
         """Return the baseline with these changes applied."""
@@ -211,12 +223,26 @@ class AttributeSnapshot(Attributes):
 
     def stored(self, name: str) -> bytes | None:
         """Return the encoding of *name* in the baseline; None if there is none."""
-        return self._stored.get(name)
+        return self._stored[name] if name in self._stored else None  # noqa: SIM401 - a call less
 
-    def encoded(self, name: str) -> bytes | None:
-        """Return the encoding of the present value of *name*; None if there is no such attribute."""
+    def copied(self, name: str) -> Any:
+        """Return a copy of the present value of *name*; None if there is no such attribute."""
         value = self.get(name)
-        return None if value is ABSENT else self._codec.encode(value, name)
+        return None if value is ABSENT else self._codec.decode(self.encode(name, value), name)
+
+    def encode(self, name: str, value: object) -> bytes:
+        """Return the encoding of a value that may be set as *name*.
+
+        Raises:
+            CodecError: the value cannot be stored.
+        """
+        return self._codec.encode(value, name, self.stored(name) or b"")
+
+    def sizes(self, known: Mapping[str, int], measure: Callable[[str, object], int]) -> dict[str, int]:
+        """Return the sizes of all attributes by name: those that are *known*, the others as in the baseline."""
+        changed, stored, values = self._changed | self._earlier, self._stored, {**self._values}
+        names = [*values, *(name for name in stored if name not in values and name not in changed)]
+        return {name: known[name] if name in known else len(stored.get(name, b"")) for name in names}
 
     def _decode(self, name: Any) -> None:
         with self._lock:
