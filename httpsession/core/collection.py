@@ -24,9 +24,9 @@ from ..record import SessionRecord, SessionStats
 from ..stores.base import SessionStore, Stored
 from .context import Context
 from .counts import End
-from .session import Session
+from .session import Session, call_all
+from .sizes import Encode, Sizes
 from .sweeper import Sweeper
-from .undo import call_all
 
 _log = logging.getLogger("httpsession")
 
@@ -51,8 +51,13 @@ class Sessions(ABC, Generic[S, T]):
     def __init__(self, context: Context[Session], store: SessionStore[T]) -> None:
         self.context: Context[Session] = context
         self.store: SessionStore[T] = store
+        #: Encodes an attribute, or refuses it; None: any value can be kept.
+        self.encode: Encode | None = None if context.codec is None else context.codec.encode
+        self.new_sizes: Callable[[], Sizes] = partial(Sizes, context.config, self.encode)
         #: Whether :meth:`close` was called.
         self.is_closed: bool = False
+        #: Whether the store is closed, so that no change of a session can be saved any more.
+        self.drops_changes: bool = False
         self.reset_after_fork()
         fork.register(self)
         self._sweeper: Sweeper = Sweeper(self, context.config.sweep_interval)
@@ -127,7 +132,6 @@ class Sessions(ABC, Generic[S, T]):
             TooManySessionsError: there are ``max_sessions`` already, and none of them can be evicted.
         """
         session = self.make_room_for(partial(self._create, failures))
-        session.begin()
         self.context.counts.add("created")
         return session
 

@@ -33,7 +33,7 @@ class SharedUpdates(Session):
     _unsaved: Unsaved
     attributes: AttributeSnapshot
     #: Whether the store has the session.
-    _is_stored: bool = True
+    _is_stored: bool
     #: Whether another request has ended the session, or has cut this one off by a login.
     _is_lost: bool = False
 

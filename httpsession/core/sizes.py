@@ -2,16 +2,27 @@
 
 from __future__ import annotations
 
-from typing import Final
+from collections.abc import Callable
+from typing import Final, Protocol
 
 from ..attributes import Attributes
-from ..codec import Codec
 from ..codec.refusals import cannot_store
-from ..config.session import SessionConfig
 from ..errors import CodecError
+
+#: Encodes a value of this name, which has had this encoding.
+Encode = Callable[[object, str, bytes], bytes]
 
 #: The bytes of the longest name, in UTF-8.
 MAX_NAME: Final = 1024
+
+
+class Bounds(Protocol):
+    """The settings that bound the attributes of a session: part of a :class:`.SessionConfig`."""
+
+    @property
+    def max_session_bytes(self) -> int: ...
+    @property
+    def max_attributes(self) -> int: ...
 
 
 class Sizes:
@@ -19,11 +30,15 @@ class Sizes:
 
     Attributes that other requests set meanwhile are not among them, so together they may exceed a bound. A session that
     exceeds one can still be read, and made smaller.
+
+    Args:
+        bounds: the settings.
+        encode: encodes a value to measure it.
     """
 
-    def __init__(self, config: SessionConfig, codec: Codec) -> None:
-        self._config: SessionConfig = config
-        self._codec: Codec = codec
+    def __init__(self, bounds: Bounds, encode: Encode | None) -> None:
+        self._bounds: Bounds = bounds
+        self._encode: Encode | None = encode
         #: The sizes by name, among them those of attributes that were removed since they were counted.
         self._sizes: dict[str, int] | None = None
         self._total: int = 0
@@ -54,23 +69,23 @@ class Sizes:
     def _measure(self, name: str, value: object) -> int:
         """Return the size of a live value; 0 if it has changed inside and cannot be encoded any more."""
         try:
-            return len(self._codec.encode(value, name))
+            return 0 if self._encode is None else len(self._encode(value, name, b""))
         except CodecError:
             return 0
 
     def _refusal(self, sizes: dict[str, int], name: str, size: int) -> CodecError | None:
         """Return why an attribute of this size is refused; None if it is not."""
-        config, former = self._config, sizes.get(name)
+        bounds, former = self._bounds, sizes.get(name)
         if former is None:
             length = len(name.encode())
             if length > MAX_NAME:
                 why = f"its name takes {length} bytes in UTF-8, of at most {MAX_NAME}"
                 return cannot_store(name, why, "choose a shorter name, and store the rest as part of the value")
-            if len(sizes) >= config.max_attributes:
-                why = f"it would be attribute number {len(sizes) + 1}, but max_attributes is {config.max_attributes}"
+            if len(sizes) >= bounds.max_attributes:
+                why = f"it would be attribute number {len(sizes) + 1}, but max_attributes is {bounds.max_attributes}"
                 return cannot_store(name, why, "store a dict of several values as one attribute")
         total = self._total + size - (former or 0)
-        if total > config.max_session_bytes and size > (former or 0):
-            why = f"it takes {size} bytes, all attributes {total}, but max_session_bytes is {config.max_session_bytes}"
+        if total > bounds.max_session_bytes and size > (former or 0):
+            why = f"it takes {size} bytes, all attributes {total}, but max_session_bytes is {bounds.max_session_bytes}"
             return cannot_store(name, why, "remove other attributes, or keep it elsewhere and store what finds it")
         return None
