@@ -233,7 +233,8 @@ class SharedSessions(Sessions[SharedSession, StoredSession]):
         if is_expired:
             session.finish("expired")
             return None
-        stored.record.access(arrived)
+        record = stored.record
+        record.accessed = max(arrived, record.accessed)  # a late request does not move it back
         return session
 
     def open(self, stored: StoredSession) -> SharedSession:
