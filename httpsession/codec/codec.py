@@ -41,6 +41,8 @@ from .registered import Registered, RegisteredDataclass, RegisteredPair, Types, 
 
 #: The first byte of every encoding; another format gets another version.
 VERSION: Final = 1
+#: The first byte of an encoding that is encrypted.
+SEALED: Final = 2
 _PREFIX: Final = bytes([VERSION])
 _NATIVE_BUT_INT: Final = NATIVE - {int}
 _SPLIT: Final = "split it into several attributes, or keep it elsewhere and store what finds it"
@@ -122,6 +124,8 @@ class Codec:
         try:
             if len(data) > MAX_VALUE:
                 raise ValueError(f"it has {len(data)} bytes of {MAX_VALUE} allowed")
+            if data[0] == SEALED:
+                raise UnreadableError("it is encrypted, and there are no keys", "give encryption_keys")
             if data[0] != VERSION:
                 raise ValueError("it is of an unknown format")
             value = self._read(data[1:])

@@ -8,19 +8,23 @@ import time
 from collections.abc import Collection, Mapping
 from dataclasses import replace
 from functools import partial
-from typing import ClassVar
+from typing import TYPE_CHECKING, ClassVar
 
+from .. import audit
 from ..codec import Codec
 from ..errors import StoreError
 from ..ids import draw, draw_until, key_of
-from ..record import SessionRecord
+from ..record import SessionRecord, with_note
 from ..stores.base import SLACK, Changes, SessionStore, StoredSession
 from .collection import Sessions
 from .context import Audience, Context
 from .session import Session
 from .shared_update import SharedUpdates
 from .snapshot import AttributeSnapshot
-from .unsaved import Unsaved
+from .unsaved import SEAL, Unsaved
+
+if TYPE_CHECKING:
+    from ..codec.sealed import SealedCodec, Sealing  # which imports what only applications with keys have
 
 _log = logging.getLogger("httpsession")
 
@@ -41,8 +45,12 @@ class SharedSession(SharedUpdates):
         previous_access: float,
         *,
         is_own: bool = False,
+        sealed: SealedCodec | None = None,
     ) -> None:
-        """Begin with a session of the store, or with one that the request creates: the commit creates it there."""
+        """Begin with a session of the store, or with one that the request creates: the commit creates it there.
+
+        *sealed* is the codec of the attributes if it encrypts them.
+        """
         self.context: Context[Session] = sessions.context
         self.audience: Audience[Session] = self.context.audience
         self.id: str = session_id
@@ -54,7 +62,9 @@ class SharedSession(SharedUpdates):
         self._sessions: SharedSessions = sessions
         self._is_stored = not is_own
         self._is_new: bool = is_own
-        self._unsaved = Unsaved(session_id, record.max_inactive_interval, record.principal, record.notes)
+        self._sealed: SealedCodec | None = sealed
+        seal = None if sealed is None else sealed.seal
+        self._unsaved = Unsaved(session_id, record.max_inactive_interval, record.principal, record.notes, seal)
         #: The names of attributes that were notified of being deserialised, and must be notified before the save.
         self._activated: set[str] = set()
 
@@ -155,8 +165,7 @@ class SharedSession(SharedUpdates):
         if changes.new_key is None or changes.is_login:
             return False
         self.id = self._unsaved.id
-        self._unsaved.lose_rotation()
-        return store.save(record.key, replace(changes, new_key=None), time.time())
+        return store.save(record.key, self._unsaved.lose_rotation(changes), time.time())
 
     def _begin_again(self, changes: Changes, own: dict[str, bytes]) -> None:
         """Begin a session of which only this client knows, since the former one has gone.
@@ -167,13 +176,15 @@ class SharedSession(SharedUpdates):
         snapshot, was_left = self.attributes, self._sessions.store.was_left(self.record.key, time.time())
         put = snapshot.merged(changes.put, changes.removed) if was_left and not changes.clear else own
         self.record = replace(self.record, key=key_of(self.id))
+        if self._sealed is not None:  # the session of the other request has the former mark
+            put = self._sealed.renew(put)
         snapshot.restart(put)
         self._sessions.make_room_for(partial(self._store, put))
         self._tell_created(put.keys() - own.keys())
 
     def _store(self, put: dict[str, bytes]) -> None:
         """Create the session in the store."""
-        if not self._sessions.store.create(StoredSession(self.record, put)):
+        if not self._sessions.store.create(self._unsaved.creation(self.record, put)):
             raise StoreError("the id drawn for a new session is taken: the random numbers of this machine repeat")
         self._is_stored, self._is_lost = True, False
         self.is_own = True
@@ -183,7 +194,8 @@ class SharedSession(SharedUpdates):
         """Begin with the next changes: the store has these ones."""
         record = self.record
         self.attributes.mark_saved(put, removed)
-        self._unsaved = Unsaved(self.id, record.max_inactive_interval, record.principal, record.notes)
+        seal = None if self._sealed is None else self._sealed.seal
+        self._unsaved = Unsaved(self.id, record.max_inactive_interval, record.principal, record.notes, seal)
 
     def release(self, arrived: float) -> None:
         """Note the access for the next flush."""
@@ -211,13 +223,22 @@ class SharedSessions(Sessions[SharedSession, StoredSession]):
 
     slack: ClassVar[float] = SLACK
 
-    def __init__(self, context: Context[Session], store: SessionStore[StoredSession], codec: Codec) -> None:
+    def __init__(
+        self,
+        context: Context[Session],
+        store: SessionStore[StoredSession],
+        codec: Codec,
+        sealing: Sealing | None = None,
+    ) -> None:
         self.codec: Codec = codec
+        self._sealing: Sealing | None = sealing
         #: Whether attributes can be of a type that is notified of being serialised and deserialised.
         self.tells_activation: bool = any(issubclass(kind, context.audience.activatable) for kind in codec.classes)
         self._count: int = 0
         self._counted_at: float = -_COUNT_AGE
         super().__init__(context, store)
+        if sealing is not None:
+            self.encode = sealing.measure
 
     def reset_after_fork(self) -> None:
         super().reset_after_fork()
@@ -229,7 +250,12 @@ class SharedSessions(Sessions[SharedSession, StoredSession]):
         if found is None:
             return None
         stored, previous_access, is_expired = found
-        session = self._open(stored, session_id, failures, previous_access)
+        sealed: SealedCodec | None = None
+        if self._sealing is not None:
+            sealed = self._unseal(self._sealing, stored)
+            if sealed is None:
+                return None
+        session = self._open(stored, session_id, failures, previous_access, sealed)
         if is_expired:
             session.finish("expired")
             return None
@@ -238,13 +264,33 @@ class SharedSessions(Sessions[SharedSession, StoredSession]):
         return session
 
     def open(self, stored: StoredSession) -> SharedSession:
-        return self._open(stored, "", [], stored.record.accessed)
+        sealed: SealedCodec | None = None
+        if self._sealing is not None:
+            sealed = self._unseal(self._sealing, stored)
+            if sealed is None:
+                stored = StoredSession(replace(stored.record, principal=None, notes={}), {})
+        return self._open(stored, "", [], stored.record.accessed, sealed)
+
+    def _unseal(self, sealing: Sealing, stored: StoredSession) -> SealedCodec | None:
+        """Return the codec of a session that is as this application stored it. None: it is no session."""
+        record = stored.record
+        note = record.notes.get(SEAL, b"")
+        record.notes = with_note(record.notes, SEAL, None)
+        sealed = None if stored.left_out else sealing.open(note, record, stored.attributes)
+        if sealed is None:
+            audit.note("session_data_corrupt", key=record.key, level=logging.WARNING)
+        return sealed
 
     def _open(
-        self, stored: StoredSession, session_id: str, failures: list[StoreError], previous_access: float
+        self,
+        stored: StoredSession,
+        session_id: str,
+        failures: list[StoreError],
+        previous_access: float,
+        sealed: SealedCodec | None,
     ) -> SharedSession:
-        snapshot = AttributeSnapshot(self.codec, stored.attributes, stored.left_out)
-        session = SharedSession(self, session_id, stored.record, snapshot, failures, previous_access)
+        snapshot = AttributeSnapshot(sealed or self.codec, stored.attributes, stored.left_out)
+        session = SharedSession(self, session_id, stored.record, snapshot, failures, previous_access, sealed=sealed)
         if self.tells_activation:
             snapshot.notify(session.activate)
         return session
@@ -274,5 +320,6 @@ class SharedSessions(Sessions[SharedSession, StoredSession]):
         self._count += 1
         config = self.context.config
         record = SessionRecord.created(key, time.time(), config.max_inactive_interval, config.max_lifetime)
-        snapshot = AttributeSnapshot(self.codec, {})
-        return SharedSession(self, session_id, record, snapshot, failures, record.accessed, is_own=True)
+        sealed = None if self._sealing is None else self._sealing.begin()
+        snapshot = AttributeSnapshot(sealed or self.codec, {})
+        return SharedSession(self, session_id, record, snapshot, failures, record.accessed, is_own=True, sealed=sealed)

@@ -5,10 +5,9 @@ from __future__ import annotations
 import logging
 import threading
 from collections.abc import Callable, Collection, Mapping
-from typing import Any
+from typing import Any, Protocol
 
 from ..attributes import ABSENT, NOT_MARKED, Attributes
-from ..codec import Codec
 from ..codec.nodes import IMMUTABLE
 from ..errors import CodecError
 
@@ -16,6 +15,15 @@ _log = logging.getLogger("httpsession")
 
 #: Is called with the name and encoding of an attribute that has grown, and raises CodecError to refuse it.
 Grow = Callable[[str, bytes], object]
+
+
+class ValueCodec(Protocol):
+    """Encodes and decodes the values of one session: a :class:`.Codec`, or one that encrypts."""
+
+    def encode(self, value: object, name: str | None = None, former: bytes = b"") -> bytes: ...
+    def decode(self, data: bytes, name: str | None = None) -> Any: ...
+    def changed(self, value: object, data: bytes, name: str | None = None) -> bytes | None: ...
+    def can_change(self, value: object) -> bool: ...
 
 
 class AttributeSnapshot(Attributes):
@@ -28,13 +36,13 @@ class AttributeSnapshot(Attributes):
 
     __slots__ = ("_changed", "_codec", "_earlier", "_left_out", "_on_decode", "_stored", "_unread")
 
-    def __init__(self, codec: Codec, stored: Mapping[str, bytes], left_out: Collection[str] = ()) -> None:
+    def __init__(self, codec: ValueCodec, stored: Mapping[str, bytes], left_out: Collection[str] = ()) -> None:
         # Without super().__init__(), which would be two more calls in each request that reads.
         self._values = {}
         self._lock = threading.Lock()
         self._owners = NOT_MARKED
         self.closed = self.detached = False
-        self._codec: Codec = codec
+        self._codec: ValueCodec = codec
         #: The baseline, which is replaced and never changed, and the names that are not decoded yet.
         self._stored: Mapping[str, bytes] = stored
         self._unread: set[str] = set(stored)
