@@ -85,13 +85,14 @@ class Codec:
         """The registered classes."""
         return frozenset(own.cls for own in self._types.values())
 
-    def encode(self, value: object, name: str | None = None, former: bytes = b"") -> bytes:
+    def encode(self, value: object, name: str | None = None, former: bytes = b"", *, was_read: bool = False) -> bytes:
         """Return the encoding of *value*, the value of the attribute *name*.
 
         Args:
             value: the value.
             name: the name, for messages.
             former: the encoding that the attribute has had. A value that takes no more bytes is in no case too long.
+            was_read: whether *former* was decoded here, so that an equal encoding can be, too.
 
         Raises:
             CodecError: the value would not come back as it is, is nested too deep or takes too many bytes, or the name
@@ -105,7 +106,7 @@ class Codec:
             else:
                 packing = Packing(self._packers, self.max_depth, max(self.max_bytes, len(former)))
                 data = _PREFIX + write(packing.node(value))
-                if packing.has_pairs and data != former:
+                if packing.has_pairs and not (was_read and data == former):
                     self._check_readable(data)
         except TooManyError:
             raise self._too_long(name, former) from None
@@ -142,8 +143,8 @@ class Codec:
         Raises:
             CodecError: the value cannot be stored any more.
         """
-        now = self.encode(value, name, data)
-        if now == data or now == self.encode(self.decode(data, name), name, data):
+        now = self.encode(value, name, data, was_read=True)
+        if now == data or now == self.encode(self.decode(data, name), name, data, was_read=True):
             return None
         return now
 
@@ -153,7 +154,7 @@ class Codec:
         if cls is tuple or cls is frozenset:
             items: Collection[Any] = value  # type: ignore[assignment]
         elif cls in self._frozen:
-            items = [getattr(value, name) for name in self._frozen[cls]]
+            items = [getattr(value, name, None) for name in self._frozen[cls]]
         else:
             return cls not in IMMUTABLE and not (isinstance(value, Enum) and cls not in self._pairs)
         types = set(map(type, items))

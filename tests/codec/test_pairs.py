@@ -454,3 +454,11 @@ def test_a_path_of_another_module(monkeypatch):
     codec = Codec({"rooted": (Rooted, str, Rooted)})
 
     assert type(codec.decode(codec.encode(Rooted("/a")))) is Rooted
+
+
+def test_set_again_while_it_cannot_be_read():
+    """An object whose data could not be read is refused also where the store has the same data already."""
+    data = Codec({"box": (Box, content_of, Box)}).encode(Box("a"))
+    codec = Codec({"box": (Box, content_of, fail)})
+    with pytest.raises(CodecError, match="could not be read again"):
+        codec.encode(Box("a"), "cart", data)
