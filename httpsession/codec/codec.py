@@ -210,7 +210,9 @@ class Codec:
         items = node.items
         if not are_native(map(type, items)):
             restore = self._restore
-            items = [item if type(item) in NATIVE else restore(item) for item in items]
+            for at, item in enumerate(items):  # in the list of the node, since each list more is one to collect
+                if type(item) not in NATIVE:
+                    items[at] = restore(item)
         kind = node.kind
         if kind in MAKERS:
             return MAKERS[kind](items)
