@@ -14,6 +14,7 @@ from contextlib import AbstractContextManager
 from functools import partial
 from typing import Any, Protocol
 
+from .. import audit
 from ..attributes import ABSENT
 from ..errors import StoreError
 from ..record import with_note
@@ -186,6 +187,10 @@ class Session(Bindings, ABC):
         """
         self.ended_here = True
         self.context.counts.add(end)
+        if end != "invalidated":
+            record = self.record
+            reason = end if end == "evicted" else record.reason_to_expire
+            audit.note("session_expired", key=record.key, principal=record.principal, reason=reason)
 
         def calls() -> Iterator[Callable[[], object]]:
             yield partial(self.audience.session_destroyed, self)

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import logging
-import threading
 import time
 from collections.abc import Collection, Mapping
 from dataclasses import replace
@@ -16,6 +15,7 @@ from ..errors import StoreError
 from ..ids import draw, draw_until, key_of
 from ..record import SessionRecord, with_note
 from ..stores.base import SLACK, Changes, SessionStore, StoredSession
+from . import updates
 from .collection import Sessions
 from .context import Audience, Context
 from .session import Session
@@ -239,11 +239,8 @@ class SharedSessions(Sessions[SharedSession, StoredSession]):
         super().__init__(context, store)
         if sealing is not None:
             self.encode = sealing.measure
-
-    def reset_after_fork(self) -> None:
-        super().reset_after_fork()
-        #: Held while a thread repeats an update that met a conflict.
-        self.updating: threading.Lock = threading.Lock()
+        #: The turns of updates that met a conflict.
+        self.turns: updates.Turns = updates.Turns()
 
     def find(self, session_id: str, arrived: float, failures: list[StoreError]) -> SharedSession | None:
         found = self.store.load(key_of(session_id), arrived)
@@ -318,8 +315,7 @@ class SharedSessions(Sessions[SharedSession, StoredSession]):
 
     def _begin(self, session_id: str, key: bytes, failures: list[StoreError]) -> SharedSession:
         self._count += 1
-        config = self.context.config
-        record = SessionRecord.created(key, time.time(), config.max_inactive_interval, config.max_lifetime)
+        record = self.context.new_record(SessionRecord, key)
         sealed = None if self._sealing is None else self._sealing.begin()
         snapshot = AttributeSnapshot(sealed or self.codec, {})
         return SharedSession(self, session_id, record, snapshot, failures, record.accessed, is_own=True, sealed=sealed)

@@ -4,8 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
-from threading import Lock
+from contextlib import contextmanager, nullcontext
 from typing import Any, Protocol
 
 from ..attributes import ABSENT
@@ -23,7 +22,7 @@ class SharedLender(Lender, Protocol):
     @property
     def store(self) -> SessionStore[StoredSession]: ...
     @property
-    def updating(self) -> Lock: ...
+    def turns(self) -> updates.Turns: ...
 
 
 class SharedUpdates(Session):
@@ -41,7 +40,7 @@ class SharedUpdates(Session):
         with self._noting_failure():
             is_slow = False
             for attempt in updates.attempts(self.attributes, self.record.key, name):
-                with updates.turn(None if is_slow or not attempt else self._sessions.updating):
+                with self._sessions.turns.wait() if attempt and not is_slow else nullcontext():
                     began = time.monotonic()
                     if attempt and self._is_stored and not self._unsaved.is_login:
                         self._read_again(name)
