@@ -9,12 +9,11 @@ from dataclasses import replace
 from functools import partial
 from typing import TYPE_CHECKING, ClassVar
 
-from .. import audit
 from ..codec import Codec
 from ..errors import StoreError
 from ..ids import draw, draw_until, key_of
 from ..record import SessionRecord, with_note
-from ..stores.base import SLACK, Changes, SessionStore, StoredSession
+from ..stores.base import SLACK, Changes, SessionStore, StoredSession, note_damage
 from . import updates
 from .collection import Sessions
 from .context import Audience, Context
@@ -275,7 +274,7 @@ class SharedSessions(Sessions[SharedSession, StoredSession]):
         record.notes = with_note(record.notes, SEAL, None)
         sealed = None if stored.left_out else sealing.open(note, record, stored.attributes)
         if sealed is None:
-            audit.note("session_data_corrupt", key=record.key, level=logging.WARNING)
+            note_damage("seal", record.key)
         return sealed
 
     def _open(
@@ -286,8 +285,9 @@ class SharedSessions(Sessions[SharedSession, StoredSession]):
         previous_access: float,
         sealed: SealedCodec | None,
     ) -> SharedSession:
-        snapshot = AttributeSnapshot(sealed or self.codec, stored.attributes, stored.left_out)
-        session = SharedSession(self, session_id, stored.record, snapshot, failures, previous_access, sealed=sealed)
+        record = stored.record
+        snapshot = AttributeSnapshot(sealed or self.codec, stored.attributes, stored.left_out, record.key)
+        session = SharedSession(self, session_id, record, snapshot, failures, previous_access, sealed=sealed)
         if self.tells_activation:
             snapshot.notify(session.activate)
         return session

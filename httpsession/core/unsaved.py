@@ -19,7 +19,7 @@ Seal = Callable[[SessionRecord], bytes]
 SEAL: Final = "seal"
 
 
-@dataclass(eq=False, slots=True)
+@dataclass(eq=False, slots=True, repr=False)
 class Unsaved:
     """The baseline of one request's record, its new key and its login. It builds the changes for the store.
 

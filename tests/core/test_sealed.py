@@ -33,9 +33,14 @@ def session_id(worker):
 
 @pytest.fixture
 def events(caplog):
-    """Returns the names of the audit events so far."""
+    """Returns the audit events about broken seals so far."""
     caplog.set_level("INFO", "httpsession.audit")
-    return lambda: [record.event for record in caplog.records if record.name == "httpsession.audit"]
+
+    def events():
+        audited = [record for record in caplog.records if record.name == "httpsession.audit"]
+        return [record.event for record in audited if record.details.get("part") == "seal"]
+
+    return events
 
 
 def stored(worker, session_id):
