@@ -104,7 +104,7 @@ class SharedSession(SharedUpdates):
             self._unsaved.login(self.record.principal)
             lifetime = self.context.config.max_lifetime
             if lifetime is not None:
-                self.record.deadline = time.time() + lifetime
+                self.record.deadline = self.context.now() + lifetime
         self.record.principal, self.record.notes = principal, {}
 
     def change_interval(self, seconds: int) -> None:
@@ -157,14 +157,14 @@ class SharedSession(SharedUpdates):
     def _save(self, changes: Changes) -> bool:
         """Save the changes; False if there is no such session any more."""
         record, store = self.record, self._sessions.store
-        if not self._is_lost and store.save(record.key, changes, time.time()):
+        if not self._is_lost and store.save(record.key, changes, time.time() + self.context.accesses.clock.offset):
             if changes.new_key is not None:
                 record.key = changes.new_key
             return True
         if changes.new_key is None or changes.is_login:
             return False
         self.id = self._unsaved.id
-        return store.save(record.key, self._unsaved.lose_rotation(changes), time.time())
+        return store.save(record.key, self._unsaved.lose_rotation(changes), self.context.now())
 
     def _begin_again(self, changes: Changes, own: dict[str, bytes]) -> None:
         """Begin a session of which only this client knows, since the former one has gone.
@@ -172,7 +172,7 @@ class SharedSession(SharedUpdates):
         If another request has logged in from it, the attributes that this request had read are carried over: a double
         click must not empty the cart. If it was ended, only what was set since the login stays.
         """
-        snapshot, was_left = self.attributes, self._sessions.store.was_left(self.record.key, time.time())
+        snapshot, was_left = self.attributes, self._sessions.store.was_left(self.record.key, self.context.now())
         put = snapshot.merged(changes.put, changes.removed) if was_left and not changes.clear else own
         self.record = replace(self.record, key=key_of(self.id))
         if self._sealed is not None:  # the session of the other request has the former mark
@@ -199,7 +199,7 @@ class SharedSession(SharedUpdates):
     def release(self, arrived: float) -> None:
         """Note the access for the next flush."""
         record = self.record
-        record.used = time.time()
+        record.used = time.time() + self.context.accesses.clock.offset
         self._is_new = False
         self.is_released: bool = True
         if self._is_stored:

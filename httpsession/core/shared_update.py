@@ -66,7 +66,7 @@ class SharedUpdates(Session):
         is_saved = self._is_stored and not self._is_lost and not self._unsaved.is_login
         if is_saved:
             changes = Changes(put=put, removed=removed, expected={name: stored})
-            if not self._sessions.store.save(self.record.key, changes, time.time()):
+            if not self._sessions.store.save(self.record.key, changes, self.context.now()):
                 return False, None
         while (old := snapshot.get(name)) is not ABSENT or new is not None:
             if self.replace(name, old, ABSENT if new is None else new):
