@@ -24,6 +24,7 @@ from .context import Context
 from .counts import End
 from .room import BATCH, Room
 from .session import Session, call_all
+from .sizes import Encode, Sizes
 from .sweeper import Sweeper
 
 _log = logging.getLogger("httpsession")
@@ -49,9 +50,9 @@ class Sessions(ABC, Generic[S, T]):
     def __init__(self, context: Context[Session], store: SessionStore[T]) -> None:
         self.context: Context[Session] = context
         self.store: SessionStore[T] = store
-        codec = context.codec
         #: Encodes an attribute, or refuses it; None: any value can be kept.
-        self.encode: Callable[[object, str], bytes] | None = None if codec is None else codec.encode
+        self.encode: Encode | None = None if context.codec is None else context.codec.encode
+        self.new_sizes: Callable[[], Sizes] = partial(Sizes, context.config, self.encode)
         #: Whether :meth:`close` was called.
         self.is_closed: bool = False
         bound = context.config.max_sessions
