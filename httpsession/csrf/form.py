@@ -43,7 +43,8 @@ def tokens_in_form(environ: WSGIEnvironment) -> list[str]:
         complete = body if is_whole else body.rpartition(b"&")[0]
         form = FormDataParser().parse(io.BytesIO(complete), kind, len(complete))[1]
         return form.getlist(FIELD)
-    return list(_fields(body, options.get("boundary", "")))
+    boundary = options.get("boundary")
+    return list(_fields(body, boundary)) if boundary else []
 
 
 def _fields(body: bytes, boundary: str) -> Iterator[str]:
