@@ -5,11 +5,10 @@ from __future__ import annotations
 import math
 import struct
 from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 
 import redis
 
-from httpsession.ids import key_of
 from httpsession.stores.redis.names import Names
 from tests.support.servers import RedisServer
 
@@ -26,31 +25,34 @@ RECORD = struct.Struct("<B5d")
 class Burglar:
     """A program with a connection of its own."""
 
-    def __init__(self, client: redis.Redis) -> None:
-        names, key = Names("httpsession"), key_of(stored.VICTIM)
+    def __init__(self, client: redis.Redis, scene: stored.Scene, prefix: str) -> None:
+        names, key = Names(prefix), scene.victim.record.key
         self._client = client
+        self._scene = scene
         self._key = key
         self._session = names.session[key[0]] + key
         self._mark = names.mark[key[0]] + key
         self._due = names.due[key[0]]
         self._user = names.user[key[0]] + b"anna"
+        self._notes = [b"#" + name.encode() for name in scene.victim.record.notes]
 
     def change(self, choices: Choices) -> bool:
         """Change a field, put another one in its place, or something else in the place of the hash."""
         match choices.below(8):
             case 0 | 1 | 2:
-                name = choices.pick([*stored.DATA])
-                self._set(b":" + name.encode(), stored.foreign(choices, stored.DATA[name]))
+                name = choices.pick([*self._scene.victim.attributes])
+                value = self._scene.foreign(choices, self._scene.victim.attributes[name])
+                self._set(b":" + name.encode(), value)
                 return True
             case 3:
                 self._set(b"r", self._record(choices))
             case 4:
-                self._set(choices.pick((b"p", b"f", b"#n")), choices.pick(ODD))
+                self._set(choices.pick((b"p", b"f", *self._notes)), choices.pick((*ODD, *self._scene.pool)))
             case 5:
-                self._set(choices.pick(FIELDS), choices.pick((*ODD, *stored.DATA.values())))
+                self._set(choices.pick(FIELDS), choices.pick((*ODD, *self._scene.pool)))
             case 6:
                 if self._client.type(self._session) == b"hash":
-                    self._client.hdel(self._session, choices.pick((b"r", b"p", b"#n", b":user", b"f")))
+                    self._client.hdel(self._session, choices.pick((b"r", b"p", b":user", b"f", *self._notes)))
             case _:
                 self._replace(choices)
         return False
@@ -96,12 +98,19 @@ class Burglar:
 
 @contextmanager
 def target() -> Iterator[Check]:
-    """Prepare a Redis server with the session of a bystander, in another shard than the victim."""
-    with folder_in_memory() as folder:
+    """Prepare a Redis server with two stores, one of them encrypted."""
+    with folder_in_memory() as folder, ExitStack() as stack:
         server = RedisServer(folder / "redis")
-        try:
-            with stored.site_on(server.unix_url) as site:
-                burglar = Burglar(redis.Redis(unix_socket_path=str(server.socket)))
-                yield lambda choices: stored.check(site, burglar, choices)
-        finally:
-            server.stop()
+        stack.callback(server.stop)
+        client = stack.enter_context(redis.Redis(unix_socket_path=str(server.socket)))
+        pairs = []
+        for prefix, is_sealed in (("plain", False), ("sealed", True)):
+            url = f"{server.unix_url}?prefix={prefix}"
+            scene = stack.enter_context(stored.scene(url, is_sealed=is_sealed))
+            pairs.append((scene, Burglar(client, scene, prefix)))
+
+        def check(choices: Choices) -> None:
+            scene, burglar = choices.pick(pairs)
+            scene.check(burglar, choices)
+
+        yield check

@@ -7,8 +7,6 @@ import sqlite3
 from collections.abc import Iterator, Mapping
 from contextlib import closing, contextmanager
 
-from httpsession.ids import key_of
-
 from . import stored
 from .choices import Choices
 from .engine import Check, folder_in_memory
@@ -19,61 +17,67 @@ ODD = (
     *("", "bert", "x" * 3000, "9e999", "\0", "é", b"", b"\0" * 32, b"\xff", b"x" * 40),
 )
 NAMES = ("x", "", "user", "a\0b", b"n", b"user", b"\xff", 7, "x" * 2000)
-FROM = "FROM httpsession_sessions WHERE key = ?"
-OWN = "session = (SELECT identity FROM httpsession_sessions WHERE key = ?)"
 
 
 class Burglar:
     """A program with a connection of its own."""
 
-    def __init__(self, connection: sqlite3.Connection) -> None:
+    def __init__(self, connection: sqlite3.Connection, scene: stored.Scene, prefix: str) -> None:
         self._connection = connection
-        connection.text_factory = bytes
-        connection.execute("PRAGMA synchronous = OFF")
+        self._scene = scene
+        self._sessions, self._attributes = f"{prefix}_sessions", f"{prefix}_attributes"
+        self._key = scene.victim.record.key
+        self._names = (*scene.victim.attributes, *(name.encode() for name in scene.victim.record.notes))
+        self._own = f"session = (SELECT identity FROM {self._sessions} WHERE key = ?)"
 
     def change(self, choices: Choices) -> bool:
         """Change a column of the record, or a value, a name or the place of an attribute or note."""
-        key, name = key_of(stored.VICTIM), choices.pick((*stored.DATA, b"n"))
-        where = f"WHERE {OWN} AND name = ?"
         match choices.below(6):
             case 0 | 1:
-                column = choices.pick(COLUMNS)
-                self._do(
-                    f"UPDATE OR IGNORE httpsession_sessions SET {column} = ? WHERE key = ?", choices.pick(ODD), key
-                )
+                statement = f"UPDATE OR IGNORE {self._sessions} SET {choices.pick(COLUMNS)} = ? WHERE key = ?"
+                self._do(statement, choices.pick(ODD), self._key)
                 return False
             case 2 | 3:
-                value = stored.foreign(choices, stored.DATA.get(name, b"1"))
-                self._do(f"UPDATE httpsession_attributes SET value = ? {where}", value, key, name)
+                name = choices.pick(self._names)
+                self._set(name, "value = ?", self._scene.foreign(choices, self._value(name)))
             case 4:
-                odd = choices.pick(ODD)
-                self._do(f"UPDATE OR IGNORE httpsession_attributes SET value = ? {where}", odd, key, name)
+                self._set(choices.pick(self._names), "value = ?", choices.pick(ODD))
             case _:
-                if choices.is_one_in(4):
-                    self._do(
-                        f"UPDATE OR IGNORE httpsession_attributes SET name = CAST(x'ff' AS TEXT) {where}", key, name
-                    )
-                elif choices.flag():
-                    new = choices.pick(NAMES)
-                    self._do(f"UPDATE OR IGNORE httpsession_attributes SET name = ? {where}", new, key, name)
-                else:
-                    self._do(f"DELETE FROM httpsession_attributes {where}", key, name)
+                self._rename(choices, choices.pick(self._names))
         return True
 
     def values(self) -> Mapping[str, bytes]:
         """Return the values whose names are text that can be decoded."""
         rows = self._do(
-            f"SELECT name, value FROM httpsession_attributes WHERE {OWN}"
+            f"SELECT name, value FROM {self._attributes} WHERE {self._own}"
             " AND typeof(name) = 'text' AND typeof(value) = 'blob'",
-            key_of(stored.VICTIM),
+            self._key,
         )
         return {name.decode(): value for name, value in rows if _is_utf_8(name)}
 
     def clean(self) -> None:
         """Remove all but the bystander."""
-        key = key_of(stored.BYSTANDER)
-        self._do(f"DELETE FROM httpsession_attributes WHERE NOT {OWN}", key)
-        self._do("DELETE FROM httpsession_sessions WHERE key != ?", key)
+        key = self._scene.bystander.record.key
+        self._do(f"DELETE FROM {self._attributes} WHERE NOT {self._own}", key)
+        self._do(f"DELETE FROM {self._sessions} WHERE key != ?", key)
+
+    def _rename(self, choices: Choices, name: str | bytes) -> None:
+        """Give an attribute another name, or one that is no UTF-8, or remove it."""
+        match choices.below(4):
+            case 0:
+                self._set(name, "name = CAST(x'ff' AS TEXT)")
+            case 1 | 2:
+                self._set(name, "name = ?", choices.pick((*NAMES, *self._names)))
+            case _:
+                self._do(f"DELETE FROM {self._attributes} WHERE {self._own} AND name = ?", self._key, name)
+
+    def _value(self, name: str | bytes) -> bytes:
+        victim = self._scene.victim
+        return victim.record.notes[name.decode()] if isinstance(name, bytes) else victim.attributes[name]
+
+    def _set(self, name: str | bytes, what: str, *values: object) -> None:
+        statement = f"UPDATE OR IGNORE {self._attributes} SET {what} WHERE {self._own} AND name = ?"
+        self._do(statement, *values, self._key, name)
 
     def _do(self, statement: str, *parameters: object) -> list:
         with self._connection:
@@ -82,19 +86,29 @@ class Burglar:
 
 def _is_utf_8(name: bytes) -> bool:
     try:
-        return bool(name.decode()) or True
+        name.decode()
     except UnicodeDecodeError:
         return False
+    return True
 
 
 @contextmanager
 def target() -> Iterator[Check]:
-    """Prepare a database with the session of a bystander."""
+    """Prepare a database with two stores, one of them encrypted."""
     with folder_in_memory() as folder:
         path = folder / "sessions.db"
+        url = f"sqlite:///{path}?synchronous=off&prefix="
         with (
-            stored.site_on(f"sqlite:///{path}?synchronous=off") as site,
-            closing(sqlite3.connect(path, isolation_level=None)) as own,
+            stored.scene(f"{url}plain", is_sealed=False) as plain,
+            stored.scene(f"{url}sealed", is_sealed=True) as sealed,
+            closing(sqlite3.connect(path, isolation_level=None)) as connection,
         ):
-            burglar = Burglar(own)
-            yield lambda choices: stored.check(site, burglar, choices)
+            connection.text_factory = bytes
+            connection.execute("PRAGMA synchronous = OFF")
+            pairs = [(plain, Burglar(connection, plain, "plain")), (sealed, Burglar(connection, sealed, "sealed"))]
+
+            def check(choices: Choices) -> None:
+                scene, burglar = choices.pick(pairs)
+                scene.check(burglar, choices)
+
+            yield check

@@ -1,42 +1,42 @@
 """What holds when other programs have changed a session in a shared store, whichever it is.
 
-The session is gone or is what its record and its values now say: a value that does not decode is absent, and costs the
-session nothing else. It can be ended, a sweep goes on, and another session is as it was. Values that are changed into
-other values of the codec are believed, since nothing here is sealed.
+Without encryption the session is gone, or is what its record and its values now say: a value that does not decode is
+absent, and costs the session nothing else. Values that are changed into other values of the codec are believed. With
+encryption it is gone, or has no other values than those that the application has set. In both cases it can be ended, a
+sweep goes on, and another session is as it was.
 """
 
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Mapping
-from contextlib import suppress
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager, suppress
+from dataclasses import replace
 from typing import Protocol
 
 from httpsession import CodecError, SessionConfig, SessionManager, StoreError, request_session
 from httpsession.codec import Codec
 from httpsession.ids import key_of
-from httpsession.record import MAX_VALUE
+from httpsession.request import RequestSession
 from httpsession.stores import SharedStore
+from httpsession.stores.base import StoredSession
 from tests.support.core import flush, store_of
 from tests.support.request import TEXT, fetch, plain_environ
 from tests.support.site import Site
-from tests.support.stores import keep
 
 from .choices import Choices
 from .codec import FOREIGN, TYPES, Item, same, watched
 
-VICTIM, BYSTANDER = "A" * 32, "B" * 32
-CODEC = Codec(TYPES)
-VALUES = {"user": "anna", "cart": Item("book", ["a", 2]), "count": 7, "é": [1.5, None]}
-DATA = {name: CODEC.encode(value) for name, value in VALUES.items()}
-YEAR = 365 * 86400
+VALUES = {"cart": Item("book", ["a", 2]), "count": 7, "user": "anna", "é": [1.5, None]}
+KEYS = ("0" * 64, "1" * 64)
+DAY = 86400
 
 
 class Burglar(Protocol):
     """A program that changes the session of the victim by means of its own."""
 
     def change(self, choices: Choices) -> bool:
-        """Change something, and return whether it was no more than attributes, which leaves the record whole."""
+        """Change something, and return whether it was no more than attributes and notes."""
 
     def values(self) -> Mapping[str, bytes]:
         """Return the values that the attributes of the victim have now, but for those that are no bytes."""
@@ -45,51 +45,98 @@ class Burglar(Protocol):
         """Remove what is left of the victim."""
 
 
-def site_on(url: str) -> Site:
-    """Return a site on an empty store, with the session of a bystander, which never expires."""
-    config = SessionConfig(types=TYPES, sweep_interval=None)
-    site = Site(SessionManager(url, config=config))
-    _keep(site, BYSTANDER, interval=0)
-    return site
+class Scene:
+    """A site on a store, with the sessions of a victim and a bystander, whose session never expires.
 
+    Each input finds the session of the victim as an application has made it.
+    """
 
-def check(site: Site, burglar: Burglar, choices: Choices) -> None:
-    """Make the session of the victim, have it changed, and check what requests, a sweep and lists make of it."""
-    store = store_of(site.manager)
-    _keep(site, VICTIM, interval=1800)
-    changes = [burglar.change(choices) for _ in range(1 + choices.below(3))]
-    try:
-        found = _ask(site, VICTIM, _look)
-        if found is None:
-            assert not all(changes), "the session is gone, though its record is whole"
+    def __init__(self, site: Site, *, is_sealed: bool) -> None:
+        self.site = site
+        self.store: SharedStore = store_of(site.manager)
+        self.is_sealed = is_sealed
+        self.victim_id, self.victim = self._made(interval=DAY)
+        self.bystander_id, self.bystander = self._made(interval=0)
+        self.store.remove(self.victim.record.key)
+        codec = Codec(TYPES)
+        others = [codec.encode(value) for value in VALUES.values()]
+        sessions = (self.victim, self.bystander)
+        kept = [value for one in sessions for part in (one.attributes, one.record.notes) for value in part.values()]
+        #: Bytes that may stand in the place of others: of this session, of another one, or of other formats.
+        self.pool: tuple[bytes, ...] = (*FOREIGN, *others, *kept, b"")
+
+    def check(self, burglar: Burglar, choices: Choices) -> None:
+        """Have the session of the victim changed, and check what requests, a sweep and lists make of it."""
+        assert self.store.create(StoredSession(replace(self.victim.record), dict(self.victim.attributes)))
+        changes = [burglar.change(choices) for _ in range(1 + choices.below(3))]
+        try:
+            self._check_found(self._ask(self.victim_id, _look), burglar, is_record_whole=all(changes))
+            if choices.is_one_in(16):  # lists take longest
+                self._list()
+            flush(self.site.manager)
+            self._ask(self.victim_id, lambda request: request.logout())
+            assert self._ask(self.victim_id, _look) is None
+            self.site.manager.sweep(time.time() + 2 * DAY)
+            assert self._ask(self.victim_id, _look) is None
+            assert same(self._ask(self.bystander_id, _look), VALUES)
+        finally:
+            burglar.clean()
+
+    def foreign(self, choices: Choices, data: bytes) -> bytes:
+        """Return bytes in place of *data*: some that are near to it, or others."""
+        return choices.mutated(data) if choices.flag() else choices.pick(self.pool)
+
+    def _check_found(self, found: dict[str, object] | None, burglar: Burglar, *, is_record_whole: bool) -> None:
+        if self.is_sealed:
+            assert all(same(value, VALUES.get(name)) for name, value in (found or {}).items())
+        elif found is None:
+            assert not is_record_whole, "the session is gone, though its record is whole"
         else:
             assert same(found, _decoded(burglar.values()))
-        if choices.is_one_in(16):  # lists take longest
-            _list(store)
-        flush(site.manager)
-        _ask(site, VICTIM, lambda request: request.logout())
-        assert _ask(site, VICTIM, _look) is None
-        site.manager.sweep(time.time() + YEAR)
-        assert _ask(site, VICTIM, _look) is None
-        assert same(_ask(site, BYSTANDER, _look), dict(sorted(VALUES.items())))
-    finally:
-        burglar.clean()
+
+    def _list(self) -> None:
+        """List all sessions, and those of the user, in the place of whose list there may be something else."""
+        list(self.store)
+        with suppress(StoreError):
+            self.store.records_of("anna")
+
+    def _made(self, *, interval: int) -> tuple[str, StoredSession]:
+        """Make a session by a request, and return its id and what the store has of it."""
+
+        def begin(request: RequestSession) -> str:
+            session = request.login("anna")
+            session.max_inactive_interval = interval
+            session.update(VALUES)
+            return session.id
+
+        session_id = self._ask(None, begin)
+        return session_id, self.store.peek(key_of(session_id))
+
+    def _ask(self, session_id: str | None, do: Callable) -> object:
+        """Make a request, and return what *do* returns in the application."""
+        answers = []
+
+        def page(environ, start_response):
+            with watched():
+                answers.append(do(request_session(environ)))
+            start_response("200 OK", [TEXT])
+            return [b""]
+
+        cookies = None if session_id is None else f"JSESSIONID={session_id}"
+        assert fetch(self.site.app, **plain_environ(cookies), **{"test.application": page}).status == "200 OK"
+        (answer,) = answers
+        return answer
 
 
-def _list(store: SharedStore) -> None:
-    """List all sessions, and those of the user, in the place of whose list there may be something else."""
-    list(store)
-    with suppress(StoreError):
-        store.records_of("anna")
+@contextmanager
+def scene(url: str, *, is_sealed: bool) -> Iterator[Scene]:
+    """Return a scene on an empty store."""
+    config = SessionConfig(types=TYPES, sweep_interval=None, encryption_keys=KEYS if is_sealed else ())
+    with Site(SessionManager(url, config=config)) as site:
+        yield Scene(site, is_sealed=is_sealed)
 
 
-def _keep(site: Site, session_id: str, *, interval: int) -> None:
-    """Put a session into the store as an application would have made it."""
-    notes = {"n": b"1"}
-    keep(store_of(site.manager), DATA, key_of(session_id), interval=interval, principal="anna", notes=notes)
-
-
-def _look(request) -> dict | None:
+def _look(request: RequestSession) -> dict[str, object] | None:
     """Return the attributes of the session; None if there is none."""
     session = request.get_session(create=False)
     if session is None:
@@ -98,34 +145,10 @@ def _look(request) -> dict | None:
     return {name: session[name] for name in sorted(session)}
 
 
-def _ask(site: Site, session_id: str, do: Callable) -> object:
-    """Make a request, and return what *do* returns in the application."""
-    answers = []
-
-    def page(environ, start_response):
-        with watched():
-            answers.append(do(request_session(environ)))
-        start_response("200 OK", [TEXT])
-        return [b""]
-
-    environ = plain_environ(f"JSESSIONID={session_id}") | {"test.application": page}
-    assert fetch(site.app, **environ).status == "200 OK"
-    (answer,) = answers
-    return answer
-
-
 def _decoded(values: Mapping[str, bytes]) -> dict[str, object]:
     """Return the values that can be decoded."""
-    decoded = {}
+    codec, decoded = Codec(TYPES), {}
     for name in sorted(values):
-        try:
-            if len(values[name]) <= MAX_VALUE:
-                decoded[name] = CODEC.decode(values[name])
-        except CodecError:
-            continue
+        with suppress(CodecError):
+            decoded[name] = codec.decode(values[name])
     return decoded
-
-
-def foreign(choices: Choices, data: bytes) -> bytes:
-    """Return bytes in place of *data*: some that are near to it, or those of another format."""
-    return choices.mutated(data) if choices.flag() else choices.pick((*FOREIGN, *DATA.values(), b""))
