@@ -52,7 +52,11 @@ def shown(value: object) -> str:
         return f"a too long {cls.__name__}" if isinstance(error, ValueError) else f"<{cls.__qualname__} object>"
     if _REVEALING.search(text):
         return _hidden(cls)
-    text = text if len(text) <= _LONGEST else f"{text[:_LONGEST]}..."
+    return printable(text if len(text) <= _LONGEST else f"{text[:_LONGEST]}...")
+
+
+def printable(text: str) -> str:
+    """Return a text without control characters, which could change a terminal or forge a line of a log."""
     return "".join(char if char.isprintable() else char.encode("unicode_escape").decode() for char in text)
 
 

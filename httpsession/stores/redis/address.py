@@ -8,7 +8,8 @@ from ipaddress import IPv6Address
 from typing import Any, Final
 
 from ..url import StoreUrl
-from .transport import Place, Transport
+from .replies import Place
+from .transport import Transport
 
 _PORT: Final = 6379
 _SENTINEL_PORT: Final = 26379

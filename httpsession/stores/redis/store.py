@@ -10,11 +10,13 @@ from time import monotonic
 from typing import Any, Final, Literal
 
 from ...errors import StoreError
+from ...ids import KEY_SIZE
 from ...record import SessionRecord, check_principal
 from ..base import SLACK, Changes, InUse, StoredSession, Touch, check_values, nothing_in_use
 from .client import Call, Client, Command
 from .layout import ATTRIBUTE, NOTE, fields_of, session_of
 from .names import ANY_DUE, SHARDS, Names, prefix_of
+from .replies import is_count, is_list, is_mark, is_page, is_page_of_scores, is_pairs
 from .scripts import CLAIM, CREATE, EVICT, EXPIRE, HOPS, REMOVE, SAVE, SESSIONS_OF, TOUCH, Script
 from .transport import Word
 
@@ -62,7 +64,7 @@ class RedisStore:
         """Return the session; :meth:`touch` records the access."""
         shard = key[0]
         for _ in range(_TRIES):
-            fields = self._client.read(shard, b"HGETALL", self._names.session[shard] + key)
+            fields = self._client.read(shard, is_pairs, b"HGETALL", self._names.session[shard] + key)
             session = session_of(key, fields) if fields else None
             if session is None:
                 return None
@@ -79,7 +81,7 @@ class RedisStore:
         """Return the session as it is."""
         shard = key[0]
         for _ in range(HOPS):
-            fields = self._client.read(shard, b"HGETALL", self._names.session[shard] + key)
+            fields = self._client.read(shard, is_pairs, b"HGETALL", self._names.session[shard] + key)
             if fields:
                 return session_of(key, fields)
             next_key = self._next_key(key)
@@ -100,8 +102,8 @@ class RedisStore:
     def _next_key(self, key: bytes) -> bytes | None:
         """Return the mark of a former key: the next key of the session, or empty after a login; None without a mark."""
         shard = key[0]
-        mark = self._client.read(shard, b"GET", self._names.mark[shard] + key)
-        return mark if isinstance(mark, bytes) else None
+        mark = self._client.read(shard, is_mark, b"GET", self._names.mark[shard] + key)
+        return mark if isinstance(mark, bytes) and len(mark) in (0, KEY_SIZE) else None
 
     def save(self, key: bytes, changes: Changes, now: float) -> bool:
         """Apply the changes.
@@ -133,9 +135,7 @@ class RedisStore:
     def expire(self, now: float, limit: int, in_use: InUse = nothing_in_use) -> list[StoredSession]:
         """Remove sessions that are due. If no session is, that takes one round trip to each server."""
         expired: list[StoredSession] = []
-        first = self._client.try_all(
-            (shard, (b"ZRANGEBYSCORE", self._names.due[shard], b"-inf", now, b"LIMIT", 0, 1)) for shard in range(SHARDS)
-        )
+        first = self._client.try_all(is_list, self._in_each_shard(b"ZRANGEBYSCORE", b"-inf", now, b"LIMIT", 0, 1))
         due = [shard for shard, found in enumerate(first) if found and not isinstance(found, Exception)]
         # In a fixed order, the last shards would wait for ever when there is more to expire than a sweep can.
         _random.shuffle(due)
@@ -198,10 +198,10 @@ class RedisStore:
         """Return the records of a user's sessions."""
         user = check_principal(principal).encode()
         names = [name + user for name in self._names.user]
-        sizes = self._client.execute_all((shard, (b"SCARD", names[shard])) for shard in range(SHARDS))
+        sizes = self._client.execute_all(is_count, ((shard, (b"SCARD", names[shard])) for shard in range(SHARDS)))
         filled = [shard for shard in range(SHARDS) if sizes[shard]]
         calls: list[Call] = [(shard, [self._names.due[shard], names[shard]], [user]) for shard in filled]
-        found = [session_of(*reply) for replies in self._client.run_all(SESSIONS_OF, calls) for reply in replies]
+        found = [_stored(reply) for replies in self._client.run_all(SESSIONS_OF, calls) for reply in replies]
         return [session.record for session in found if session is not None]
 
     def __iter__(self) -> Iterator[StoredSession]:
@@ -210,7 +210,7 @@ class RedisStore:
             cursor = b"0"
             while True:
                 scan = (b"ZSCAN", self._names.due[shard], cursor, b"COUNT", _SLICE)
-                [(cursor, entries)] = self._client.execute_all([(shard, scan)])
+                [(cursor, entries)] = self._client.execute_all(is_page_of_scores, [(shard, scan)])
                 keys = [key for key in entries[::2] if key not in seen]
                 seen.update(keys)
                 yield from self._read_all(shard, keys)
@@ -220,7 +220,7 @@ class RedisStore:
     def _read_all(self, shard: int, keys: list[bytes]) -> Iterator[StoredSession]:
         name = self._names.session[shard]
         commands: list[Command] = [(shard, (b"HGETALL", name + key)) for key in keys]
-        for key, fields in zip(keys, self._client.read_all(commands), strict=True):
+        for key, fields in zip(keys, self._client.read_all(is_pairs, commands), strict=True):
             session = session_of(key, fields) if fields else None
             if session is not None:
                 yield session
@@ -229,7 +229,11 @@ class RedisStore:
         return sum(self._sizes())
 
     def _sizes(self) -> list[int]:
-        return self._client.execute_all((shard, (b"ZCARD", self._names.due[shard])) for shard in range(SHARDS))
+        return self._client.execute_all(is_count, self._in_each_shard(b"ZCARD"))
+
+    def _in_each_shard(self, command: bytes, *words: Word) -> Iterator[Command]:
+        """Return a command about the sorted set of each shard."""
+        return ((shard, (command, due, *words)) for shard, due in enumerate(self._names.due))
 
     def prefixes(self) -> list[str]:
         """Return the prefixes that are found among the keys of the servers in about a second."""
@@ -239,7 +243,7 @@ class RedisStore:
             cursor = b"0"
             while True:
                 scan = (b"SCAN", cursor, b"MATCH", ANY_DUE, b"COUNT", _SCANNED)
-                [(cursor, names)] = self._client.execute_all([(shard, scan)])
+                [(cursor, names)] = self._client.execute_all(is_page, [(shard, scan)])
                 found.update(map(prefix_of, names))
                 if cursor == b"0" or monotonic() > end:
                     break
@@ -260,9 +264,13 @@ class RedisStore:
 
     def _removed(self, reply: Any) -> StoredSession | None:
         """Return the session that a script has removed, given its key and its fields; None if there was none."""
-        if not reply or reply[1] is None:
-            return None
-        return session_of(*reply)
+        return _stored(reply) if reply and reply[1] is not None else None
+
+
+def _stored(reply: list[Any]) -> StoredSession | None:
+    """Return the session that a script has found; None if another client has written its key."""
+    key, fields = reply
+    return session_of(key, fields) if len(key) == KEY_SIZE else None
 
 
 def _triples_of(changes: Changes) -> list[Word]:
