@@ -24,6 +24,7 @@ from ..record import SessionRecord, SessionStats
 from ..stores.base import SessionStore, Stored
 from .context import Context
 from .counts import End
+from .logouts import forget_logins
 from .session import Session
 from .sweeper import Sweeper
 from .undo import call_all
@@ -196,18 +197,21 @@ class Sessions(ABC, Generic[S, T]):
         self.open(stored).finish("expired" if is_expired else "invalidated")
         return not is_expired
 
-    def end_all(self, principal: str, *, but: bytes | None) -> int:
-        """End the sessions in which *principal* is logged in, *but* not the one with this key; return how many.
+    def end_all(self, principal: str, *, but: bytes | None, hold: Session | None = None) -> int:
+        """End the sessions of *principal*, *but* not the one with this key and this *hold*; return how many.
 
         All are ended, whatever listeners raise. The first exception goes to the caller.
         """
-        spared, keys = self._list_beside(principal, but)
-        ended: list[bool] = []
+        now, ended = time.time(), list[bool]()
+        if hold is not None:
+            hold.spare(now)
 
         def end(key: bytes) -> None:
             ended.append(self.end(key))
 
-        call_all(partial(end, key) for key in keys if key != spared)
+        spared, keys = self._list_beside(principal, but)
+        forget = partial(forget_logins, self.store, self.context.config, principal, now, but)
+        call_all([*(partial(end, key) for key in keys if key != spared), forget])  # last: others would expire them
         return sum(ended)
 
     def _list_beside(self, principal: str, but: bytes | None) -> tuple[bytes | None, list[bytes]]:

@@ -15,7 +15,7 @@ from typing import Any, Protocol
 
 from ..attributes import ABSENT
 from ..errors import StoreError, shown
-from ..record import with_note
+from ..record import SPARED, pack_time, with_note
 from .bindings import Bindings
 from .context import Audience, Context
 from .counts import End
@@ -300,6 +300,11 @@ class Session(Bindings, ABC):
         self.change_note(name, value)
         if self.undo_log is not None:
             self._note_undo(self.undo_log, restore)
+
+    def spare(self, now: float) -> None:
+        """Except a login that is not committed yet from a logout everywhere. The store excepts sessions that it has."""
+        if self.stored_id is None:
+            self.set_note(SPARED, pack_time(now))
 
     def _tell_created(self, carried: Iterable[str]) -> None:
         """Notify of a session that a login had to make, and of the attributes carried over into it."""

@@ -15,7 +15,7 @@ from ..attributes import ABSENT
 from ..codec import Codec
 from ..errors import CodecError, StoreError
 from ..ids import draw, draw_until, key_of
-from ..record import SessionRecord
+from ..record import LOGIN, SessionRecord, pack_time
 from ..stores.base import SLACK, Changes, SessionStore, StoredSession
 from . import updates
 from .collection import Sessions
@@ -105,7 +105,7 @@ class SharedSession(Session):
             lifetime = self.context.config.max_lifetime
             if lifetime is not None:
                 self.record.deadline = time.time() + lifetime
-        self.record.principal, self.record.notes = principal, {}
+        self.record.principal, self.record.notes = principal, {LOGIN: pack_time(time.time())}
 
     def change_interval(self, seconds: int) -> None:
         self.record.max_inactive_interval = seconds

@@ -10,6 +10,7 @@ from .forking import Forking
 from .listing import Listing
 from .loading import Loading
 from .logins import Logins
+from .logouts import Logouts
 from .notes import Notes
 from .races import Races
 from .renaming import Renaming
@@ -26,6 +27,7 @@ class StoreContract(
     Deadlines,
     Renaming,
     Logins,
+    Logouts,
     Ending,
     Touching,
     Listing,

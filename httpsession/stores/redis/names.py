@@ -11,6 +11,8 @@ from typing import Final
 from ..url import flaw_of_prefix
 
 SHARDS: Final = 256
+#: The shard that has the times of logouts.
+LOGOUTS: Final = 0
 #: The pattern of the names of the sorted sets, for SCAN.
 ANY_DUE: Final = b"*{*}:due"
 _DUE: Final = re.compile(r"([^{}]+)\{([0-9a-f]+)\}:due")
@@ -50,7 +52,9 @@ class Names:
     - ``<prefix>{<tag>}:m:<key>``, a string: the mark of a former key, which is the next key of the session, or empty
       after a login;
     - ``<prefix>{<tag>}:u:<principal>``, a set: the keys of a user's sessions;
-    - ``<prefix>{<tag>}:due``, a sorted set: the keys of all sessions by the time at which they expire.
+    - ``<prefix>{<tag>}:due``, a sorted set: the keys of all sessions by the time at which they expire;
+    - ``<prefix>{<tag>}:logouts``, a sorted set in one shard: the users who were logged out everywhere, by the time
+      before which their logins count no more; and ``logouts:until``, by the time from which on no session is older.
     """
 
     def __init__(self, prefix: str) -> None:
@@ -60,3 +64,5 @@ class Names:
         self.mark: list[bytes] = [base + b"m:" for base in bases]
         self.user: list[bytes] = [base + b"u:" for base in bases]
         self.due: list[bytes] = [base + b"due" for base in bases]
+        #: The names of the sorted sets of users who were logged out everywhere.
+        self.logouts: tuple[bytes, bytes] = (bases[LOGOUTS] + b"logouts", bases[LOGOUTS] + b"logouts:until")

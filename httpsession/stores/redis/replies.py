@@ -86,6 +86,11 @@ def is_sessions(reply: Any) -> bool:
     return type(reply) is list and all(map(is_session, reply))
 
 
+def is_touched(reply: Any) -> bool:
+    """Return whether a reply is a list of sessions, or says that none was asked for."""
+    return reply is None or is_sessions(reply)
+
+
 def is_removed(reply: Any) -> bool:
     """Return whether a reply is a session, or says that there is none."""
     return reply is None or is_session(reply)

@@ -11,12 +11,13 @@ from typing import Any, Final, Literal
 
 from ...errors import StoreError
 from ...ids import KEY_SIZE
-from ...record import SessionRecord, check_principal
+from ...record import SPARED, SessionRecord, check_principal, pack_time
 from ..base import SLACK, Changes, InUse, StoredSession, Touch, check_values, nothing_in_use
 from .client import Call, Client, Command
 from .layout import ATTRIBUTE, NOTE, fields_of, session_of
+from .logouts import Logouts
 from .names import ANY_DUE, SHARDS, Names, prefix_of
-from .replies import is_count, is_list, is_mark, is_page, is_page_of_scores, is_pairs
+from .replies import is_count, is_list, is_mark, is_page, is_page_of_scores, is_pairs, is_scores
 from .scripts import CLAIM, CREATE, EVICT, EXPIRE, HOPS, REMOVE, SAVE, SESSIONS_OF, TOUCH, Script
 from .transport import Word
 
@@ -47,6 +48,7 @@ class RedisStore:
         self.prefix: str = prefix
         self._client = client
         self._names = Names(prefix)
+        self._logouts = Logouts(client, self._names)
 
     def create(self, session: StoredSession) -> bool:
         """Keep a new session."""
@@ -62,16 +64,19 @@ class RedisStore:
         self, key: bytes, arrived: float, in_use: InUse = nothing_in_use
     ) -> tuple[StoredSession, float, bool] | None:
         """Return the session; :meth:`touch` records the access."""
-        shard = key[0]
+        shard, logouts = key[0], self._logouts
+        if arrived >= logouts.stale_at:
+            logouts.learn(arrived)
         for _ in range(_TRIES):
             fields = self._client.read(shard, is_pairs, b"HGETALL", self._names.session[shard] + key)
             session = session_of(key, fields) if fields else None
             if session is None:
                 return None
             record = session.record
-            if not record.is_due(arrived, SLACK):
+            is_logged_out = bool(logouts.times) and logouts.cover(record)
+            if not is_logged_out and not record.is_due(arrived, SLACK):
                 return session, min(record.accessed, arrived), False
-            claimed = self._removed(self._run(CLAIM, key, arrived))
+            claimed = self.remove(key) if is_logged_out else self._removed(self._run(CLAIM, key, arrived))
             if claimed is not None:
                 return claimed, claimed.record.accessed, True
             # Another caller has claimed it, or an access has been recorded meanwhile.
@@ -135,6 +140,7 @@ class RedisStore:
     def expire(self, now: float, limit: int, in_use: InUse = nothing_in_use) -> list[StoredSession]:
         """Remove sessions that are due. If no session is, that takes one round trip to each server."""
         expired: list[StoredSession] = []
+        self._logouts.drop(now)
         first = self._client.try_all(is_list, self._in_each_shard(b"ZRANGEBYSCORE", b"-inf", now, b"LIMIT", 0, 1))
         due = [shard for shard, found in enumerate(first) if found and not isinstance(found, Exception)]
         # In a fixed order, the last shards would wait for ever when there is more to expire than a sweep can.
@@ -182,7 +188,11 @@ class RedisStore:
         return None
 
     def touch(self, accesses: Iterable[Touch], in_use: InUse = nothing_in_use) -> None:
-        """Record requests."""
+        """Record requests, and learn who was logged out everywhere.
+
+        A session whose requests never ask for it is never loaded. So those that were logged out are made due here.
+        """
+        self._logouts.refresh()
         by_shard: dict[int, list[Touch]] = defaultdict(list)
         for access in accesses:
             by_shard[access[0][0]].append(access)
@@ -191,8 +201,14 @@ class RedisStore:
             for start in range(0, len(group), _SLICE):
                 some = group[start : start + _SLICE]
                 names = [self._names.session[shard] + key for key, _, _ in some]
-                calls.append((shard, names, [time for _, *times in some for time in times]))
-        self._client.run_all(TOUCH, calls)
+                times = [time for _, *times in some for time in times]
+                calls.append((shard, names, [*times, int(bool(self._logouts.times))]))
+        for sessions in self._client.run_all(TOUCH, calls):
+            for reply in sessions or ():
+                stored = _stored(reply)
+                if stored is not None and self._logouts.cover(stored.record):
+                    record = stored.record
+                    self.save(record.key, Changes(deadline=min(record.deadline, record.accessed)), record.accessed)
 
     def records_of(self, principal: str) -> list[SessionRecord]:
         """Return the records of a user's sessions."""
@@ -203,6 +219,15 @@ class RedisStore:
         calls: list[Call] = [(shard, [self._names.due[shard], names[shard]], [user]) for shard in filled]
         found = [_stored(reply) for replies in self._client.run_all(SESSIONS_OF, calls) for reply in replies]
         return [session.record for session in found if session is not None]
+
+    def forget_logins(self, principal: str, before: float, life: float, spared: bytes | None = None) -> None:
+        """Note when the logins of a user end, where loads find it even if the list of the user's sessions is lost."""
+        check_principal(principal)
+        latest = self._client.execute_all(is_scores, self._in_each_shard(b"ZRANGE", -1, -1, b"WITHSCORES"))
+        until = max([before + life, *(float(last[1]) for last in latest if last)])
+        if spared is not None:
+            self.save(spared, Changes(notes={SPARED: pack_time(before)}), before)
+        self._logouts.add(principal, before, until + SLACK)
 
     def __iter__(self) -> Iterator[StoredSession]:
         for shard in range(SHARDS):
