@@ -244,6 +244,18 @@ class Prefixed(Protocol):
 
 
 @runtime_checkable
+class Advising(Protocol):
+    """A store in a system whose settings may lose sessions."""
+
+    def advice(self) -> list[str]:
+        """Return a sentence for each setting that loses sessions, without secrets.
+
+        Raises:
+            StoreError: the system fails, or the user may not look.
+        """
+
+
+@runtime_checkable
 class Revoking(Protocol):
     """A store whose list of a user's sessions may be incomplete. So it keeps when users were logged out everywhere."""
 

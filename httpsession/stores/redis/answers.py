@@ -110,6 +110,15 @@ def code_of(error: ResponseError) -> str:
     return found[0] if found else "ERR"
 
 
+def remedy(error: ResponseError) -> str:
+    """Return what to do about an error reply, as the end of a message; empty where its own words are enough."""
+    if isinstance(error, MovedError):
+        return ": it is a node of a Cluster; the URL of one begins with redis+cluster://"
+    if code_of(error) == "NOAUTH" or _NO_LOGIN.match(str(error)):
+        return ": the server wants a login; write user:password@ before the host in the URL"
+    return ""
+
+
 def decide(error: ResponseError) -> Decision:
     """Return the decision after an error reply. A code that is not known is about the server."""
     text, code = str(error), code_of(error)

@@ -10,7 +10,6 @@ from time import monotonic
 from typing import Any, Final, NoReturn, Protocol
 
 from redis.exceptions import (
-    MovedError,
     NoScriptError,
     RedisError,
     ResponseError,
@@ -19,7 +18,7 @@ from redis.exceptions import (
 from ... import fork
 from ...errors import StoreError, printable
 from .address import Address, Login
-from .answers import Decision, decide
+from .answers import Decision, decide, remedy
 from .connection import Connection
 from .names import SHARDS
 from .replies import Form, Place, is_text
@@ -31,6 +30,7 @@ Command = tuple[int, tuple[Word, ...]]
 Call = tuple[int, list[bytes], list[Word]]
 
 _VERSION: Final = re.compile(rb"^redis_version:([0-9A-Za-z.-]{1,32})\r?$", re.MULTILINE)
+_POLICY: Final = re.compile(rb"^maxmemory_policy:([a-z-]{1,32})\r?$", re.MULTILINE)
 #: How many commands are sent before their replies are read.
 _BATCH: Final = 256
 #: The time that a command may take, in timeouts: finding the server, a reply over a connection that is dead, connecting
@@ -199,6 +199,11 @@ class Client:
         version = _VERSION.search(info)
         return f"Redis {version[1].decode() if version else ''}".rstrip() + self._location()
 
+    def policies(self) -> set[str]:
+        """Return the words for what the servers do when their memory is full, as far as they tell."""
+        infos = self.execute_all(is_text, ((shard, (b"INFO", b"memory")) for shard in self.shards_of_nodes()))
+        return {found[1].decode() for found in map(_POLICY.search, infos) if found}
+
     def _location(self) -> str:
         place = self.address.places[0]
         return f" at {printable(place if isinstance(place, str) else f'{place[0]}:{place[1]}')}"
@@ -324,8 +329,8 @@ class Client:
         secrets = [login.password for login in (self.address.login, self.address.sentinel_login) if login]
         is_safe = not any(secret and secret in str(error) for secret in secrets)
         what = printable(str(error)) if is_safe else type(error).__name__
-        if isinstance(error, MovedError):
-            what = "it is a node of a Cluster; the URL of one begins with redis+cluster://"
+        if isinstance(error, ResponseError):
+            what += remedy(error)
         raise StoreError(f"Redis{self._location()} failed: {what}") from (error if is_safe else None)
 
 

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import logging
 from collections import defaultdict
 from collections.abc import Iterable, Iterator
+from contextlib import suppress
 from itertools import islice
 from random import SystemRandom
 from time import monotonic
@@ -20,6 +22,8 @@ from .names import ANY_DUE, SHARDS, Names, prefix_of
 from .replies import is_count, is_list, is_mark, is_page, is_page_of_scores, is_pairs, is_scores
 from .scripts import CLAIM, CREATE, EVICT, EXPIRE, HOPS, REMOVE, SAVE, SESSIONS_OF, TOUCH, Script
 from .transport import Word
+
+_log = logging.getLogger("httpsession")
 
 #: How many sessions a script removes, touches or looks at, at each end: other commands have to wait for so long.
 _SLICE: Final = 100
@@ -49,6 +53,7 @@ class RedisStore:
         self._client = client
         self._names = Names(prefix)
         self._logouts = Logouts(client, self._names)
+        self._has_advised = False
 
     def create(self, session: StoredSession) -> bool:
         """Keep a new session."""
@@ -193,6 +198,7 @@ class RedisStore:
         A session whose requests never ask for it is never loaded. So those that were logged out are made due here.
         """
         self._logouts.refresh()
+        self._advise_once()
         by_shard: dict[int, list[Touch]] = defaultdict(list)
         for access in accesses:
             by_shard[access[0][0]].append(access)
@@ -273,6 +279,22 @@ class RedisStore:
                 if cursor == b"0" or monotonic() > end:
                     break
         return sorted(found - {""})
+
+    def advice(self) -> list[str]:
+        """Return a sentence for each setting of the servers that loses sessions."""
+        return [
+            f"the maxmemory-policy of Redis is {policy}: when its memory is full it evicts sessions without a word, or "
+            "the lists by which they end; set it to noeviction"
+            for policy in sorted(self._client.policies() - {"noeviction"})
+        ]
+
+    def _advise_once(self) -> None:
+        """Log the advice, in the background thread: it would cost a request a round trip."""
+        if not self._has_advised:
+            self._has_advised = True
+            with suppress(StoreError):  # the user may lack the right to INFO
+                for sentence in self.advice():
+                    _log.warning("%s: %s", self._client.describe(), sentence)
 
     def describe(self) -> str:
         """Return the version and the location of the server."""
