@@ -10,13 +10,16 @@ import hiredis
 
 
 def _serve(connection, answer):
-    """Answer each command on a connection. *answer* gets its words; empty bytes are no answer."""
+    """Answer each command on a connection. *answer* gets its words; None ends the connection."""
     commands = hiredis.Reader()
     with connection, suppress(OSError, hiredis.HiredisError):
         while data := connection.recv(1 << 16):
             commands.feed(data)
             while words := commands.gets():
-                connection.sendall(answer(words))
+                reply = answer(words)
+                if reply is None:
+                    return
+                connection.sendall(reply)
 
 
 @contextmanager

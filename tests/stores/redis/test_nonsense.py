@@ -190,6 +190,61 @@ def test_node(name):
             fail_all(store)
 
 
+class TestRedirection:
+    """A node of a Cluster sends a command on to one that dies, and another one takes over."""
+
+    @pytest.fixture
+    def heir(self):
+        """The node that takes over, and the commands that it was sent: it has no sessions."""
+        commands = []
+
+        def answer(words):
+            commands.append(words[0])
+            return {b"HGETALL": b"*0\r\n", b"ZCARD": b":0\r\n"}.get(words[0], b"$-1\r\n")
+
+        with answering(answer) as port:
+            yield port, commands
+
+    @pytest.fixture
+    def store(self, heir):
+        """A store that knows a node whose slots have moved to the dying one."""
+        owners = []
+
+        def answer(words):
+            if words[0] == b"CLUSTER":
+                place = b"*2\r\n%s:%d\r\n" % (bulk(b"127.0.0.1"), owners[-1])
+                return b"*1\r\n*3\r\n:0\r\n:16383\r\n" + place
+            owners.append(heir[0])
+            return b"-MOVED 1 127.0.0.1:%d\r\n" % dying
+
+        with (
+            answering(lambda words: None) as dying,
+            answering(answer) as known,
+            closing(open_store(f"redis+cluster://127.0.0.1:{known}")) as store,
+        ):
+            owners.append(known)
+            yield store
+
+    def test_read(self, store, heir):
+        """A read is tried once more, at the node that has the slot then."""
+        assert store.peek(key_of(new_id(16))) is None
+        assert heir[1] == [b"HGETALL", b"GET"]
+
+    def test_batch(self, store, heir):
+        """So is each read of a batch."""
+        assert len(store) == 0
+        assert set(heir[1]) == {b"ZCARD"}
+
+    def test_write(self, store, heir):
+        """A write, which may have been done, is not; the next one finds the node."""
+        with pytest.raises(StoreError):
+            store.remove(key_of(new_id(16)))
+        assert heir[1] == []
+
+        assert store.remove(key_of(new_id(16))) is None
+        assert heir[1] == [b"EVALSHA"]
+
+
 @pytest.fixture
 def proxy(redis_server):
     proxy = Proxy(redis_server.port)
