@@ -159,9 +159,11 @@ class Attributes:
             self._values = kept | dict(put)
         return True
 
-    def marked(self) -> set[str]:
-        """Return the names whose latest change has a mark."""
-        return set(self._owners)
+    def marked(self) -> dict[str, Any]:
+        """Return the names whose latest change has a mark, with their values; a removed one is :data:`ABSENT`."""
+        with self._lock:
+            self.check_open()
+            return {name: self._values.get(name, ABSENT) for name in self._owners}
 
     def _mark(self, name: str, owner: object) -> None:
         """Note the mark of the latest change of *name*, or that it has none. The caller holds the lock."""

@@ -15,7 +15,7 @@ from .ids import key_of
 from .record import check_principal
 from .session import HttpSession
 from .tracking import Tracking
-from .tracking.spelling import authority_of, mount_point, scheme_of
+from .tracking.spelling import authority_of
 from .tracking.url import RequestUrl, raw_uri
 
 if TYPE_CHECKING:
@@ -54,7 +54,7 @@ class Exchange(NotCopied):
     _url_values: Sequence[str] = ()
     _authority: str = ""
     _raw_uri: str = ""
-    #: The RequestSession of this exchange, once the application has asked for it.
+    #: The RequestSession of this exchange, from the first ``request_session`` to the end: that function sets this.
     face: object = None
     #: When the request before this one arrived with the same id, if the store may not know of it yet.
     _arrived_before: float = 0.0
@@ -77,8 +77,9 @@ class Exchange(NotCopied):
             self._raw_uri = raw_uri(environ)
         #: Whether the response must have no body (RFC 9110, 9.3.2).
         self.is_head: bool = "REQUEST_METHOD" in environ and environ["REQUEST_METHOD"] == "HEAD"
-        self._scheme: str = environ["wsgi.url_scheme"]
-        self._script_name: str = environ["SCRIPT_NAME"] if "SCRIPT_NAME" in environ else ""  # noqa: SIM401 (no call)
+        #: The scheme and the mount point, as the server spells them.
+        self.scheme: str = environ["wsgi.url_scheme"]
+        self.script_name: str = environ["SCRIPT_NAME"] if "SCRIPT_NAME" in environ else ""  # noqa: SIM401 (no call)
         self._path_info: str = environ["PATH_INFO"] if "PATH_INFO" in environ else ""  # noqa: SIM401 (no call)
         if "HTTP_COOKIE" in environ and tracking.cookie.enabled:
             self._cookies = environ["HTTP_COOKIE"]
@@ -143,17 +144,19 @@ class Exchange(NotCopied):
 
     def requested(self) -> tuple[str | None, Literal["cookie", "url"] | None]:
         """Return the id that the client sent, and where it was; None and None if it sent none."""
-        cookie = self.tracking.cookie
-        in_cookies = cookie.sent(self._cookies)
+        in_cookies = self.tracking.cookie.sent(self._cookies)
         if len(in_cookies) + len(self._url_values) > 1 and not self.has_looked and not self.sessions.is_closed:
             self._look_up()
-        if requested := self.joined_id:
-            return requested, "cookie" if requested in cookie.find_ids(self._cookies) else "url"
+        if self.joined_id:
+            return self.joined_id, "cookie" if self._has_joined_by_cookie() else "url"
         if in_cookies:
             return in_cookies[0], "cookie"
         if self._url_values:
             return self._url_values[0], "url"
         return None, None
+
+    def _has_joined_by_cookie(self) -> bool:
+        return self.joined_id in self.tracking.cookie.find_ids(self._cookies)
 
     def is_requested_id_valid(self) -> bool:
         """Return whether the id that the client sent belongs to a session that has not ended, and is still its id."""
@@ -163,7 +166,7 @@ class Exchange(NotCopied):
 
     def has_ended_requested(self) -> bool:
         """Return whether this request has ended the session whose id the client sent in a cookie."""
-        return self._joined is not None and self._joined.ended_here and self.requested()[1] == "cookie"
+        return self._joined is not None and self._joined.ended_here and self._has_joined_by_cookie()
 
     def id_for_urls(self) -> str | None:
         """Return the id that links must carry; None if the client does not need it there."""
@@ -176,20 +179,7 @@ class Exchange(NotCopied):
 
     def url(self) -> RequestUrl:
         """Return the URL of the request."""
-        return RequestUrl(self._scheme, self._authority, self._script_name, self._path_info, self._raw_uri)
-
-    def mount_point(self) -> str:
-        """Return the path at which the application is mounted; empty at the root."""
-        return mount_point(self._script_name)
-
-    def is_https(self) -> bool:
-        """Return whether the request came by https, or opened a WebSocket by it."""
-        return scheme_of(self._scheme) == "https"
-
-    def keep_face(self, face: object) -> None:
-        """Keep the face that the application holds, until the request ends: it refers to this exchange."""
-        if not self.is_over:
-            self.face = face
+        return RequestUrl(self.scheme, self._authority, self.script_name, self._path_info, self._raw_uri)
 
     def end(self) -> None:
         """End the request. Its session begins to idle."""
@@ -249,7 +239,7 @@ class Exchange(NotCopied):
     def _create(self) -> Session:
         if self.tracking.cookie.enabled or self.is_over:
             self._check_not_committed("a session can be created")
-        if not self.arrived:  # with an id, the request has looked when it arrived
+        if not self.arrived and getpid() != fork.process_id:  # with an id, the request has looked when it arrived
             fork.check()
         try:
             session = self.sessions.create(self.failures)

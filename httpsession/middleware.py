@@ -54,7 +54,7 @@ class SessionMiddleware:
     def __call__(self, environ: WSGIEnvironment, start_response: StartResponse) -> Iterable[bytes]:
         """Answer a request."""
         outer: Exchange | None = None
-        if ENVIRON_KEY in environ:
+        if ENVIRON_KEY in environ and isinstance(environ[ENVIRON_KEY], Exchange):
             outer = environ[ENVIRON_KEY]
             if outer.sessions is not self._sessions:
                 environ = environ.copy()  # the outer application keeps its own sessions (S19)

@@ -132,11 +132,6 @@ class SessionRecord:
             return True
         return self.deadline <= now
 
-    def access(self, arrived: float) -> None:
-        """Record the arrival of a request. A late report does not move the time back."""
-        if arrived > self.accessed:
-            self.accessed = arrived
-
     def info(self) -> SessionInfo:
         """Return the part of the record that lists of sessions show."""
         return SessionInfo(self.handle, self.principal, self.creation_time, self.accessed, self.max_inactive_interval)

@@ -196,7 +196,7 @@ def environ_of(request: object) -> dict[str, Any] | None:
 
 
 def _exchange_of(request: object) -> Exchange:
-    """Return the exchange of a request that is no environ, or of an environ that has not come through the middleware.
+    """Return the exchange of a request that is no environ, or raise the error that says why there is none.
 
     Raises:
         IllegalStateError: no :class:`SessionMiddleware` is around the application.
@@ -224,13 +224,16 @@ def request_session(environ: AnyRequest) -> RequestSession:
         TypeError: *environ* is no request.
     """
     try:
-        exchange: Exchange = environ[ENVIRON_KEY]  # type: ignore[index]
+        exchange = environ[ENVIRON_KEY]  # type: ignore[index]
     except (KeyError, TypeError):
+        exchange = None
+    if type(exchange) is not Exchange:  # isinstance() would be a call in each request
         exchange = _exchange_of(environ)
     face = exchange.face
     if not isinstance(face, RequestSession):
         face = RequestSession(exchange)
-        exchange.keep_face(face)
+        if not exchange.is_over:  # it refers to the exchange, which ends the cycle with the request
+            exchange.face = face
     return face
 
 
@@ -257,7 +260,9 @@ def get_session(environ: AnyRequest, create: bool = True) -> HttpSession | None:
         StoreError: the store failed, and whether there is a session is not known.
     """
     try:
-        exchange: Exchange = environ[ENVIRON_KEY]  # type: ignore[index]
+        exchange = environ[ENVIRON_KEY]  # type: ignore[index]
     except (KeyError, TypeError):
+        exchange = None
+    if type(exchange) is not Exchange:  # isinstance() would be a call in each request
         exchange = _exchange_of(environ)
     return exchange.get_session(create)

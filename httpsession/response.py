@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Callable, Iterable, Iterator
+from dataclasses import dataclass, field
 from types import TracebackType
 from typing import TYPE_CHECKING, Final
 
@@ -23,20 +24,18 @@ UNAVAILABLE: Final = "503 Service Unavailable"
 RETRY_AFTER: Final = ("Retry-After", "5")
 
 
+@dataclass(eq=False, slots=True)
 class Response:
     """A response whose headers are held back until the session is committed."""
 
-    __slots__ = ("_exc_info", "_has_committed", "_headers", "_start_response", "_write", "exchange", "status")
-
-    def __init__(self, exchange: Exchange, start_response: StartResponse) -> None:
-        self.exchange: Exchange = exchange
-        self._start_response: StartResponse = start_response
-        #: The status that the application has set; None: it has not called ``start_response``.
-        self.status: str | None = None
-        self._has_committed: bool = False
-        self._headers: list[tuple[str, str]]
-        self._exc_info: _ExcInfo | None
-        self._write: Callable[[bytes], object]
+    exchange: Exchange
+    _start_response: StartResponse
+    #: The status that the application has set; None: it has not called ``start_response``.
+    status: str | None = None
+    _has_committed: bool = False
+    _headers: list[tuple[str, str]] = field(init=False)
+    _exc_info: _ExcInfo | None = field(init=False)
+    _write: Callable[[bytes], object] = field(init=False)
 
     def start(
         self, status: str, headers: list[tuple[str, str]], exc_info: _ExcInfo | None = None
@@ -143,23 +142,19 @@ class Response:
             session.keep_changes()
         if session.id == self.exchange.joined_id and not session.ended_here:
             return headers
-        cookie = self._cookie_due(session)
-        return headers if cookie is None else self.exchange.tracking.cookie.add(headers, cookie)
+        return self._with_cookie(session, headers)
 
-    def _cookie_due(self, session: Session) -> str | None:
-        """Return the cookie with the id of the session, or one that expires the cookie of an ended session.
-
-        None: the client's cookie stays as it is.
-        """
+    def _with_cookie(self, session: Session, headers: list[tuple[str, str]]) -> list[tuple[str, str]]:
+        """Return the headers with the id of the session, or with an expired cookie if this request has ended it."""
         exchange = self.exchange
         cookie = exchange.tracking.cookie
         if not cookie.enabled:
-            return None
-        if session.is_valid:
-            return cookie.cookie(session.id, exchange.mount_point(), exchange.is_https())
+            return headers
+        if not session.attributes.closed:
+            return cookie.add(headers, session.id, exchange.script_name, exchange.scheme)
         if session.context.config.expire_cookie and exchange.has_ended_requested():
-            return cookie.expired_cookie(exchange.mount_point(), exchange.is_https())
-        return None
+            return cookie.expire(headers, exchange.script_name, exchange.scheme)
+        return headers
 
 
 class Body:

@@ -27,6 +27,9 @@ class HttpSession(NotCopied, MutableMapping[str, Any]):
     :class:`InvalidSessionError` but :attr:`id`, :attr:`handle`, :attr:`is_valid`, :attr:`servlet_context`,
     :attr:`max_inactive_interval`, comparison and ``repr``.
 
+    When the manager is closed, sessions in memory have ended. A session of a shared store can still be read, and each
+    change raises :class:`IllegalStateError`.
+
     A session cannot be copied or pickled; its attributes can, as ``dict(session)``.
     """
 
@@ -170,8 +173,7 @@ class HttpSession(NotCopied, MutableMapping[str, Any]):
             InvalidSessionError: the session has ended already.
             StoreError: the store failed.
         """
-        self._session.attributes.check_open()
-        self._session.end()
+        self._session.invalidate()
 
     def __getitem__(self, name: str) -> Any:
         value = self._session.attributes.get(name)
@@ -180,7 +182,6 @@ class HttpSession(NotCopied, MutableMapping[str, Any]):
         return value
 
     def __setitem__(self, name: str, value: Any) -> None:
-        self._session.check(name, value)
         self._session.bind(name, value)
 
     def __delitem__(self, name: str) -> None:

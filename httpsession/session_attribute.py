@@ -12,6 +12,7 @@ from typing import Any, NoReturn, TypeVar, cast
 
 from werkzeug.exceptions import BadRequest
 
+from .exchange import Exchange
 from .request import ENVIRON_KEY, environ_of, get_session
 
 _Response = TypeVar("_Response")
@@ -72,8 +73,8 @@ def _current_requests() -> Iterator[object]:
     if bottle is not None:
         with contextlib.suppress(RuntimeError):  # outside of a request
             environ = bottle.request.environ
-            session = environ.get(ENVIRON_KEY)  # may be an earlier request: Bottle keeps the last one of the thread
-            if environ and not (session and session.is_committed):
+            exchange = environ.get(ENVIRON_KEY)  # may be an earlier request: Bottle keeps the last one of the thread
+            if environ and not (isinstance(exchange, Exchange) and exchange.is_committed):
                 yield bottle.request
 
 

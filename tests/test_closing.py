@@ -9,6 +9,7 @@ import pytest
 from httpsession import (
     HttpSessionListener,
     IllegalStateError,
+    InvalidSessionError,
     SessionConfig,
     SessionManager,
     SessionMiddleware,
@@ -93,6 +94,64 @@ def test_requests_in_flight(site, session_id, name):
     with refused:
         ASKS[name](request.session)
     assert request.finish().text == "firstsecond"
+
+
+CHANGES = {
+    "set": lambda session: session.__setitem__("name", "new"),
+    "set_attribute": lambda session: session.set_attribute("name", "new"),
+    "set_attribute to None": lambda session: session.set_attribute("name", None),
+    "remove_attribute": lambda session: session.remove_attribute("name"),
+    "delete": lambda session: session.__delitem__("name"),
+    "pop": lambda session: session.pop("name"),
+    "popitem": lambda session: session.popitem(),
+    "clear": lambda session: session.clear(),
+    "setdefault": lambda session: session.setdefault("other", "new"),
+    "update": lambda session: session.update(name="new"),
+    "update_attribute": lambda session: session.update_attribute("name", lambda _: "new"),
+    "max_inactive_interval": lambda session: setattr(session, "max_inactive_interval", 5),
+    "note": lambda session: session._session.set_note("of.the.package", b"new"),
+    "invalidate": lambda session: session.invalidate(),
+}
+
+
+@pytest.mark.parametrize("name", CHANGES)
+def test_changes_of_a_session_that_a_request_holds(site, name):
+    """No change of a session that a request holds is accepted any more, since none can be saved.
+
+    In memory the session has ended. In a shared store the request goes on reading what it has loaded.
+    """
+    session_id = site.ask("/", lambda request: request.get_session().set_attribute("name", "old")).new_id
+    request = site.request(session_id)
+    session = request.session.get_session()
+    interval = session.max_inactive_interval
+    site.manager.close()
+
+    if not sessions_behind(site.manager).store.is_shared:
+        assert not session.is_valid
+        if name not in ("max_inactive_interval", "note"):  # which can be set after the end
+            with pytest.raises(InvalidSessionError):
+                CHANGES[name](session)
+        return
+    with refused:
+        CHANGES[name](session)
+    assert (dict(session), session.max_inactive_interval, session.is_valid) == ({"name": "old"}, interval, True)
+    assert request.finish().text == "firstsecond"
+
+
+def test_listener_that_changes_the_session_at_the_end(url):
+    """While the manager ends the sessions in memory, a listener may still change them, to release what they have."""
+    released = []
+
+    class Releasing(HttpSessionListener):
+        def session_destroyed(self, event):
+            event.session["state"] = "closing"
+            released.append(event.session.pop("connection"))
+
+    site = Site(SessionManager(url, config=SessionConfig(sweep_interval=None), listeners=[Releasing()]))
+    site.ask("/", lambda request: request.get_session().set_attribute("connection", 5))
+    site.manager.close()
+
+    assert released == ([5] if url == "memory://" else [])
 
 
 @pytest.mark.parametrize("cookie", [None, "JSESSIONID={}", "JSESSIONID={}; JSESSIONID=" + "0" * 32, "theme=dark"])

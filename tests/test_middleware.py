@@ -565,6 +565,14 @@ class TestNested:
         assert fetch(site, response.new_id).text == "2"
         assert manager.stats().created == 1
 
+    @pytest.mark.parametrize("foreign", [None, object(), {}], ids=lambda value: type(value).__name__)
+    def test_foreign_object_in_place_of_the_session(self, foreign):
+        """An object of another package under the key of the exchange is replaced, as if there were none."""
+        site = SessionMiddleware(list_body)
+
+        first = fetch(site, **{"httpsession.exchange": foreign})
+        assert fetch(site, first.new_id, **{"httpsession.exchange": foreign}).text == "2"
+
     def test_copy_of_the_environ_sees_the_session(self):
         """A middleware in between may hand on a copy of the environ (S18)."""
         site = SessionMiddleware(lambda environ, start_response: list_body(dict(environ), start_response))

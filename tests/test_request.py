@@ -182,6 +182,10 @@ def test_without_the_middleware(framework):
         lambda: {"wsgi.version": (1, 0)},
         lambda: {"type": "http", "asgi": {}},
         lambda: MappingProxyType({}),
+        lambda: {"httpsession.exchange": object()},
+        lambda: {"httpsession.exchange": None},
+        lambda: MappingProxyType({"httpsession.exchange": {}}),
+        lambda: Request({"httpsession.exchange": get_session}),
     ],
 )
 def test_request_of_elsewhere(ask, request_of):
@@ -195,6 +199,7 @@ def test_request_of_elsewhere(ask, request_of):
     "wrong",
     [
         *(None, 5, "environ", b"", [], (), object(), Request, falcon.Request, RequestFactory, print, lambda: None),
+        *(dict, list, MappingProxyType, dict[str, object]),
         *(type("R", (), {"environ": None})(), type("R", (), {"META": "text"})(), ["redis://:s3cret@host"]),
     ],
     ids=lambda value: str(type(value)),

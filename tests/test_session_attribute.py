@@ -22,7 +22,14 @@ from werkzeug.exceptions import BadRequest
 from werkzeug.test import Client
 from werkzeug.wrappers import Request, Response
 
-from httpsession import SessionConfig, SessionManager, SessionMiddleware, get_session, session_attribute
+from httpsession import (
+    IllegalStateError,
+    SessionConfig,
+    SessionManager,
+    SessionMiddleware,
+    get_session,
+    session_attribute,
+)
 from httpsession.werkzeug import Request as SessionRequest
 from tests.support.core import create_session
 
@@ -506,6 +513,16 @@ class TestDecorator:
             call = pool.submit(session_attribute("login_member")(lambda login_member: login_member))
             with pytest.raises(TypeError, match="finds no request"):
                 call.result()
+
+    def test_foreign_object_in_place_of_the_session(self):
+        """An object of another package under the key of the exchange does not pass for a session."""
+        view = session_attribute("login_member")(lambda login_member: login_member)
+        bottle.request.bind({"wsgi.version": (1, 0), "httpsession.exchange": object()})
+        try:
+            with pytest.raises(IllegalStateError, match="SessionMiddleware"):
+                view()
+        finally:
+            bottle.request.bind({})
 
     def test_without_the_middleware(self):
         """For a request that did not come through the middleware the error says so."""

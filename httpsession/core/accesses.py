@@ -45,7 +45,8 @@ class Accesses:
     the next lookup, and to a shared store by the background thread, in batches.
 
     An exchange changes `in_flight`, `latest` and `ended` itself, by single atomic operations: a method for each would
-    be a third of what an untouched request costs. All other changes go through methods.
+    be a third of what an untouched request costs. A shared session appends to `ended`. All other changes go through
+    methods.
 
     Args:
         keeps_latest: whether `latest` keeps an arrival until it is flushed. A shared store needs that: a load does not
@@ -87,10 +88,6 @@ class Accesses:
     def leave(self, access: Access) -> None:
         """Remove a request that was in flight."""
         self.in_flight.pop(access, None)
-
-    def note(self, session_id: str, arrived: float, ended: float) -> None:
-        """Note a request that has used its session."""
-        self.ended.append(((session_id,), arrived, ended))
 
     def note_unclosed(self, finish: Callable[[], None]) -> None:
         """Note the call that ends a request whose response the server did not close. A destructor calls this."""

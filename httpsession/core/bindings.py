@@ -4,18 +4,33 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Callable
+from dataclasses import dataclass, field
 from functools import partial
 from typing import Any, Protocol, TypeVar
 
 from ..attributes import ABSENT, Attributes, DetachedError, LeftAttributes
-from ..errors import InvalidSessionError
+from ..errors import InvalidSessionError, shown
 from ..record import SessionRecord
 from .silence import Silence
-from .undo import UndoLog
 
 _log = logging.getLogger("httpsession")
 
 S = TypeVar("S", contravariant=True)
+
+
+@dataclass(eq=False, slots=True)
+class UndoLog:
+    """The calls that undo the changes which a request makes after it has changed the id of its session.
+
+    If the request fails before its commit, the client never learns the new id. Then the change of the id is undone, and
+    all that the request has changed since. The log itself marks these changes (:meth:`.Attributes.swap`): a value that
+    another request has set since stays.
+    """
+
+    #: The id that the client knows.
+    former_id: str
+    #: Each undoes a change, the latest the last. Its argument is this log, the mark of the change.
+    undos: list[Callable[[object], object]] = field(default_factory=list)
 
 
 class BindingAudience(Protocol[S]):
@@ -44,6 +59,19 @@ class BindingAudience(Protocol[S]):
         """Notify *value*, which can no longer be read, that it is not bound any more (S62)."""
 
 
+class Keeper(Protocol):
+    """The part of :class:`.Sessions` that decides which changes can be kept."""
+
+    drops_changes: bool
+
+    @property
+    def encode(self) -> Callable[[object, str], object] | None:
+        """The function that encodes the value of a name, or raises CodecError; None: any value can be kept."""
+
+    def check_open(self) -> None:
+        """Raise IllegalStateError if the manager is closed."""
+
+
 class Bindings:
     """The attributes of a session, as one request binds and unbinds them. A :class:`.Session` is one.
 
@@ -55,6 +83,7 @@ class Bindings:
     step took place notifies of it. The map is not locked meanwhile, so listeners may use the session.
     """
 
+    _sessions: Keeper
     audience: BindingAudience[Any]
     record: SessionRecord
     attributes: Attributes
@@ -63,7 +92,23 @@ class Bindings:
 
     def _note_undo(self, log: UndoLog, undo: Callable[[object], object]) -> None:
         """Note how to undo the latest change."""
-        log.append(undo)
+        log.undos.append(undo)
+
+    def check(self, name: str, value: Any = None) -> None:
+        """Refuse a change before anything has changed, if its name or value cannot be kept.
+
+        Raises:
+            ValueError: *name* is no string.
+            CodecError: *value* cannot be stored, where sessions are shared or distributable.
+            IllegalStateError: the manager has closed the store.
+        """
+        if not isinstance(name, str):
+            raise ValueError(f"the name of an attribute is a string, not {shown(name)}")
+        if self._sessions.drops_changes:
+            self._sessions.check_open()
+        encode = self._sessions.encode
+        if encode is not None:
+            encode(value, name)
 
     def bind(self, name: str, value: Any) -> None:
         """Set an attribute, and notify its values and the listeners.
@@ -72,7 +117,9 @@ class Bindings:
 
         Raises:
             InvalidSessionError: the session has ended; nothing was set (S50).
+            ValueError, CodecError, IllegalStateError: as for :meth:`check`.
         """
+        self.check(name, value)
         if isinstance(value, self.audience.bindable):
             self._bind_listener(name, value)
             return
@@ -112,7 +159,12 @@ class Bindings:
 
         Of several threads that remove the same value exactly one gets it, and notifies. An attribute that cannot be
         decoded is removed, too. It is absent, so nothing is notified.
+
+        Raises:
+            IllegalStateError: the manager has closed the store.
         """
+        if self._sessions.drops_changes:
+            self._sessions.check_open()
         while (old := self.attributes.get(name)) is not ABSENT:
             if self.replace(name, old, ABSENT):
                 return old

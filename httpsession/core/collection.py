@@ -25,9 +25,8 @@ from ..stores.base import SessionStore, Stored
 from .context import Context
 from .counts import End
 from .logouts import forget_logins
-from .session import Session
+from .session import Session, call_all
 from .sweeper import Sweeper
-from .undo import call_all
 
 _log = logging.getLogger("httpsession")
 
@@ -52,8 +51,13 @@ class Sessions(ABC, Generic[S, T]):
     def __init__(self, context: Context[Session], store: SessionStore[T]) -> None:
         self.context: Context[Session] = context
         self.store: SessionStore[T] = store
+        codec = context.codec
+        #: Encodes an attribute, or refuses it; None: any value can be kept.
+        self.encode: Callable[[object, str], bytes] | None = None if codec is None else codec.encode
         #: Whether :meth:`close` was called.
         self.is_closed: bool = False
+        #: Whether the store is closed, so that no change of a session can be saved any more.
+        self.drops_changes: bool = False
         self.reset_after_fork()
         fork.register(self)
         self._sweeper: Sweeper = Sweeper(self, context.config.sweep_interval)
@@ -128,7 +132,6 @@ class Sessions(ABC, Generic[S, T]):
             TooManySessionsError: there are ``max_sessions`` already, and none of them can be evicted.
         """
         session = self.make_room_for(partial(self._create, failures))
-        session.begin()
         self.context.counts.add("created")
         return session
 
@@ -205,13 +208,11 @@ class Sessions(ABC, Generic[S, T]):
         now, ended = time.time(), list[bool]()
         if hold is not None:
             hold.spare(now)
-
-        def end(key: bytes) -> None:
-            ended.append(self.end(key))
-
         spared, keys = self._list_beside(principal, but)
+        ends = [partial(lambda key: ended.append(self.end(key)), key) for key in keys if key != spared]
+        # It comes last, or another process would take the sessions for expired.
         forget = partial(forget_logins, self.store, self.context.config, principal, now, but)
-        call_all([*(partial(end, key) for key in keys if key != spared), forget])  # last: others would expire them
+        call_all([*ends, forget])
         return sum(ended)
 
     def _list_beside(self, principal: str, but: bytes | None) -> tuple[bytes | None, list[bytes]]:

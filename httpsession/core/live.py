@@ -16,11 +16,11 @@ from ..ids import draw, key_of
 from ..record import LiveRecord
 from ..stores.base import Changes, LiveEntry
 from . import updates
+from .bindings import UndoLog
 from .collection import Sessions
 from .context import Audience, Context
 from .login import Login
-from .session import Session
-from .undo import UndoLog, call_all
+from .session import Session, call_all
 
 _log = logging.getLogger("httpsession")
 
@@ -42,6 +42,8 @@ class LiveSession(Session):
         attributes: Attributes,
         failures: list[StoreError],
         previous_access: float,
+        *,
+        is_own: bool = False,
     ) -> None:
         self.context: Context[Session] = sessions.context
         self.audience: Audience[Session] = self.context.audience
@@ -50,6 +52,7 @@ class LiveSession(Session):
         self.attributes: Attributes = attributes
         self.failures: list[StoreError] = failures
         self.previous_access: float = previous_access
+        self.is_own: bool = is_own
         self._sessions: LiveSessions = sessions
 
     @property
@@ -110,7 +113,7 @@ class LiveSession(Session):
         clears, interval = record.principal is not None, record.max_inactive_interval
         self._login = Login(self.id, record, self.attributes, self.audience, values, clears, interval, record.notes)
         if self.undo_log is not None:
-            self.undo_log.append(self._undo_login)
+            self.undo_log.undos.append(self._undo_login)
         self.id, new_key = draw(config.id_bytes)
         self.record = replace(record, id=self.id, key=new_key)
         if config.max_lifetime is not None:
@@ -119,13 +122,12 @@ class LiveSession(Session):
         self.audience = self.context.audience  # of a request that was left behind, too: it gets a session again
 
     def _undo_login(self, _: object) -> None:
-        login, self._login = self._login, None
-        if login is None:
+        if (login := self._login) is None:
             return
-        values, changed = self.attributes.snapshot(), self.attributes.marked()
+        self._login, changed = None, self.attributes.marked()
         self.id, self.record, self.attributes = login.id, login.record, login.attributes
         try:
-            call_all(partial(self._tell_undone, login, name, values.get(name, ABSENT)) for name in changed)
+            call_all(partial(self._tell_undone, login, name, value) for name, value in changed.items())
         finally:
             self.audience = login.audience
 
@@ -140,7 +142,7 @@ class LiveSession(Session):
     def _note_undo(self, log: UndoLog, undo: Callable[[object], object]) -> None:
         """Note how to undo the latest change; what follows a login is undone with it."""
         if self._login is None:
-            log.append(undo)
+            log.undos.append(undo)
 
     def _unbind_value(self, name: str, value: Any) -> None:
         """Notify a value that listens, at the commit of a login if the former session has it."""
@@ -160,12 +162,12 @@ class LiveSession(Session):
 
     def update(self, name: str, function: Callable[[Any], Any]) -> Any:
         """Compare and swap until no other thread came in between; *function* runs without a lock."""
-        codec = self.context.codec
+        encode = self._sessions.encode
         for _ in updates.attempts(self.attributes, self.record.key, name):
             old = self.attributes.get(name)
             new = updates.call(function, None if old is ABSENT else old, self.attributes, self.record.key, name)
-            if codec is not None:
-                codec.encode(new, name)
+            if encode is not None:
+                encode(new, name)
             if (new is None and old is ABSENT) or self.replace(name, old, ABSENT if new is None else new):
                 break
         return new
@@ -190,11 +192,9 @@ class LiveSession(Session):
         self._login = None
         changed, values = self.attributes.marked(), self.attributes.close()
         for name, value in before.items():
-            if name in changed:
-                yield partial(self._tell_dropped, login, name, value)
-            else:
-                yield partial(self._tell_unbound, name, value)
-        for name in changed & values.keys():
+            tell = partial(self._tell_dropped, login) if name in changed else self._tell_unbound
+            yield partial(tell, name, value)
+        for name in changed.keys() & values.keys():
             if before.get(name, ABSENT) is values[name] or not login.has_bound(name, values[name]):
                 yield partial(self._tell_unbound, name, values[name])
 
@@ -205,10 +205,10 @@ class LiveSession(Session):
             if self.undo_log is not None and self.attributes.is_left:
                 self.id = self.undo_log.former_id  # what it was changed to is dead
             return
-        record, values, changed = self.record, self.attributes.snapshot(), self.attributes.marked()
-        interval = record.max_inactive_interval
+        record, changed, interval = self.record, self.attributes.marked(), self.record.max_inactive_interval
+        own = {name: value for name, value in changed.items() if value is not ABSENT}
         changes = Changes(
-            removed=changed - values.keys(),
+            removed=changed.keys() - own.keys(),
             new_key=record.key,
             is_login=True,
             clear=login.clears,
@@ -217,7 +217,6 @@ class LiveSession(Session):
             max_inactive_interval=None if interval == login.interval else interval,
             notes={**dict.fromkeys(login.notes), **record.notes},
         )
-        own = {name: values[name] for name in changed & values.keys()}
         if self._sessions.store.save(login.record.key, changes, time.time()):
             self._login = None
             self.is_own = True
@@ -230,13 +229,13 @@ class LiveSession(Session):
 
         A listener that fails is logged: the login is in effect, and its client must learn the id.
         """
-        before = login.attributes.snapshot()
         entry = self._sessions.store.peek(self.record.key)
         if entry is None:  # ended in this very moment
             self.attributes.close()
         else:
             entry.record.id = self.id
             self.record, self.attributes = entry.record, entry.attributes
+        before = login.attributes.snapshot() if changes.clear or changes.removed else {}
         gone = before if changes.clear else before.keys() & changes.removed
         calls = [partial(self._tell_dropped, login, name, before[name]) for name in gone]
         calls += [partial(self._set_again, login, name, value) for name, value in own.items()]
@@ -278,7 +277,7 @@ class LiveSession(Session):
         entry = LiveEntry(self.record, Attributes(values))
         self._sessions.make_room_for(partial(store.create, entry))
         self._login, self.attributes = None, entry.attributes
-        self.is_own: bool = True
+        self.is_own = True
         self._tell_created([name for name, value in values.items() if login.has_bound(name, value)])
 
     def release(self, arrived: float) -> None:
@@ -347,4 +346,4 @@ class LiveSessions(Sessions[LiveSession, LiveEntry]):
         attributes = Attributes()
         if not self.store.create(LiveEntry(record, attributes)):
             return None
-        return LiveSession(self, session_id, record, attributes, failures, record.accessed)
+        return LiveSession(self, session_id, record, attributes, failures, record.accessed, is_own=True)

@@ -6,6 +6,7 @@ built on eight verbs, which :mod:`.live` and :mod:`.shared` implement.
 
 from __future__ import annotations
 
+import logging
 import weakref
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterable, Iterator
@@ -14,16 +15,17 @@ from functools import partial
 from typing import Any, Protocol
 
 from ..attributes import ABSENT
-from ..errors import StoreError, shown
+from ..errors import StoreError
 from ..record import SPARED, pack_time, with_note
-from .bindings import Bindings
+from .bindings import Bindings, Keeper, UndoLog
 from .context import Audience, Context
 from .counts import End
-from .undo import UndoLog, call_all
+
+_log = logging.getLogger("httpsession")
 
 
-class Lender(Protocol):
-    """The part of :class:`.Sessions` that lends a session outside of its requests."""
+class Lender(Keeper, Protocol):
+    """The part of :class:`.Sessions` that sessions use. It lends a session outside of its requests."""
 
     def borrow(self, session_id: str, holder: Callable[[], Session | None], /) -> AbstractContextManager[Session]: ...
 
@@ -49,7 +51,7 @@ class Session(Bindings, ABC):
     #: When the request before this one arrived.
     previous_access: float
     #: Whether the request created the session, so that no other client can know its id.
-    is_own: bool = False
+    is_own: bool
     #: Whether the session was ended through this hold.
     ended_here: bool = False
     #: Whether the request has ended.
@@ -90,10 +92,6 @@ class Session(Bindings, ABC):
         It keeps the id and not the session, so that an accessor finds no session whose id has changed since (S47).
         """
         return partial(self._sessions.borrow, self.id, weakref.ref(self))
-
-    def begin(self) -> None:
-        """Begin as a session that this request has created."""
-        self.is_own = True
 
     def note_earlier(self, arrived: float) -> None:
         """Note that another request *arrived* then, before this one, of which the store may not know.
@@ -160,6 +158,18 @@ class Session(Bindings, ABC):
 
     # The end of a session.
 
+    def invalidate(self) -> None:
+        """Invalidate the session for the application.
+
+        Raises:
+            InvalidSessionError: the session has ended already.
+            IllegalStateError: the manager has closed the store.
+        """
+        self.attributes.check_open()
+        if self._sessions.drops_changes:
+            self._sessions.check_open()
+        self.end()
+
     def end(self) -> None:
         """Invalidate the session, unless this request or another one has done so.
 
@@ -187,19 +197,6 @@ class Session(Bindings, ABC):
         """Close the attributes, and yield what notifies of the end of each."""
         for item in self.attributes.close().items():
             yield partial(self._tell_unbound, *item)
-
-    def check(self, name: str, value: Any = None) -> None:
-        """Refuse a name or a value that cannot be kept. It is called before anything has changed.
-
-        Raises:
-            ValueError: *name* is no string.
-            CodecError: *value* cannot be stored, where sessions are shared or distributable.
-        """
-        if not isinstance(name, str):
-            raise ValueError(f"the name of an attribute is a string, not {shown(name)}")
-        codec = self.context.codec
-        if codec is not None:
-            codec.encode(value, name)
 
     # Changes of the id, and how they are undone.
 
@@ -250,7 +247,8 @@ class Session(Bindings, ABC):
             return
 
         def calls() -> Iterator[Callable[[], object]]:
-            yield from log.steps()
+            for undo in reversed(log.undos):
+                yield partial(undo, log)
             if self.undo_rotation(log.former_id):
                 yield partial(self.audience.session_id_changed, self, new_id)
 
@@ -258,16 +256,22 @@ class Session(Bindings, ABC):
         try:
             call_all(calls())
         finally:
-            log.clear()
+            log.undos.clear()
 
     def keep_changes(self) -> None:
         """Clear the undo log, which releases the values that were replaced."""
         if self.undo_log is not None:
-            self.undo_log.clear()  # as the mark of changes it lives on with the attributes
+            self.undo_log.undos.clear()  # as the mark of changes it lives on with the attributes
             self.undo_log = None
 
     def set_interval(self, seconds: int) -> None:
-        """Change the interval, so that it can be undone; the undo spares an interval that was set since."""
+        """Change the interval, so that it can be undone; the undo spares an interval that was set since.
+
+        Raises:
+            IllegalStateError: the manager has closed the store.
+        """
+        if self._sessions.drops_changes:
+            self._sessions.check_open()
         before = self.record.max_inactive_interval
 
         def restore(_: object) -> None:
@@ -290,7 +294,12 @@ class Session(Bindings, ABC):
         """Set a note, so that it can be undone, or remove it. A login removes all notes of before.
 
         A shared store gets it at the commit.
+
+        Raises:
+            IllegalStateError: the manager has closed the store.
         """
+        if self._sessions.drops_changes:
+            self._sessions.check_open()
         before = self.note(name)
 
         def restore(_: object) -> None:
@@ -321,3 +330,21 @@ class Session(Bindings, ABC):
         value = self.attributes.get(name)
         if value is not ABSENT:
             self._tell_bound(name, ABSENT, value, self._announce(name, ABSENT, value))
+
+
+def call_all(calls: Iterable[Callable[[], object]]) -> None:
+    """Make all calls, even if some raise. The first exception goes to the caller, further ones are logged.
+
+    The end of a session is made of such calls: a listener that raises must not keep other attributes bound.
+    """
+    first: BaseException | None = None
+    for call in calls:
+        try:
+            call()
+        except BaseException as error:
+            if first is None:
+                first = error
+            else:
+                _log.error("A further listener failed.", exc_info=error)
+    if first is not None:
+        raise first

@@ -5,7 +5,7 @@ from __future__ import annotations
 import logging
 import threading
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Collection, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import replace
 from functools import partial
@@ -13,7 +13,7 @@ from typing import Any, ClassVar
 
 from ..attributes import ABSENT
 from ..codec import Codec
-from ..errors import CodecError, StoreError
+from ..errors import StoreError
 from ..ids import draw, draw_until, key_of
 from ..record import LOGIN, SessionRecord, pack_time
 from ..stores.base import SLACK, Changes, SessionStore, StoredSession
@@ -33,11 +33,8 @@ _COUNT_AGE = 1.0
 class SharedSession(Session):
     """A hold on a shared session: one request's snapshot of it, and the changes of the request."""
 
-    #: Whether the store has the session.
-    _is_stored: bool = True
     #: Whether another request has ended the session, or has cut this one off by a login.
     _is_lost: bool = False
-    _is_new: bool = False
 
     def __init__(
         self,
@@ -47,7 +44,10 @@ class SharedSession(Session):
         attributes: AttributeSnapshot,
         failures: list[StoreError],
         previous_access: float,
+        *,
+        is_own: bool = False,
     ) -> None:
+        """Begin with a session of the store, or with one that the request creates: the commit creates it there."""
         self.context: Context[Session] = sessions.context
         self.audience: Audience[Session] = self.context.audience
         self.id: str = session_id
@@ -55,8 +55,12 @@ class SharedSession(Session):
         self.attributes: AttributeSnapshot = attributes
         self.failures: list[StoreError] = failures
         self.previous_access: float = previous_access
+        self.is_own: bool = is_own
         self._sessions: SharedSessions = sessions
-        self._unsaved: Unsaved = Unsaved(session_id, record)
+        #: Whether the store has the session.
+        self._is_stored: bool = not is_own
+        self._is_new: bool = is_own
+        self._unsaved: Unsaved = Unsaved(session_id, record.max_inactive_interval, record.principal, record.notes)
         #: The names of attributes that were notified of being deserialised, and must be notified before the save.
         self._activated: set[str] = set()
 
@@ -71,19 +75,12 @@ class SharedSession(Session):
     def stored_id(self) -> str | None:
         return self._unsaved.id if self._is_stored and not self._unsaved.is_login else None
 
-    def begin(self) -> None:
-        """Begin as a session that the commit creates in the store."""
-        super().begin()
-        self._is_stored = False
-        self._is_new = True
-
     def rotate(self) -> bool:
         self.attributes.check_open()
-        before = self._changes_so_far()
         size = self.context.config.id_bytes
         if self._is_stored:
             self.id, new_key = draw_until(size, partial(self._sessions.store.can_move, self.record.key))
-            self._unsaved.rotate(new_key, before)
+            self._unsaved.rotate(new_key, self.record, self.attributes)
         else:
             self.id, self.record.key = draw(size)
         return True
@@ -189,13 +186,15 @@ class SharedSession(Session):
             self._store(self.attributes.changes(is_final=True)[0])
             return
         own = self.attributes.set_since_login() if unsaved.is_login else {}
-        changes = unsaved.before_rotation if unsaved.is_undone else self._changes(is_final=True)
+        if unsaved.is_undone:
+            changes = unsaved.before_rotation
+        else:
+            changes = unsaved.changes(self.record, self.attributes, is_final=True)
         if changes is None:
             return
         if self._save(changes):
             self.is_own = self.is_own or changes.is_login
-            self.attributes.mark_saved(changes.put, changes.removed)
-            self._unsaved = Unsaved(self.id, self.record)
+            self._mark_saved(changes.put, changes.removed)
         elif changes.is_login:
             self._begin_again(changes, own)
         else:
@@ -233,9 +232,14 @@ class SharedSession(Session):
         if not self._sessions.store.create(StoredSession(self.record, put)):
             raise StoreError("the id drawn for a new session is taken: the random numbers of this machine repeat")
         self._is_stored, self._is_lost = True, False
-        self.is_own: bool = True
-        self.attributes.mark_saved(put)
-        self._unsaved = Unsaved(self.id, self.record)
+        self.is_own = True
+        self._mark_saved(put, ())
+
+    def _mark_saved(self, put: Mapping[str, bytes], removed: Collection[str]) -> None:
+        """Begin with the next changes: the store has these ones."""
+        record = self.record
+        self.attributes.mark_saved(put, removed)
+        self._unsaved = Unsaved(self.id, record.max_inactive_interval, record.principal, record.notes)
 
     def release(self, arrived: float) -> None:
         """Note the access for the next flush."""
@@ -244,7 +248,7 @@ class SharedSession(Session):
         self._is_new = False
         self.is_released: bool = True
         if self._is_stored:
-            self.context.accesses.note(self._unsaved.id, arrived, record.used)
+            self.context.accesses.ended.append(((self._unsaved.id,), arrived, record.used))
 
     def activate(self, name: str, value: object) -> None:
         """Notify a value that it was deserialised."""
@@ -256,16 +260,6 @@ class SharedSession(Session):
         activated, self._activated = self._activated, set()
         for value in self.attributes.touched(activated):
             self.audience.will_passivate(self, value)
-
-    def _changes(self, *, is_final: bool) -> Changes | None:
-        put, removed = self.attributes.changes(is_final=is_final)
-        return self._unsaved.changes(self.record, put, removed)
-
-    def _changes_so_far(self) -> Changes | None:
-        try:
-            return self._changes(is_final=False)
-        except CodecError:  # the commit will raise it
-            return None
 
     def _lose(self) -> None:
         self._is_lost = True
@@ -307,7 +301,8 @@ class SharedSessions(Sessions[SharedSession, StoredSession]):
         if is_expired:
             session.finish("expired")
             return None
-        stored.record.access(arrived)
+        record = stored.record
+        record.accessed = max(arrived, record.accessed)  # a late request does not move it back
         return session
 
     def open(self, stored: StoredSession) -> SharedSession:
@@ -338,7 +333,8 @@ class SharedSessions(Sessions[SharedSession, StoredSession]):
         self.flush_at_exit()
 
     def _close_store(self) -> None:
-        """Flush the latest accesses. The store keeps the sessions."""
+        """Flush the latest accesses. The store keeps the sessions, whose requests in flight cannot change them now."""
+        self.drops_changes = True
         self.flush_finally()
         self.store.close()
 
@@ -346,4 +342,5 @@ class SharedSessions(Sessions[SharedSession, StoredSession]):
         self._count += 1
         config = self.context.config
         record = SessionRecord.created(key, time.time(), config.max_inactive_interval, config.max_lifetime)
-        return SharedSession(self, session_id, record, AttributeSnapshot(self.codec, {}), failures, record.accessed)
+        snapshot = AttributeSnapshot(self.codec, {})
+        return SharedSession(self, session_id, record, snapshot, failures, record.accessed, is_own=True)

@@ -135,7 +135,7 @@ class AttributeSnapshot(Attributes):
             self._earlier = frozenset()
         return put, removed
 
-    def mark_saved(self, put: Mapping[str, bytes], removed: Collection[str] = ()) -> None:
+    def mark_saved(self, put: Mapping[str, bytes], removed: Collection[str]) -> None:
         """Add saved changes to the baseline."""
         self._stored = self.merged(put, removed)
         if self._left_out:

@@ -11,10 +11,13 @@ from werkzeug.http import dump_cookie
 
 from ..config import SessionConfig, SessionTrackingMode
 from ..ids import DIGITS
-from .spelling import octets
+from .spelling import mount_point, scheme_of
 
 #: The placeholder of the id in a rendered cookie.
 _ID = "SESSION-ID"
+
+#: The name and the value of a header.
+_Header = tuple[str, str]
 
 
 class CookieTracking:
@@ -36,24 +39,31 @@ class CookieTracking:
         self.find_ids_plainly: Callable[[str], list[str]] = re.compile(
             rf"{name}(?:(?<=\A{name})|(?<=;{name})|(?<=; {name})|(?<=\A {name})){value}"
         ).findall
-        self._render = lru_cache(maxsize=64)(self._render_template)
+        further = (f"; {name}={value}" if value else f"; {name}" for name, value in config.cookie.attributes.items())
+        self._further: str = "".join(further)
+        self._rendered = lru_cache(maxsize=64)(self._render)
 
     def sent(self, cookies: str) -> list[str]:
         """Return the values of the session cookie in a Cookie header, verbatim and in order, ids or not."""
         pairs = (pair.strip(" \t").partition("=") for pair in cookies.split(";"))
         return [value.lstrip(" \t") for name, equals, value in pairs if equals and name.rstrip(" \t") == self.name]
 
-    def cookie(self, session_id: str, mount_point: str, https: bool) -> str:
-        """Return the value of the Set-Cookie header that gives the client the id."""
+    def add(self, headers: Iterable[_Header], session_id: str, script_name: str, scheme: str) -> list[_Header]:
+        """Return *headers* with the cookie that gives the client the id.
+
+        *script_name* and *scheme* are those of the environ, in any spelling.
+        """
         # A cookie with Max-Age also has Expires, which depends on the time and so cannot be cached.
-        render = self._render if self._config.max_age < 0 else self._render_template
-        return render(mount_point, https).replace(f"={_ID}", f"={session_id}", 1)
+        render = self._rendered if self._config.max_age < 0 else self._render
+        template, _ = render(script_name, scheme)
+        return self._put(headers, template.replace(f"={_ID}", f"={session_id}", 1))
 
-    def expired_cookie(self, mount_point: str, https: bool) -> str:
-        """Return the value of the Set-Cookie header that makes the client delete the cookie."""
-        return self._dump("", 0, mount_point, https)
+    def expire(self, headers: Iterable[_Header], script_name: str, scheme: str) -> list[_Header]:
+        """Return *headers* with the cookie that makes the client delete its own; the arguments as for :meth:`add`."""
+        _, expired = self._rendered(script_name, scheme)
+        return self._put(headers, expired)
 
-    def add(self, headers: Iterable[tuple[str, str]], cookie: str) -> list[tuple[str, str]]:
+    def _put(self, headers: Iterable[_Header], cookie: str) -> list[_Header]:
         """Return *headers* with the cookie, in place of a cookie that the application set itself.
 
         That cookie has the same name, path and domain. An application mounted below this one has its own (S134).
@@ -62,12 +72,17 @@ class CookieTracking:
         kept.append(("Set-Cookie", cookie))
         return kept
 
-    def _render_template(self, mount_point: str, https: bool) -> str:
-        """Return the header with a placeholder for the id, so that one rendering serves many sessions."""
-        max_age = self._config.max_age
-        return self._dump(_ID, None if max_age < 0 else max_age, mount_point, https)
+    def _render(self, script_name: str, scheme: str) -> tuple[str, str]:
+        """Return the values of two Set-Cookie headers: with a placeholder for the id, and the one that expires it.
 
-    def _dump(self, value: str, max_age: int | None, mount_point: str, https: bool) -> str:
+        One rendering serves many sessions.
+        """
+        path = quote(mount_point(script_name), safe="/!$&'()*+,:=@~", encoding="latin-1") or "/"
+        https = scheme_of(scheme) == "https"
+        max_age = self._config.max_age
+        return self._dump(_ID, None if max_age < 0 else max_age, path, https), self._dump("", 0, path, https)
+
+    def _dump(self, value: str, max_age: int | None, path: str, https: bool) -> str:
         """Return the Set-Cookie header with this value, and with Expires in the past if *max_age* is 0."""
         config = self._config
         header = dump_cookie(
@@ -75,15 +90,14 @@ class CookieTracking:
             value,
             max_age=max_age,
             expires=0 if max_age == 0 else None,
-            path=config.path or quote(octets(mount_point), safe="/!$&'()*+,:=@~") or "/",
+            path=config.path or path,
             domain=config.domain,
             secure=https if config.secure == "auto" else config.secure,
             httponly=config.http_only,
             samesite=config.same_site,
             partitioned=config.partitioned,
         )
-        further = (f"; {name}={value}" if value else f"; {name}" for name, value in config.attributes.items())
-        return header + "".join(further)
+        return header + self._further
 
 
 def _is_same_cookie(header: tuple[str, str], cookie: str) -> bool:

@@ -69,7 +69,7 @@ class PeeksAreAccesses(MemoryStore):
     def peek(self, key):
         stored = super().peek(key)
         if stored is not None:
-            stored.record.access(stored.record.accessed + 1)
+            stored.record.accessed += 1
         return stored
 
 
@@ -383,7 +383,7 @@ class TouchRevives(MemoryStore):
         for key, arrived, ended in accesses:
             stored = self.peek(key)
             if stored is not None:
-                stored.record.access(arrived)
+                stored.record.accessed = max(arrived, stored.record.accessed)
                 stored.record.used = max(stored.record.used, ended)
 
 

@@ -62,7 +62,8 @@ class MemoryStore:
 
     def _locked(self) -> threading.Lock:
         """Return the lock. The child of a fork forgets the sessions first."""
-        fork.check()
+        if getpid() != fork.process_id:
+            fork.check()
         return self._lock
 
     def create(self, session: LiveEntry) -> bool:

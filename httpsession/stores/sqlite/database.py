@@ -6,10 +6,10 @@ import os
 import sqlite3
 import threading
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
 from os import getpid
-from typing import Final, TypeVar
+from typing import Any, Final, TypeVar
 
 from ... import fork
 from ...errors import StoreError
@@ -22,6 +22,7 @@ from .write_lock import PAUSE, WriteLock
 
 T = TypeVar("T")
 Action = Callable[[sqlite3.Cursor], T]
+Parameters = Sequence[object] | Mapping[str, object]
 
 _BUSY: Final = (sqlite3.SQLITE_BUSY, sqlite3.SQLITE_LOCKED, sqlite3.SQLITE_PROTOCOL)
 _FULL: Final = (sqlite3.SQLITE_FULL, sqlite3.SQLITE_IOERR_SHMSIZE)
@@ -63,6 +64,16 @@ class Database:
         if getpid() != fork.process_id:
             fork.check()
         return self._run(action, what, None)
+
+    def fetch(self, statement: str, parameters: Parameters, what: str) -> list[Any]:
+        """Return the rows of a single statement that only reads."""
+        if getpid() != fork.process_id:
+            fork.check()
+        return self._run(lambda cursor: cursor.execute(statement, parameters).fetchall(), what, None)
+
+    def execute(self, statement: str, parameters: Parameters, what: str) -> int:
+        """Run a single statement that writes, and return the number of rows that it changed."""
+        return self.write(lambda cursor: cursor.execute(statement, parameters).rowcount, what)
 
     def write(self, action: Action[T], what: str, *, removes: bool = False) -> T:
         """Return the result of an action that writes by a single statement.

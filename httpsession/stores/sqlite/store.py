@@ -130,8 +130,7 @@ class SQLiteStore:
         self, key: bytes, arrived: float, in_use: InUse = nothing_in_use
     ) -> tuple[StoredSession, float, bool] | None:
         """Return the session; :meth:`touch` records the access."""
-        statement = self._statements.load
-        rows = self._database.read(lambda cursor: cursor.execute(statement, (key,)).fetchall(), "loading a session")
+        rows = self._database.fetch(self._statements.load, (key,), "loading a session")
         stored = session_of(rows) if rows else None
         if stored is None:
             return None
@@ -156,10 +155,7 @@ class SQLiteStore:
 
     def peek(self, key: bytes) -> StoredSession | None:
         """Return the session as it is."""
-        statement = self._statements.peek
-        rows = self._database.read(
-            lambda cursor: cursor.execute(statement, {"key": key, "since": -inf}).fetchall(), "looking at a session"
-        )
+        rows = self._database.fetch(self._statements.peek, {"key": key, "since": -inf}, "looking at a session")
         return session_of(rows) if rows else None
 
     def save(self, key: bytes, changes: Changes, now: float) -> bool:
@@ -177,11 +173,8 @@ class SQLiteStore:
                 raise ValueError("a login needs a new key")
             return self._database.transact(partial(apply, self._statements, key, changes, now), "saving a session")
         ((name, value),) = put.items()
-        statement = self._statements.put_one
         parameters = {"key": key, "since": now - FOLLOW, "name": name, "value": value}
-        return self._database.write(
-            lambda cursor: cursor.execute(statement, parameters).rowcount > 0, "saving a session"
-        )
+        return self._database.execute(self._statements.put_one, parameters, "saving a session") > 0
 
     def can_move(self, key: bytes, new_key: bytes) -> bool:
         """Return True: all keys are in one file."""
@@ -189,11 +182,7 @@ class SQLiteStore:
 
     def was_left(self, key: bytes, now: float) -> bool:
         """Return whether a login has left the key."""
-        parameters = (key, now - FOLLOW)
-        statement = self._statements.was_left
-        ((count,),) = self._database.read(
-            lambda cursor: cursor.execute(statement, parameters).fetchall(), "looking for a login"
-        )
+        ((count,),) = self._database.fetch(self._statements.was_left, (key, now - FOLLOW), "looking for a login")
         return bool(count)
 
     def remove(self, key: bytes) -> StoredSession | None:
@@ -262,10 +251,8 @@ class SQLiteStore:
 
     def records_of(self, principal: str) -> list[SessionRecord]:
         """Return the records of a user's sessions."""
-        principal, statement = check_principal(principal), self._statements.records_of
-        rows = self._database.read(
-            lambda cursor: cursor.execute(statement, (principal,)).fetchall(), "listing the sessions of a user"
-        )
+        principal = check_principal(principal)
+        rows = self._database.fetch(self._statements.records_of, (principal,), "listing the sessions of a user")
         return [stored.record for stored in sessions_of(rows)]
 
     def __iter__(self) -> Iterator[StoredSession]:
@@ -276,14 +263,10 @@ class SQLiteStore:
 
     def _slice(self, after: int) -> list[Row]:
         """Return the next rows. All are read before a caller sees the first, so that SQLite can truncate its log."""
-        statement = self._statements.slice
-        return self._database.read(
-            lambda cursor: cursor.execute(statement, (after, SLICE)).fetchall(), "iterating over the sessions"
-        )
+        return self._database.fetch(self._statements.slice, (after, SLICE), "iterating over the sessions")
 
     def __len__(self) -> int:
-        statement = self._statements.count
-        ((count,),) = self._database.read(lambda cursor: cursor.execute(statement).fetchall(), "counting the sessions")
+        ((count,),) = self._database.fetch(self._statements.count, (), "counting the sessions")
         return int(count)
 
     def prefixes(self) -> list[str]:
