@@ -211,8 +211,7 @@ class Sessions(ABC, Generic[S, T]):
         spared, keys = self._list_beside(principal, but)
         ends = [partial(lambda key: ended.append(self.end(key)), key) for key in keys if key != spared]
         # It comes last, or another process would take the sessions for expired.
-        forget = partial(forget_logins, self.store, self.context.config, principal, now, but)
-        call_all([*ends, forget])
+        call_all([*ends, partial(forget_logins, self.store, self.context.config, principal, now, but)])
         return sum(ended)
 
     def _list_beside(self, principal: str, but: bytes | None) -> tuple[bytes | None, list[bytes]]:
