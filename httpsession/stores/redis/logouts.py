@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import threading
 import time
+from collections.abc import Mapping
 from math import inf
 from time import monotonic
 from typing import Final
@@ -36,18 +37,20 @@ class Logouts:
     def __init__(self, client: Client, names: Names) -> None:
         self._client = client
         self._names = names
+        #: The times by user. It is replaced as a whole. Loads look here themselves, since a call would cost them.
+        self.times: dict[str, float] = {}
         self.reset_after_fork()
         fork.register(self)
 
     def reset_after_fork(self) -> None:
-        """Forget all: the parent may have loaded nothing for long."""
+        """Ask before the next load: the parent may have asked long ago."""
         self._lock = threading.Lock()
-        #: The times by user. Loads look here themselves, since a call would be a part of their cost.
-        self.times: dict[str, float] = {}
         #: From when on a load asks first, in seconds since the epoch.
         self.stale_at: float = -inf
-        self._whole_at: float = -inf
         self._asked_at: float = -inf
+        self._whole_at: float = -inf
+        #: How often this process has added a time. A reply may lack those that were added since the question.
+        self._added: int = 0
 
     def cover(self, record: SessionRecord) -> bool:
         """Return whether the user of a session was logged out everywhere since its login."""
@@ -55,10 +58,11 @@ class Logouts:
 
     def add(self, principal: str, before: float, until: float) -> None:
         """Note the time *before* which logins of a user count no more. From *until* on no session is older."""
+        # Twice is once, so that a lost reply does no harm.
+        self._client.run(LOGOUTS, LOGOUT, self._names.logouts, before, principal, before, until, retry=True)
         with self._lock:
-            # Twice is once, so that a lost reply does no harm.
-            self._client.run(LOGOUTS, LOGOUT, self._names.logouts, before, principal, before, until, retry=True)
-            self.times = {**self.times, principal: max(before, self.times.get(principal, before))}
+            self._added += 1
+            self.times = _merged(self.times, {principal: before})
 
     def drop(self, now: float) -> None:
         """Remove the times that no session is older than from the server."""
@@ -68,17 +72,10 @@ class Logouts:
     def refresh(self) -> None:
         """Learn the times in the background, unless that was just done."""
         if monotonic() - self._asked_at >= _PAUSE:
-            with self._lock:
-                self._learn(time.time())
+            self.learn(time.time())
 
     def learn(self, now: float) -> None:
-        """Learn the times before a load that arrived *now*, unless another thread has done so meanwhile."""
-        with self._lock:
-            if now >= self.stale_at:
-                self._learn(now)
-
-    def _learn(self, now: float) -> None:
-        """Learn the times.
+        """Learn the times, for a load that arrived *now*. Threads do not wait for each other.
 
         Raises:
             StoreError: the server failed. A process that has never learnt them asks again before its next load. Another
@@ -87,13 +84,20 @@ class Logouts:
         self._asked_at = monotonic()
         if self.stale_at > -inf:
             self.stale_at = now + _STALE
-        is_whole = self._asked_at >= self._whole_at
+        added, is_whole = self._added, self._asked_at >= self._whole_at
         since = -inf if is_whole else max(self.times.values(), default=-inf) - _SKEW
         command = (b"ZRANGEBYSCORE", self._names.logouts[0], since, b"+inf", b"WITHSCORES")
         [found] = self._client.execute_all(is_scores, [(LOGOUTS, command)])
-        # Users whose names are no UTF-8 were written by another client.
+        # A name that is no UTF-8 was written by another client.
         times = {user.decode(errors="replace"): float(at) for user, at in zip(found[::2], found[1::2], strict=True)}
-        self.times = times if is_whole else {**self.times, **times}
-        if is_whole:
-            self._whole_at = self._asked_at + _WHOLE
-        self.stale_at = now + _STALE
+        with self._lock:
+            if is_whole and added == self._added:
+                self.times, self._whole_at = times, self._asked_at + _WHOLE
+            else:
+                self.times = _merged(self.times, times)
+            self.stale_at = now + _STALE
+
+
+def _merged(times: Mapping[str, float], others: Mapping[str, float]) -> dict[str, float]:
+    """Return the later time of each user."""
+    return {**times, **{user: max(at, times.get(user, at)) for user, at in others.items()}}

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import os
 import time
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import closing
 
 import pytest
@@ -12,6 +14,7 @@ from httpsession.ids import key_of, new_id
 from httpsession.record import LOGIN, SPARED, pack_time
 from httpsession.stores import open_store
 from httpsession.stores.base import FOLLOW, Changes
+from tests.support.proxy import Proxy
 from tests.support.servers import RedisServer
 from tests.support.stores import keep
 
@@ -277,3 +280,41 @@ def test_outage_before_the_first_load(tmp_path, prefix):
 
         assert not is_there(store, key)
     server.stop()
+
+
+def test_threads_do_not_wait_for_each_other(redis_server, prefix):
+    """While the server hangs, first loads of many threads fail at once, not one after the other."""
+    proxy = Proxy(redis_server.port)
+    proxy.swallows_new = True
+    with closing(open_store(f"redis://127.0.0.1:{proxy.port}?prefix={prefix}&timeout=0.2")) as store:
+
+        def load(_):
+            with pytest.raises(StoreError):
+                store.load(key_of(new_id(16)), time.time())
+
+        begun = time.monotonic()
+        with ThreadPoolExecutor(16) as pool:
+            list(pool.map(load, range(16)))
+        assert time.monotonic() - begun < 1.5
+    proxy.stop()
+
+
+@pytest.mark.filterwarnings("ignore:.*fork.*:DeprecationWarning")
+def test_fork(clock, redis_server, prefix):
+    """The child of a fork learns before its first load, and until then knows what its parent knew."""
+    url = f"{redis_server.unix_url}?prefix={prefix}"
+    with closing(open_store(url)) as store, closing(open_store(url)) as other:
+        before, after = log_in(store, "anna"), log_in(store, "berta")
+        clock.tick(1)
+        store.forget_logins("anna", time.time(), LIFE)
+        clock.tick(LATER)
+        other.touch(())
+        store.forget_logins("berta", time.time(), LIFE)
+        child = os.fork()
+        if child == 0:
+            try:
+                os._exit(any(is_there(other, key) for key in (before, after)))
+            finally:
+                os._exit(2)
+
+        assert os.waitpid(child, 0)[1] == 0
