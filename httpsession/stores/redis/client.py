@@ -86,6 +86,8 @@ class Client:
 
     #: Whether another server may answer as soon as this one has refused a command over a new connection.
     _has_others = False
+    #: The shards that have a copy of what concerns all shards.
+    copies: tuple[int, ...] = (0,)
 
     def __init__(self, address: Address) -> None:
         self.address = address

@@ -19,7 +19,7 @@ from redis.exceptions import (
 from .answers import Decision, decide, place_of
 from .client import Client
 from .connection import Connection
-from .names import slot_of, tags
+from .names import SHARDS, slot_of, tags
 from .replies import Form, Place, is_ok, is_table
 from .transport import pack
 
@@ -40,6 +40,8 @@ class ClusterClient(Client):
     """
 
     _has_others = True
+    #: The first of each half: they are on different nodes, as long as slots are spread evenly.
+    copies = (0, SHARDS // 2)
 
     def reset_after_fork(self) -> None:
         """Empty the pool and forget the nodes."""

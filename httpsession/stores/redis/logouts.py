@@ -2,7 +2,8 @@
 
 The list of a user's sessions may be incomplete: Redis evicts it, or a login is under way that is saved later. So the
 time of a logout everywhere is kept, too. Each process learns these times with its accesses, and compares them with what
-it loads, so that a load stays one command. In a Cluster all are in one slot.
+it loads, so that a load stays one command. A Cluster has two copies, on different nodes: so one node that is out does
+not keep a new process from its first load.
 """
 
 from __future__ import annotations
@@ -10,16 +11,19 @@ from __future__ import annotations
 import threading
 import time
 from collections.abc import Mapping
+from contextlib import suppress
 from math import inf
 from time import monotonic
 from typing import Final
 
 from ... import fork
+from ...errors import StoreError
 from ...record import SessionRecord
-from .client import Client
-from .names import LOGOUTS, Names
+from .client import Call, Client
+from .names import Names
 from .replies import is_scores
 from .scripts import LOGOUT
+from .transport import Word
 
 #: Seconds after which a load asks by itself. The background thread asks more often, as long as there is one.
 _STALE: Final = 3.0
@@ -59,15 +63,10 @@ class Logouts:
     def add(self, principal: str, before: float, until: float) -> None:
         """Note the time *before* which logins of a user count no more. From *until* on no session is older."""
         # Twice is once, so that a lost reply does no harm.
-        self._client.run(LOGOUTS, LOGOUT, self._names.logouts, before, principal, before, until, retry=True)
+        self._client.run_all(LOGOUT, self._calls(before, principal, before, until))
         with self._lock:
             self._added += 1
             self.times = _merged(self.times, {principal: before})
-
-    def drop(self, now: float) -> None:
-        """Remove the times that no session is older than from the server."""
-        if self.times:
-            self._client.run(LOGOUTS, LOGOUT, self._names.logouts, now, retry=True)
 
     def refresh(self) -> None:
         """Learn the times in the background, unless that was just done."""
@@ -86,16 +85,35 @@ class Logouts:
             self.stale_at = now + _STALE
         added, is_whole = self._added, self._asked_at >= self._whole_at
         since = -inf if is_whole else max(self.times.values(), default=-inf) - _SKEW
-        command = (b"ZRANGEBYSCORE", self._names.logouts[0], since, b"+inf", b"WITHSCORES")
-        [found] = self._client.execute_all(is_scores, [(LOGOUTS, command)])
-        # A name that is no UTF-8 was written by another client.
-        times = {user.decode(errors="replace"): float(at) for user, at in zip(found[::2], found[1::2], strict=True)}
+        if is_whole and self.times:
+            with suppress(StoreError):
+                self._client.run_all(LOGOUT, self._calls(now))
+        times = self._ask(since)
         with self._lock:
             if is_whole and added == self._added:
                 self.times, self._whole_at = times, self._asked_at + _WHOLE
             else:
                 self.times = _merged(self.times, times)
             self.stale_at = now + _STALE
+
+    def _ask(self, since: float) -> dict[str, float]:
+        """Return the times from one on, of any copy that is there. A logout everywhere fails unless it reaches all."""
+        words = [(shard, self._names.logouts[shard][0]) for shard in self._client.copies]
+        commands = ((shard, (b"ZRANGEBYSCORE", name, since, b"+inf", b"WITHSCORES")) for shard, name in words)
+        replies = self._client.try_all(is_scores, commands)
+        found = [reply for reply in replies if not isinstance(reply, Exception)]
+        if not found:
+            self._client.check(replies[0])
+        times: dict[str, float] = {}
+        for reply in found:
+            # A name that is no UTF-8 was written by another client.
+            users = (user.decode(errors="replace") for user in reply[::2])
+            times = _merged(times, dict(zip(users, map(float, reply[1::2]), strict=True)))
+        return times
+
+    def _calls(self, *words: Word) -> list[Call]:
+        """Return the calls of the script, one for each copy."""
+        return [(shard, list(self._names.logouts[shard]), list(words)) for shard in self._client.copies]
 
 
 def _merged(times: Mapping[str, float], others: Mapping[str, float]) -> dict[str, float]:

@@ -11,8 +11,6 @@ from typing import Final
 from ..url import flaw_of_prefix
 
 SHARDS: Final = 256
-#: The shard that has the times of logouts.
-LOGOUTS: Final = 0
 #: The pattern of the names of the sorted sets, for SCAN.
 ANY_DUE: Final = b"*{*}:due"
 _DUE: Final = re.compile(r"([^{}]+)\{([0-9a-f]+)\}:due")
@@ -53,8 +51,9 @@ class Names:
       after a login;
     - ``<prefix>{<tag>}:u:<principal>``, a set: the keys of a user's sessions;
     - ``<prefix>{<tag>}:due``, a sorted set: the keys of all sessions by the time at which they expire;
-    - ``<prefix>{<tag>}:logouts``, a sorted set in one shard: the users who were logged out everywhere, by the time
-      before which their logins count no more; and ``logouts:until``, by the time from which on no session is older.
+    - ``<prefix>{<tag>}:logouts``, a sorted set in one shard, or two of a Cluster: the users who were logged out
+      everywhere, by the time before which their logins count no more; and ``logouts:until``, by the time from which on
+      no session is older.
     """
 
     def __init__(self, prefix: str) -> None:
@@ -64,5 +63,5 @@ class Names:
         self.mark: list[bytes] = [base + b"m:" for base in bases]
         self.user: list[bytes] = [base + b"u:" for base in bases]
         self.due: list[bytes] = [base + b"due" for base in bases]
-        #: The names of the sorted sets of users who were logged out everywhere.
-        self.logouts: tuple[bytes, bytes] = (bases[LOGOUTS] + b"logouts", bases[LOGOUTS] + b"logouts:until")
+        #: The names of the sorted sets of users who were logged out everywhere, of which only some shards have a copy.
+        self.logouts: list[tuple[bytes, bytes]] = [(base + b"logouts", base + b"logouts:until") for base in bases]

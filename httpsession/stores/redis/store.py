@@ -16,7 +16,7 @@ from ...ids import KEY_SIZE
 from ...record import SPARED, SessionRecord, check_principal, pack_time
 from ..base import SLACK, Changes, InUse, StoredSession, Touch, check_values, nothing_in_use
 from .client import Call, Client, Command
-from .layout import ATTRIBUTE, NOTE, fields_of, session_of
+from .layout import fields_of, session_of, triples_of
 from .logouts import Logouts
 from .names import ANY_DUE, SHARDS, Names, prefix_of
 from .replies import is_count, is_list, is_mark, is_page, is_page_of_scores, is_pairs, is_scores
@@ -24,6 +24,11 @@ from .scripts import CLAIM, CREATE, EVICT, EXPIRE, HOPS, REMOVE, SAVE, SESSIONS_
 from .transport import Word
 
 _log = logging.getLogger("httpsession")
+
+_EVICTS: Final = (
+    "the maxmemory-policy of Redis is {}: when its memory is full it evicts sessions without a word, or the lists by "
+    "which they end; set it to noeviction"
+)
 
 #: How many sessions a script removes, touches or looks at, at each end: other commands have to wait for so long.
 _SLICE: Final = 100
@@ -131,7 +136,7 @@ class RedisStore:
         check_values(changes.put)
         if changes.principal is not None and changes.principal is not ...:
             check_principal(changes.principal)
-        words = [now, new_key or b"", int(changes.is_login), int(changes.clear), *_triples_of(changes)]
+        words = [now, new_key or b"", int(changes.is_login), int(changes.clear), *triples_of(changes)]
         return bool(self._run(SAVE, key, *words))
 
     def can_move(self, key: bytes, new_key: bytes) -> bool:
@@ -145,7 +150,6 @@ class RedisStore:
     def expire(self, now: float, limit: int, in_use: InUse = nothing_in_use) -> list[StoredSession]:
         """Remove sessions that are due. If no session is, that takes one round trip to each server."""
         expired: list[StoredSession] = []
-        self._logouts.drop(now)
         first = self._client.try_all(is_list, self._in_each_shard(b"ZRANGEBYSCORE", b"-inf", now, b"LIMIT", 0, 1))
         due = [shard for shard, found in enumerate(first) if found and not isinstance(found, Exception)]
         # In a fixed order, the last shards would wait for ever when there is more to expire than a sweep can.
@@ -197,8 +201,7 @@ class RedisStore:
 
         A session whose requests never ask for it is never loaded. So those that were logged out are made due here.
         """
-        self._logouts.refresh()
-        self._advise_once()
+        failure = self._learn()
         by_shard: dict[int, list[Touch]] = defaultdict(list)
         for access in accesses:
             by_shard[access[0][0]].append(access)
@@ -215,6 +218,17 @@ class RedisStore:
                 if stored is not None and self._logouts.cover(stored.record):
                     record = stored.record
                     self.save(record.key, Changes(deadline=min(record.deadline, record.accessed)), record.accessed)
+        if failure is not None:
+            raise failure
+
+    def _learn(self) -> StoreError | None:
+        """Learn what the server knows beside sessions. In a Cluster, a failure concerns other nodes than accesses."""
+        try:
+            self._logouts.refresh()
+            self._advise_once()
+        except StoreError as error:
+            return error
+        return None
 
     def records_of(self, principal: str) -> list[SessionRecord]:
         """Return the records of a user's sessions."""
@@ -282,11 +296,7 @@ class RedisStore:
 
     def advice(self) -> list[str]:
         """Return a sentence for each setting of the servers that loses sessions."""
-        return [
-            f"the maxmemory-policy of Redis is {policy}: when its memory is full it evicts sessions without a word, or "
-            "the lists by which they end; set it to noeviction"
-            for policy in sorted(self._client.policies() - {"noeviction"})
-        ]
+        return [_EVICTS.format(policy) for policy in sorted(self._client.policies() - {"noeviction"})]
 
     def _advise_once(self) -> None:
         """Log the advice, in the background thread: it would cost a request a round trip."""
@@ -318,28 +328,3 @@ def _stored(reply: list[Any]) -> StoredSession | None:
     """Return the session that a script has found; None if another client has written its key."""
     key, fields = reply
     return session_of(key, fields) if len(key) == KEY_SIZE else None
-
-
-def _triples_of(changes: Changes) -> list[Word]:
-    """Return the triples of save.lua: a sign, a field and a value for each thing that a save checks or changes."""
-    words: list[Word] = []
-    if changes.expected:
-        for name, old in changes.expected.items():
-            words += (b"!" if old is None else b"?", ATTRIBUTE + name.encode(), old or b"")
-    for name, value in changes.put.items():
-        words += (b"=", ATTRIBUTE + name.encode(), value)
-    for name in changes.removed:
-        if name not in changes.put:
-            words += (b"-", ATTRIBUTE + name.encode(), b"")
-    if changes.notes:
-        for name, note in changes.notes.items():
-            words += (b"-" if note is None else b"=", NOTE + name.encode(), note or b"")
-    if changes.max_inactive_interval is not None:
-        words += (b"i", b"", changes.max_inactive_interval)
-    if changes.deadline is not None:
-        words += (b"d", b"", changes.deadline)
-    if changes.principal is None:
-        words += (b"n", b"", b"")
-    elif changes.principal is not ...:
-        words += (b"p", b"", changes.principal)
-    return words
