@@ -119,6 +119,9 @@ class NotCopied:
 class SessionError(Exception):
     """The root of this package's exceptions; never raised itself."""
 
+    #: The status of the response if the application does not catch the exception; empty: the server decides.
+    status: ClassVar[str] = ""
+
 
 class ConfigError(SessionError, ValueError):
     """A setting has a wrong value. The message names the setting, its value and what is allowed."""
@@ -158,6 +161,8 @@ class StoreError(SessionError):
     cookie of the client as it is.
     """
 
+    status: ClassVar[str] = "503 Service Unavailable"
+
 
 class IllegalStateError(SessionError, RuntimeError):
     """The call does not fit the present state: Java's ``IllegalStateException``."""
@@ -176,4 +181,9 @@ class ResponseCommittedError(IllegalStateError):
 
 
 class TooManySessionsError(IllegalStateError):
-    """``SessionConfig.max_sessions`` sessions are alive, and none of them may be evicted for a new one."""
+    """``SessionConfig.max_sessions`` sessions are alive, and none of them may be evicted for a new one.
+
+    Unless the application catches it, the response is a 503.
+    """
+
+    status: ClassVar[str] = "503 Service Unavailable"

@@ -19,8 +19,7 @@ if TYPE_CHECKING:
 
 _log = logging.getLogger("httpsession")
 
-#: The status of a response while the store fails, and after how many seconds the client may try again.
-UNAVAILABLE: Final = "503 Service Unavailable"
+#: After how many seconds the client may try again after a 503.
 RETRY_AFTER: Final = ("Retry-After", "5")
 
 
@@ -62,11 +61,13 @@ class Response:
             raise AssertionError("the application sends a body, but has not called start_response()")
         exchange, headers = self.exchange, self._headers
         if exchange.has_looked:
-            if self.status >= "500" and exchange.failures:
-                # The application or its framework has turned the store's failure into an error of its own.
-                self.abandon()
-                self.status = UNAVAILABLE
+            error = exchange.failures[0] if exchange.failures else exchange.refusal
+            if self.status >= "500" and error is not None:
+                # The application or its framework has turned the error into one of its own.
+                self.status = error.status
                 headers = [*(header for header in headers if header[0].lower() != "retry-after"), RETRY_AFTER]
+            if self.status >= "500" and exchange.failures:
+                self.abandon()
             elif exchange.session is not None:
                 headers = self._commit(exchange.session, headers)
         if self._exc_info is None:
@@ -76,15 +77,16 @@ class Response:
             self._exc_info = None
         exchange.is_committed = True
 
-    def refuse(self, error: StoreError) -> list[bytes]:
-        """Answer 503. No cookie is touched, since the client's session may still exist.
+    def refuse(self, error: SessionError) -> list[bytes]:
+        """Answer with the status of the *error*. No cookie is touched: the client's session may still exist.
 
         The answer to HEAD has the headers of that to GET and no body, which a client would take for the next response.
         """
-        _log.error("A request was answered with 503, since the session store failed: %s", error)
+        if isinstance(error, StoreError):  # a flood of refused sessions must not be one of lines
+            _log.error("A request was answered with 503, since the session store failed: %s", error)
         body = b"The service is temporarily unavailable. Please try again in a moment.\n"
         headers = [("Content-Type", "text/plain; charset=utf-8"), ("Content-Length", str(len(body))), RETRY_AFTER]
-        self._start_response(UNAVAILABLE, headers)
+        self._start_response(error.status, headers)
         self.exchange.is_committed = True
         return [] if self.exchange.is_head else [body]
 
@@ -181,8 +183,8 @@ class Body:
                 yield chunk
             if not response.exchange.is_committed and response.status is not None:
                 response.send()
-        except StoreError as error:
-            if response.exchange.is_committed:
+        except SessionError as error:
+            if response.exchange.is_committed or not error.status:
                 raise
             response.abandon()
             yield from response.refuse(error)

@@ -336,12 +336,11 @@ class LiveSessions(Sessions[LiveSession, LiveEntry]):
         for entry in self.store:
             claimed = self.store.remove(entry.record.key)
             if claimed is not None:
-                self._finish_quietly(claimed, "invalidated")
+                self.finish_quietly(claimed, "invalidated")
         self.store.close()
 
     def _begin(self, session_id: str, key: bytes, failures: list[StoreError]) -> LiveSession | None:
-        config = self.context.config
-        record = LiveRecord.created(key, time.time(), config.max_inactive_interval, config.max_lifetime)
+        record = self.context.new_record(LiveRecord, key)
         record.id = session_id
         attributes = Attributes()
         if not self.store.create(LiveEntry(record, attributes)):

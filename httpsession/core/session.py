@@ -14,9 +14,10 @@ from contextlib import AbstractContextManager
 from functools import partial
 from typing import Any, Protocol
 
+from .. import audit
 from ..attributes import ABSENT
 from ..errors import StoreError
-from ..record import SPARED, pack_time, with_note
+from ..record import with_note
 from .bindings import Bindings, Keeper, UndoLog
 from .context import Audience, Context
 from .counts import End
@@ -186,6 +187,10 @@ class Session(Bindings, ABC):
         """
         self.ended_here = True
         self.context.counts.add(end)
+        if end != "invalidated":
+            record = self.record
+            reason = end if end == "evicted" else record.reason_to_expire
+            audit.note("session_expired", key=record.key, principal=record.principal, reason=reason)
 
         def calls() -> Iterator[Callable[[], object]]:
             yield partial(self.audience.session_destroyed, self)
@@ -309,11 +314,6 @@ class Session(Bindings, ABC):
         self.change_note(name, value)
         if self.undo_log is not None:
             self._note_undo(self.undo_log, restore)
-
-    def spare(self, now: float) -> None:
-        """Except a login that is not committed yet from a logout everywhere. The store excepts sessions that it has."""
-        if self.stored_id is None:
-            self.set_note(SPARED, pack_time(now))
 
     def _tell_created(self, carried: Iterable[str]) -> None:
         """Notify of a session that a login had to make, and of the attributes carried over into it."""

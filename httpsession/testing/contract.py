@@ -11,6 +11,7 @@ from .listing import Listing
 from .loading import Loading
 from .logins import Logins
 from .logouts import Logouts
+from .newcomers import Newcomers
 from .notes import Notes
 from .races import Races
 from .renaming import Renaming
@@ -29,6 +30,7 @@ class StoreContract(
     Logins,
     Logouts,
     Ending,
+    Newcomers,
     Touching,
     Listing,
     Closing,

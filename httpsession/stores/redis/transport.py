@@ -61,6 +61,8 @@ class Transport:
         # The type that hiredis declares is too narrow.
         self._feed: Callable[[bytearray, int, int], object] = cast(Any, self._reader.feed)
         self._buffer = bytearray(_BUFFER)
+        #: Whether anything was read since the latest command was sent.
+        self._has_read = False
         #: When the present reply has to be there, and the timeout that the socket has.
         self._end = 0.0
         self._limit = timeout
@@ -191,6 +193,7 @@ class Transport:
         if limit > self._timeout:
             limit = self._timeout
         self._end = now + limit
+        self._has_read = False
         if limit != self._limit:
             self._set_limit(limit)
         try:
@@ -206,7 +209,7 @@ class Transport:
                 connection is out of step, and no reply over it can be trusted.
         """
         try:
-            reply = self._reader.gets()
+            reply = self._reader.gets() if self._has_read else _MORE
             if reply is _MORE:
                 reply = self._wait()
         except (TypeError, ValueError, MemoryError):  # of a dict with an impossible key, or of a giant
@@ -240,6 +243,7 @@ class Transport:
                 raise self._broken(error) from error
             if not count:
                 raise RedisConnectionError("the server has closed the connection")
+            self._has_read = True
             self._feed(self._buffer, 0, count)
             reply = self._reader.gets()
             if reply is not _MORE:

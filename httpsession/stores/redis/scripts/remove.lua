@@ -1,3 +1,3 @@
 -- Remove the session that has this key, or had it recently, and return its key and its fields; nil if there is none.
-local key = find(own, true)
-return key and remove(key)
+local key, record = find(own, true)
+return key and remove(key, record)
