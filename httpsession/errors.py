@@ -52,11 +52,14 @@ def shown(value: object) -> str:
         return f"a too long {cls.__name__}" if isinstance(error, ValueError) else f"<{cls.__qualname__} object>"
     if _REVEALING.search(text):
         return _hidden(cls)
-    return printable(text if len(text) <= _LONGEST else f"{text[:_LONGEST]}...")
+    text = text if len(text) <= _LONGEST else f"{text[:_LONGEST]}..."
+    return printable(text)
 
 
 def printable(text: str) -> str:
-    """Return a text without control characters, which could change a terminal or forge a line of a log."""
+    """Return a text in one line, with escapes for all that could control a terminal or begin a line of a log."""
+    if text.isprintable():
+        return text
     return "".join(char if char.isprintable() else char.encode("unicode_escape").decode() for char in text)
 
 

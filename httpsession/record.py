@@ -184,7 +184,7 @@ class SessionInfo:
     """A session in a list of sessions. Nothing here opens the session. Times are seconds since the epoch."""
 
     #: The key of the session in hexadecimal: the argument of :meth:`SessionManager.invalidate`.
-    handle: str
+    handle: str = field(repr=False)
     principal: str | None
     creation_time: float
     #: When the latest request of the session arrived.

@@ -13,7 +13,7 @@ from struct import Struct
 from typing import Any, Final
 
 from ...record import MAX_VALUE, SessionRecord
-from ..base import Changes, StoredSession
+from ..base import Changes, StoredSession, note_damage
 from .transport import Word
 
 #: The fields of the record, of the user if there is one, and of the interval of a newcomer if there is one. The scripts
@@ -98,8 +98,10 @@ def session_of(key: bytes, fields: Any) -> StoredSession | None:
         if max(map(len, fields)) > MAX_VALUE:
             giants = [name for name, value in attributes.items() if len(value) > MAX_VALUE]
             _log.warning("session %s has attributes of more than %d bytes, which are ignored", key.hex()[:8], MAX_VALUE)
+            note_damage("attribute", key, record.principal)
     except (KeyError, TypeError, ValueError, OverflowError):
         _log.warning("the value in Redis for session %s is no session and is ignored", key.hex()[:8])
+        note_damage("record", key)
         return None
     if giants:
         attributes = {name: value for name, value in attributes.items() if name not in giants}
