@@ -259,14 +259,14 @@ class TestLostData:
             assert session_id not in cookie
 
     def test_other_data(self, worker, server, caplog):
-        """Keys that another application has written over are no sessions: one line in the log, and no exception."""
+        """Keys that another application has written over are no sessions: the log says so, and nothing is raised."""
         markers = marked(worker)
         for name in list(server.client.scan_iter("*:s:*", count=10_000)):
             server.client.delete(name)
             server.client.lpush(name, "x")
         with caplog.at_level(logging.WARNING, "httpsession"):
             assert [ask(worker, reading, one) for one in markers] == [(200, "none", [])] * len(markers)
-        assert len(caplog.messages) == len(markers)
+        assert len([message for message in caplog.messages if "is no session" in message]) == len(markers)
         for session_id in markers:
             status, _, [cookie] = ask(worker, writing, session_id)
             assert status == 200
