@@ -8,6 +8,7 @@ from markupsafe import Markup
 from werkzeug.wrappers import Response
 
 from httpsession import HttpSession, SessionInfo, SessionManager, SessionMiddleware
+from httpsession.csrf import CsrfMiddleware, csrf_field
 from httpsession.werkzeug import Request
 
 from . import members
@@ -22,7 +23,7 @@ def home(request: Request) -> Response:
     """Greet the member, and list all sessions of this member."""
     session = request.get_session(create=False)
     principal = None if session is None else session.principal
-    hello = greeting(members.find(principal), login=link(request, "/login"), logout=link(request, "/logout"))
+    hello = greeting(request, members.find(principal), login=link(request, "/login"), logout=link(request, "/logout"))
     if session is None or principal is None:
         return page(request, hello, LESSON)
     return page(request, hello, sessions(request, session, principal), LESSON)
@@ -59,7 +60,7 @@ def log_out_elsewhere(request: Request) -> Response:
 def sessions(request: Request, session: HttpSession, principal: str) -> Markup:
     """Return the table of a member's sessions; *session* is the visitor's own."""
     rows = Markup("").join(row(one, is_own=one.handle == session.handle) for one in manager.sessions_of(principal))
-    return SESSIONS.format(rows=rows, action=link(request, "/elsewhere"))
+    return SESSIONS.format(rows=rows, action=link(request, "/elsewhere"), field=csrf_field(request))
 
 
 def row(info: SessionInfo, *, is_own: bool) -> Markup:
@@ -75,7 +76,7 @@ SESSIONS = Markup("""\
 <tbody>
 {rows}</tbody>
 </table>
-<form class="card" method="post" action="{action}"><button>Log out everywhere else</button></form>
+<form class="card" method="post" action="{action}">{field}<button>Log out everywhere else</button></form>
 """)
 
 ROW = Markup("<tr><td>{}</td><td>{}</td><td>{}</td></tr>\n")
@@ -97,12 +98,14 @@ member&rsquo;s sessions, and <code>invalidate_all(principal, except_=session)</c
 """)
 
 application = SessionMiddleware(
-    Application(
-        get("/", home),
-        get("/login", login),
-        post("/login", log_in),
-        post("/logout", log_out),
-        post("/elsewhere", log_out_elsewhere),
+    CsrfMiddleware(
+        Application(
+            get("/", home),
+            get("/login", login),
+            post("/login", log_in),
+            post("/logout", log_out),
+            post("/elsewhere", log_out_elsewhere),
+        )
     ),
     manager,
 )

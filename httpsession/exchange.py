@@ -2,17 +2,27 @@
 
 from __future__ import annotations
 
+import logging
 import time
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
+from contextlib import suppress
 from os import getpid
 from typing import TYPE_CHECKING, Any, Literal
 
-from . import fork
+from . import audit, fork
 from .core.collection import Sessions
 from .core.session import Session
-from .errors import IllegalStateError, NotCopied, ResponseCommittedError, SessionError, StoreError, TooManySessionsError
+from .errors import (
+    IllegalStateError,
+    NotCopied,
+    ResponseCommittedError,
+    SessionError,
+    StoreError,
+    TooManySessionsError,
+    UrlLoginError,
+)
 from .ids import key_of
-from .record import check_principal
+from .record import CSRF_NOTE, check_principal
 from .session import HttpSession
 from .tracking import Tracking
 from .tracking.spelling import authority_of
@@ -41,6 +51,8 @@ class Exchange(NotCopied):
     is_over: bool = False
     #: Whether the ids that the client sent have been looked up.
     has_looked: bool = False
+    #: Whether the application has asked for anything that depends on the ids that the client sent.
+    is_asked: bool = False
     #: The session that the request uses, and the face of it that the application holds.
     session: Session | None = None
     _http_session: HttpSession
@@ -54,6 +66,8 @@ class Exchange(NotCopied):
     _url_values: Sequence[str] = ()
     _authority: str = ""
     _raw_uri: str = ""
+    #: What an edge of the package adds to the headers of a response in which the session was looked at, at the commit.
+    finish_headers: Callable[[list[tuple[str, str]]], list[tuple[str, str]]] | None = None
     #: The RequestSession of this exchange, from the first ``request_session`` to the end: that function sets this.
     face: object = None
     #: The error with which the request was refused, which an application may turn into one of its own.
@@ -96,8 +110,10 @@ class Exchange(NotCopied):
             if getpid() != fork.process_id:
                 fork.check()
             self._ids = self._ids[:MAX_LOOKUPS]
-            self.arrived = time.time()
             accesses = sessions.context.accesses
+            clock, self.arrived = accesses.clock, time.time() + accesses.clock.offset
+            if not clock.earliest <= self.arrived <= clock.latest:
+                self.arrived = clock.settle()
             accesses.in_flight[self] = None
             first, latest = self._ids[0], accesses.latest
             if first in latest:
@@ -133,11 +149,13 @@ class Exchange(NotCopied):
         """Log a user in to the session of this request, which is created if there is none."""
         principal = check_principal(principal)
         self._check_not_committed("a user can log in")
+        if self.tracking.url.enabled:
+            self._check_url_login(principal)
         session = self._find_or_create()
         if session.record.principal != principal:
             session.login(principal)
-        elif not session.is_own:
-            session.change_id()
+        elif not session.is_own and session.change_id() and session.note(CSRF_NOTE) is not None:
+            session.set_note(CSRF_NOTE, None)  # a login renews it, whoever was logged in
         return self._http_session
 
     def logout(self) -> None:
@@ -148,6 +166,7 @@ class Exchange(NotCopied):
 
     def requested(self) -> tuple[str | None, Literal["cookie", "url"] | None]:
         """Return the id that the client sent, and where it was; None and None if it sent none."""
+        self.is_asked = True
         in_cookies = self.tracking.cookie.sent(self._cookies)
         if len(in_cookies) + len(self._url_values) > 1 and not self.has_looked and not self.sessions.is_closed:
             self._look_up()
@@ -170,7 +189,18 @@ class Exchange(NotCopied):
 
     def has_ended_requested(self) -> bool:
         """Return whether this request has ended the session whose id the client sent in a cookie."""
-        return self._joined is not None and self._joined.ended_here and self._has_joined_by_cookie()
+        return self.has_ended_joined() and self._has_joined_by_cookie()
+
+    def has_ended_joined(self) -> bool:
+        """Return whether this request has ended the session that it joined."""
+        return self._joined is not None and self._joined.ended_here
+
+    def has_id_in_urls(self) -> bool:
+        """Return whether the URL of the request has an id, or the response may have URLs with the id.
+
+        A body that is generated while it is sent may still ask for such a URL.
+        """
+        return bool(self._url_values) or (self.session is not None and self.requested()[1] != "cookie")
 
     def id_for_urls(self) -> str | None:
         """Return the id that links must carry; None if the client does not need it there."""
@@ -179,23 +209,33 @@ class Exchange(NotCopied):
         session = self._find()
         if session is None or self.requested()[1] == "cookie":
             return None
+        if session.record.principal is not None and not session.context.config.allow_url_login:
+            return None
         return session.id if session.is_known_by(session.id) else None
 
     def url(self) -> RequestUrl:
         """Return the URL of the request."""
         return RequestUrl(self.scheme, self._authority, self.script_name, self._path_info, self._raw_uri)
 
+    def on_headers(self, finish: Callable[[list[tuple[str, str]]], list[tuple[str, str]]]) -> None:
+        """Register *finish*, which gets the headers at the commit and returns those that are sent.
+
+        It is not called for the answer to a failing store.
+        """
+        if not self.is_over:
+            self.finish_headers = finish
+
     def end(self) -> None:
         """End the request. Its session begins to idle."""
         self.is_over = True
-        self.face = None
+        self.face = self.finish_headers = None
         if not self.arrived:
             return
         accesses = self.sessions.context.accesses
         if self.session is not None:
             self.session.release(self.arrived)
         elif not self.has_looked:
-            accesses.ended.append((self._ids, self.arrived, time.time()))
+            accesses.ended.append((self._ids, self.arrived, time.time() + accesses.clock.offset))
         try:
             del accesses.in_flight[self]
             if not accesses.keeps_latest and accesses.latest[self._ids[0]] == self.arrived:
@@ -221,20 +261,36 @@ class Exchange(NotCopied):
             self.sessions.check_open()
         try:
             for session_id in self._ids:
-                session = self.sessions.find(session_id, self.arrived or time.time(), self.failures)
+                session = self.sessions.find(session_id, self.arrived or self.sessions.context.now(), self.failures)
                 if session is not None:
                     self._joined = self.session = session
                     self.joined_id = session_id
                     self._http_session = HttpSession(session)
+                    if session.record.accessed > self.arrived:
+                        self.sessions.context.accesses.clock.catch_up(session.record.accessed)
                     if self._arrived_before:
                         session.note_earlier(self._arrived_before)
+                    if self._ids[1:]:
+                        self._report_ambiguity(session)
                     return session
             return None
         except StoreError as error:
             self.failures.append(error)
             raise
         finally:
-            self.has_looked = True  # only now: until then the ids stand for the sessions that are in use
+            # Only now: until then the ids stand for the sessions that are in use.
+            self.has_looked = self.is_asked = True
+
+    def _report_ambiguity(self, session: Session) -> None:
+        """Report that cookies have the ids of two live sessions: another host may have set one, to shadow the other.
+
+        The client sends no word on which cookie is whose, so the first live one stays the choice.
+        """
+        in_cookies = self.tracking.cookie.find_ids(self._cookies)[:MAX_LOOKUPS]
+        others = dict.fromkeys(session_id for session_id in in_cookies if session_id != self.joined_id)
+        with suppress(StoreError):  # the request has its session
+            if any(self.sessions.find(other, self.arrived, []) is not None for other in others):
+                audit.note("session_cookie_ambiguous", key=session.key, level=logging.WARNING)
 
     def _find_or_create(self) -> Session:
         session = self._find()
@@ -269,8 +325,23 @@ class Exchange(NotCopied):
         """Count as a request that uses the session with this key, which is about to be created."""
         self._reserved = (key,)
         if not self.arrived:
-            self.arrived = time.time()
+            self.arrived = self.sessions.context.now()
         self.sessions.context.accesses.in_flight[self] = None
+
+    def _check_url_login(self, principal: str) -> None:
+        """Report a login whose client carries the id in URLs alone, and refuse it if the configuration says so."""
+        session, config = self._find(), self.sessions.context.config
+        if self.tracking.cookie.enabled and self.requested()[1] != "url":
+            return
+        outcome = "allowed" if config.allow_url_login else "refused"
+        key = None if session is None else session.key
+        audit.note("session_login_by_url", key=key, principal=principal, level=logging.WARNING, outcome=outcome)
+        if not config.allow_url_login:
+            self.refusal = UrlLoginError(
+                "the client carries the id of its session in URLs alone, and SessionConfig.allow_url_login is False: "
+                "a user can log in whose client sends the cookie"
+            )
+            raise self.refusal
 
     def _check_not_committed(self, what: str) -> None:
         if self.is_committed or self.is_over or (self._outer is not None and self._outer.is_committed):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Iterable
 from contextlib import suppress
 from types import TracebackType
@@ -22,6 +23,8 @@ from .ids import KEY_SIZE
 from .record import Handled, SessionInfo, SessionStats, check_principal
 from .session import HttpSession, core_of
 from .stores import AnyStore, open_store
+
+_log = logging.getLogger("httpsession")
 
 #: The end of the times that are accepted, in seconds since the epoch: the year 318,857.
 _END_OF_TIME: Final = 1e13
@@ -53,6 +56,8 @@ class SessionManager(NotCopied):
         config = SessionConfig() if config is None else check_config(config)
         #: The configuration of the sessions.
         self.config: SessionConfig = config
+        for weakness in config.weaknesses():
+            _log.warning("%s.", weakness)
         self._sessions: Sessions[Session, Any] = self._open(store, Listeners(listeners))
         self._is_closed: bool = False
 

@@ -30,7 +30,8 @@ class SessionMiddleware:
 
     If the store fails, and the application does not catch the :class:`StoreError`, the answer is 503 with Retry-After
     and without a session cookie. This also replaces the 500 of a framework that catches it. A session that
-    ``SessionConfig.max_sessions`` refuses is answered in the same way.
+    ``SessionConfig.max_sessions`` refuses is answered in the same way, and a login that ``allow_url_login`` refuses
+    with 403.
     """
 
     def __init__(self, app: WSGIApplication, manager: SessionManager | AnyStore | str | None = None) -> None:

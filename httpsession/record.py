@@ -18,6 +18,8 @@ from .errors import shown
 MAX_VALUE: Final = 1 << 21
 #: The bytes of the longest principal, in UTF-8.
 MAX_PRINCIPAL: Final = 1024
+#: The name of the note with the secret to which CSRF tokens answer.
+CSRF_NOTE: Final = "csrf"
 
 
 #: The notes that tell when the user logged in, and when a logout everywhere has spared the session since.

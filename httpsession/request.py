@@ -195,8 +195,8 @@ def environ_of(request: object) -> dict[str, Any] | None:
     return None
 
 
-def _exchange_of(request: object) -> Exchange:
-    """Return the exchange of a request that is no environ, or raise the error that says why there is none.
+def exchange_of(request: object) -> Exchange:
+    """Return the exchange of a request, or raise the error that says why there is none.
 
     Raises:
         IllegalStateError: no :class:`SessionMiddleware` is around the application.
@@ -228,7 +228,7 @@ def request_session(environ: AnyRequest) -> RequestSession:
     except (KeyError, TypeError):
         exchange = None
     if type(exchange) is not Exchange:  # isinstance() would be a call in each request
-        exchange = _exchange_of(environ)
+        exchange = exchange_of(environ)
     face = exchange.face
     if not isinstance(face, RequestSession):
         face = RequestSession(exchange)
@@ -264,5 +264,5 @@ def get_session(environ: AnyRequest, create: bool = True) -> HttpSession | None:
     except (KeyError, TypeError):
         exchange = None
     if type(exchange) is not Exchange:  # isinstance() would be a call in each request
-        exchange = _exchange_of(environ)
+        exchange = exchange_of(environ)
     return exchange.get_session(create)

@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import atexit
 import logging
-import time
 import weakref
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterable, Iterator
@@ -174,7 +173,7 @@ class Sessions(ABC, Generic[S, T]):
 
         All are ended, whatever listeners raise. The first exception goes to the caller.
         """
-        now, ended = time.time(), list[bool]()
+        now, ended = self.context.now(), list[bool]()
         if hold is not None and hold.stored_id is None:
             # The store does not have its login yet.
             hold.set_note(SPARED, pack_time(now))
@@ -219,7 +218,7 @@ class Sessions(ABC, Generic[S, T]):
             StoreError: the store failed. Sessions that it gave back before have ended completely.
         """
         self.flush()
-        now = time.time() if now is None else now
+        now = self.context.now() if now is None else now
         total = 0
         while True:
             expired = self.store.expire(now, BATCH, self.context.accesses.in_use)
@@ -253,7 +252,7 @@ class Sessions(ABC, Generic[S, T]):
 
     def _is_expired(self, record: SessionRecord) -> bool:
         """Return whether a session has expired, and no request is in flight that keeps it alive (S54)."""
-        return record.is_due(time.time(), self.slack) and record.key not in self.context.accesses.in_use()
+        return record.is_due(self.context.now(), self.slack) and record.key not in self.context.accesses.in_use()
 
     def finish_quietly(self, stored: T, end: End) -> None:
         """Finish a session outside of its requests. Exceptions of listeners are logged."""
@@ -279,7 +278,7 @@ class Sessions(ABC, Generic[S, T]):
         """
         fork.check()
         self.check_open()
-        arrived, accesses = time.time(), self.context.accesses
+        arrived, accesses = self.context.now(), self.context.accesses
         session = self._find_lent(session_id, holder(), arrived)
         use = _Use(arrived, session)
         accesses.enter(use)

@@ -100,8 +100,8 @@ class SharedSession(Session):
             self._unsaved.login(self.record.principal)
             lifetime = self.context.config.max_lifetime
             if lifetime is not None:
-                self.record.deadline = time.time() + lifetime
-        self.record.principal, self.record.notes = principal, {LOGIN: pack_time(time.time())}
+                self.record.deadline = self.context.now() + lifetime
+        self.record.principal, self.record.notes = principal, {LOGIN: pack_time(self.context.now())}
 
     def change_interval(self, seconds: int) -> None:
         self.record.max_inactive_interval = seconds
@@ -136,7 +136,7 @@ class SharedSession(Session):
         is_saved = self._is_stored and not self._is_lost and not self._unsaved.is_login
         if is_saved:
             changes = Changes(put=put, removed=removed, expected={name: stored})
-            if not self._sessions.store.save(self.record.key, changes, time.time()):
+            if not self._sessions.store.save(self.record.key, changes, self.context.now()):
                 return False, None
         while (old := snapshot.get(name)) is not ABSENT or new is not None:
             if self.replace(name, old, ABSENT if new is None else new):
@@ -203,7 +203,7 @@ class SharedSession(Session):
     def _save(self, changes: Changes) -> bool:
         """Save the changes; False if there is no such session any more."""
         record, store = self.record, self._sessions.store
-        if not self._is_lost and store.save(record.key, changes, time.time()):
+        if not self._is_lost and store.save(record.key, changes, time.time() + self.context.accesses.clock.offset):
             if changes.new_key is not None:
                 record.key = changes.new_key
             return True
@@ -211,7 +211,7 @@ class SharedSession(Session):
             return False
         self.id = self._unsaved.id
         self._unsaved.lose_rotation()
-        return store.save(record.key, replace(changes, new_key=None), time.time())
+        return store.save(record.key, replace(changes, new_key=None), self.context.now())
 
     def _begin_again(self, changes: Changes, own: dict[str, bytes]) -> None:
         """Begin a session of which only this client knows, since the former one has gone.
@@ -219,7 +219,7 @@ class SharedSession(Session):
         If another request has logged in from it, the attributes that this request had read are carried over: a double
         click must not empty the cart. If it was ended, only what was set since the login stays.
         """
-        snapshot, was_left = self.attributes, self._sessions.store.was_left(self.record.key, time.time())
+        snapshot, was_left = self.attributes, self._sessions.store.was_left(self.record.key, self.context.now())
         put = snapshot.merged(changes.put, changes.removed) if was_left and not changes.clear else own
         self.record = replace(self.record, key=key_of(self.id))
         snapshot.restart(put)
@@ -243,7 +243,7 @@ class SharedSession(Session):
     def release(self, arrived: float) -> None:
         """Note the access for the next flush."""
         record = self.record
-        record.used = time.time()
+        record.used = time.time() + self.context.accesses.clock.offset
         self._is_new = False
         self.is_released: bool = True
         if self._is_stored:

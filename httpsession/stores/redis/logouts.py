@@ -51,6 +51,8 @@ class Logouts:
         self._lock = threading.Lock()
         #: From when on a load asks first, in seconds since the epoch.
         self.stale_at: float = -inf
+        #: Seconds by which the times of arrivals are ahead of the system's clock.
+        self._ahead: float = 0.0
         self._asked_at: float = -inf
         self._whole_at: float = -inf
         #: How often this process has added a time. A reply may lack those that were added since the question.
@@ -71,7 +73,7 @@ class Logouts:
     def refresh(self) -> None:
         """Learn the times in the background, unless that was just done."""
         if monotonic() - self._asked_at >= _PAUSE:
-            self.learn(time.time())
+            self._learn(time.time() + self._ahead)
 
     def learn(self, now: float) -> None:
         """Learn the times, for a load that arrived *now*. Threads do not wait for each other.
@@ -80,6 +82,11 @@ class Logouts:
             StoreError: the server failed. A process that has never learnt them asks again before its next load. Another
                 goes on with those that it knows: in a Cluster, other nodes may answer.
         """
+        # After a step of the system's clock, arrivals go on as before.
+        self._ahead = max(0.0, now - time.time())
+        self._learn(now)
+
+    def _learn(self, now: float) -> None:
         self._asked_at = monotonic()
         if self.stale_at > -inf:
             self.stale_at = now + _STALE

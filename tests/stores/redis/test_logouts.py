@@ -320,3 +320,18 @@ def test_fork(clock, redis_server, prefix):
                 os._exit(2)
 
         assert os.waitpid(child, 0)[1] == 0
+
+
+def test_clock_that_was_set_back(clock, redis_server, prefix):
+    """While arrivals are ahead of a clock that was set back, loads ask once, and leave it to the background then."""
+    with closing(open_store(f"{redis_server.unix_url}?prefix={prefix}")) as store:
+        key, ahead = log_in(store, interval=10_000), 3600
+        assert store.load(key, time.time() + ahead) is not None
+        redis_server.calls()
+        for _ in range(10):
+            clock.tick(1)
+            store.touch(())
+            store.peek(key)
+            store.load(key, time.time() + ahead)
+
+        assert redis_server.calls() == {"hgetall": 20, "zrangebyscore": 10}
