@@ -22,6 +22,7 @@ from .errors import ConfigError, NotCopied, kind_of, shown
 from .events import Listener, Listeners
 from .ids import KEY_SIZE
 from .record import MAX_VALUE, Handled, SessionInfo, SessionStats, check_principal
+from .session import HttpSession, core_of
 from .stores import AnyStore, open_store
 
 if TYPE_CHECKING:
@@ -147,7 +148,8 @@ class SessionManager(NotCopied):
                 session has been invalidated.
         """
         principal = check_principal(principal)
-        return self._in_use().end_all(principal, but=None if except_ is None else _key_of(except_))
+        hold = core_of(except_) if isinstance(except_, HttpSession) else None
+        return self._in_use().end_all(principal, but=None if except_ is None else _key_of(except_), hold=hold)
 
     def close(self) -> None:
         """Stop the background thread and close the store.

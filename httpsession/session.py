@@ -261,6 +261,11 @@ class HttpSession(NotCopied, MutableMapping[str, Any]):
         self._session.clear()
 
 
+def core_of(session: HttpSession) -> Session:
+    """Return the core session behind the face, for this package alone."""
+    return session._session
+
+
 class Accessor(NotCopied):
     """Access to one session outside of its requests, in a background thread for example (``HttpSession.Accessor``)."""
 

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, ClassVar
 from ..codec import Codec
 from ..errors import StoreError
 from ..ids import draw, draw_until, key_of
-from ..record import SessionRecord, with_note
+from ..record import LOGIN, SessionRecord, pack_time, with_note
 from ..stores.base import SLACK, Changes, SessionStore, StoredSession, note_damage
 from . import updates
 from .collection import Sessions
@@ -105,7 +105,7 @@ class SharedSession(SharedUpdates):
             lifetime = self.context.config.max_lifetime
             if lifetime is not None:
                 self.record.deadline = self.context.now() + lifetime
-        self.record.principal, self.record.notes = principal, {}
+        self.record.principal, self.record.notes = principal, {LOGIN: pack_time(self.context.now())}
 
     def change_interval(self, seconds: int) -> None:
         self.record.max_inactive_interval = seconds
