@@ -95,7 +95,7 @@ FORMS = {
     "multipart, no body": (MULTIPART, b"", []),
     "multipart, behind the end": (MULTIPART, END + TOKEN, []),
     "JSON": ("application/json", b'{"csrf_token": "T"}', []),
-    "multipart, no boundary": ("multipart/form-data", TOKEN.replace(b"--b", b"--") + b"----\r\n", []),
+    "multipart, no boundary, hyphens": ("multipart/form-data", TOKEN.replace(b"--b", b"--") + b"----\r\n", []),
     "multipart, empty boundary": ('multipart/form-data; boundary=""', TOKEN.replace(b"--b", b"--") + b"----\r\n", []),
     "text": ("text/plain", b"csrf_token=T", []),
     "no kind": ("", b"csrf_token=T", []),

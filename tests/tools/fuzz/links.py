@@ -233,6 +233,8 @@ def _check_place(base: str, url: str, mount: str) -> None:
     wanted = [segment.encode("latin-1") for segment in mount.split("/") if segment]
     segments = [unquote_to_bytes(segment) for segment in there.pathname.split("/")[1:]]
     assert segments[: len(wanted)] == wanted
+    # Some servers take a quoted slash for a separator, behind which the path could lead out of the application.
+    assert not any(b"/" in segment or b"\\" in segment for segment in segments)
     assert len(segments) > len(wanted)
 
 

@@ -11,7 +11,7 @@ from __future__ import annotations
 import time
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager, suppress
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from typing import Protocol
 
 from httpsession import CodecError, SessionConfig, SessionManager, StoreError, request_session
@@ -43,6 +43,15 @@ class Burglar(Protocol):
 
     def clean(self) -> None:
         """Remove what is left of the victim."""
+
+
+@dataclass
+class Seen:
+    """A session as an application sees it."""
+
+    attributes: dict[str, object]
+    principal: str | None
+    creation_time: float
 
 
 class Scene:
@@ -78,7 +87,7 @@ class Scene:
             assert self._ask(self.victim_id, _look) is None
             self.site.manager.sweep(time.time() + 2 * DAY)
             assert self._ask(self.victim_id, _look) is None
-            assert same(self._ask(self.bystander_id, _look), VALUES)
+            assert same(self._ask(self.bystander_id, _look).attributes, VALUES)
         finally:
             burglar.clean()
 
@@ -86,13 +95,14 @@ class Scene:
         """Return bytes in place of *data*: some that are near to it, or others."""
         return choices.mutated(data) if choices.flag() else choices.pick(self.pool)
 
-    def _check_found(self, found: dict[str, object] | None, burglar: Burglar, *, is_record_whole: bool) -> None:
-        if self.is_sealed:
-            assert all(same(value, VALUES.get(name)) for name, value in (found or {}).items())
-        elif found is None:
-            assert not is_record_whole, "the session is gone, though its record is whole"
+    def _check_found(self, found: Seen | None, burglar: Burglar, *, is_record_whole: bool) -> None:
+        if found is None:
+            assert self.is_sealed or not is_record_whole, "the session is gone, though its record is whole"
+        elif self.is_sealed:
+            assert (found.principal, found.creation_time) == ("anna", self.victim.record.creation_time)
+            assert all(same(value, VALUES.get(name)) for name, value in found.attributes.items())
         else:
-            assert same(found, _decoded(burglar.values()))
+            assert same(found.attributes, _decoded(burglar.values()))
 
     def _list(self) -> None:
         """List all sessions, and those of the user, in the place of whose list there may be something else."""
@@ -136,13 +146,13 @@ def scene(url: str, *, is_sealed: bool) -> Iterator[Scene]:
         yield Scene(site, is_sealed=is_sealed)
 
 
-def _look(request: RequestSession) -> dict[str, object] | None:
-    """Return the attributes of the session; None if there is none."""
+def _look(request: RequestSession) -> Seen | None:
+    """Return the session as an application sees it; None if there is none."""
     session = request.get_session(create=False)
     if session is None:
         return None
-    assert isinstance(session.creation_time + session.last_accessed_time + session.max_inactive_interval, float)
-    return {name: session[name] for name in sorted(session)}
+    assert isinstance(session.last_accessed_time + session.max_inactive_interval, float)
+    return Seen({name: session[name] for name in sorted(session)}, session.principal, session.creation_time)
 
 
 def _decoded(values: Mapping[str, bytes]) -> dict[str, object]:
