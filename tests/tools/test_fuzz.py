@@ -29,7 +29,7 @@ from tests.tools.fuzz.choices import Choices
 from tests.tools.fuzz.engine import run
 
 #: Inputs of a short run. Those of real stores take longer.
-INPUTS = {"redis_hashes": 100, "sqlite_rows": 150, "middleware": 200}
+INPUTS = {"redis_hashes": 100, "sqlite_rows": 150, "middleware": 200, "sessions": 150}
 #: Inputs within which a planted fault is found.
 ENOUGH = 3000
 SEED = 20261129
@@ -115,6 +115,7 @@ FAULTS = [
     ("path_parameter", lambda patch: patch.setattr(UrlTracking, "__init__", after(UrlTracking, ignore_case))),
     ("redis_hashes", lambda patch: patch.setattr(RedisStore, "remove", lambda store, key: None)),
     ("redis_hashes", believe_seals),
+    ("sessions", lambda patch: patch.setattr(SessionRecord, "is_due", lambda record, now, slack=0.0: False)),
     ("settings", lambda patch: patch.setattr(cookie, "_ATTRIBUTE_VALUE", re.compile("(?s).*"))),
     ("sqlite_rows", lambda patch: patch.setattr(rows, "_record_of", believe_records)),
     ("sqlite_rows", believe_seals),

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import argparse
 import hashlib
+import logging
 import sys
 import traceback
 from importlib import import_module
@@ -40,6 +41,8 @@ def main(given: list[str] | None = None) -> int:
         parser.error(f"unknown targets: {', '.join(unknown)}; known are {', '.join(TARGETS)}")
     if arguments.play is not None and len(arguments.targets) != 1:
         parser.error("--play needs one target")
+    # The log is read while an input is checked. What it says between inputs is not for the screen.
+    logging.getLogger("httpsession").addHandler(logging.NullHandler())
     has_finding = False
     for name in arguments.targets or TARGETS:
         try:

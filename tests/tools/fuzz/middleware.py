@@ -14,6 +14,7 @@ from dataclasses import dataclass, field
 from wsgiref.validate import validator
 
 from httpsession import (
+    CodecError,
     HttpSession,
     IllegalStateError,
     SessionConfig,
@@ -31,7 +32,7 @@ from .engine import Check, folder_in_memory
 
 MODES = ("cookie", "url", "cookie,url")
 CONTROL = re.compile(r"[\x00-\x1f\x7f]")
-NAMES = ("JSESSIONID", "a", "b", "é", "principal", "__class__", "")
+NAMES = ("JSESSIONID", "a", "b", "é", "principal", "__class__", "", "\0", "\ud800", "x" * 1100)
 CHUNKS = (b"", b"", b"text", b"more")
 
 
@@ -170,7 +171,8 @@ class World:
 def put(world: World, session: HttpSession, _: RequestSession) -> None:
     """Store what a user keeps secret, or what is nobody's."""
     is_member = world.members.get(session.id) == world.client.name
-    session[world.choices.pick(NAMES)] = f"secret of {world.client.name}" if is_member else "public"
+    with suppress(CodecError):  # a name that cannot be stored
+        session[world.choices.pick(NAMES)] = f"secret of {world.client.name}" if is_member else "public"
 
 
 def remove(world: World, session: HttpSession, _: RequestSession) -> None:
