@@ -12,6 +12,7 @@ from math import inf
 from typing import Final, Protocol, Self
 
 from .errors import shown
+from .ids import handle_of
 
 #: Bytes of the longest attribute that a shared store accepts and reads.
 MAX_VALUE: Final = 1 << 21
@@ -90,8 +91,8 @@ class SessionRecord:
 
     @property
     def handle(self) -> str:
-        """The key in hexadecimal (:attr:`SessionInfo.handle`). It finds the session, but opens it for no client."""
-        return self.key.hex()
+        """The public name of the session (:attr:`SessionInfo.handle`)."""
+        return handle_of(self.key)
 
     def due(self, slack: float = 0.0) -> float:
         """Return the time at which the session expires if no further request comes; infinite for never.
@@ -114,9 +115,16 @@ class SessionRecord:
             return True
         return self.deadline <= now
 
-    def info(self) -> SessionInfo:
+    def info(self, *, is_current: bool = False) -> SessionInfo:
         """Return the part of the record that lists of sessions show."""
-        return SessionInfo(self.handle, self.principal, self.creation_time, self.accessed, self.max_inactive_interval)
+        return SessionInfo(
+            self.handle,
+            self.principal,
+            self.creation_time,
+            self.accessed,
+            self.max_inactive_interval,
+            is_current,
+        )
 
 
 @dataclass(slots=True, eq=False)
@@ -135,7 +143,8 @@ class LiveRecord(SessionRecord):
 class SessionInfo:
     """A session in a list of sessions. Nothing here opens the session. Times are seconds since the epoch."""
 
-    #: The key of the session in hexadecimal: the argument of :meth:`SessionManager.invalidate`.
+    #: The public name of the session, 40 hexadecimal digits: the argument of :meth:`SessionManager.invalidate`. It is
+    #: made of neither the id nor the key in a way that leads back to them.
     handle: str
     principal: str | None
     creation_time: float
@@ -143,6 +152,8 @@ class SessionInfo:
     last_seen: float
     #: Seconds without a request after which the session expires; zero or less: never.
     max_inactive_interval: int
+    #: Whether it is the session of the request that asks (``SessionManager.sessions_of(principal, current=session)``).
+    is_current: bool = False
 
 
 class Handled(Protocol):
@@ -150,7 +161,7 @@ class Handled(Protocol):
 
     @property
     def handle(self) -> str:
-        """The key of a session in hexadecimal."""
+        """The public name of a session."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -52,10 +52,7 @@ class HttpSession(NotCopied, MutableMapping[str, Any]):
 
     @property
     def handle(self) -> str:
-        """The key of the session in hexadecimal, which opens nothing (:attr:`SessionInfo.handle`).
-
-        It changes with the id.
-        """
+        """The public name of the session, which opens nothing (:attr:`SessionInfo.handle`). It changes with the id."""
         return self._session.record.handle
 
     @property
@@ -258,6 +255,11 @@ class HttpSession(NotCopied, MutableMapping[str, Any]):
     def clear(self) -> None:
         """Remove all attributes, also those in a shared store that cannot be decoded."""
         self._session.clear()
+
+
+def core_of(session: HttpSession) -> Session:
+    """Return the core session behind the face, for this package alone."""
+    return session._session
 
 
 class Accessor(NotCopied):

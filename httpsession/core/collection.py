@@ -12,7 +12,7 @@ import threading
 import time
 import weakref
 from abc import ABC, abstractmethod
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from functools import partial
 from typing import ClassVar, Generic, TypeVar
@@ -24,7 +24,7 @@ from ..record import SessionRecord, SessionStats
 from ..stores.base import SessionStore, Stored
 from .context import Context
 from .counts import End
-from .session import Session, call_all
+from .session import Session
 from .sweeper import Sweeper
 
 _log = logging.getLogger("httpsession")
@@ -186,53 +186,19 @@ class Sessions(ABC, Generic[S, T]):
                 raise TooManySessionsError(f"there are {most} sessions, which is SessionConfig.max_sessions")
             removed.append((stored, "evicted"))
 
-    def end(self, key: bytes) -> bool:
+    def end(self, key: bytes, principal: str | None = None) -> bool:
         """Invalidate the session with this key; False if there is none, or it had expired already.
 
-        The flush comes first, so that a session in use is not taken for expired.
+        If *principal* is not None, this user must be logged in. The flush comes first, so that a session in use is not
+        taken for expired.
         """
         self.flush()
-        stored = self.store.remove(key)
+        stored = self.store.remove(key, principal)
         if stored is None:
             return False
-        is_expired = self._is_expired(stored.record)
+        is_expired = self.is_expired(stored.record)
         self.open(stored).finish("expired" if is_expired else "invalidated")
         return not is_expired
-
-    def end_all(self, principal: str, *, but: bytes | None) -> int:
-        """End the sessions in which *principal* is logged in, *but* not the one with this key; return how many.
-
-        All are ended, whatever listeners raise. The first exception goes to the caller.
-        """
-        spared, keys = self._list_beside(principal, but)
-        ended: list[bool] = []
-
-        def end(key: bytes) -> None:
-            ended.append(self.end(key))
-
-        call_all(partial(end, key) for key in keys if key != spared)
-        return sum(ended)
-
-    def _list_beside(self, principal: str, but: bytes | None) -> tuple[bytes | None, list[bytes]]:
-        """Return the present key of the session with the key *but*, and the keys of the sessions of *principal*.
-
-        A request may change the id of that session meanwhile. The list is read again until it was not so: otherwise
-        the session would be in the list under a key that nothing shows to be its own.
-        """
-        while True:
-            before = self._present_key(but)
-            keys = [record.key for record in self.store.records_of(principal)]
-            if self._present_key(but) == before:
-                return before, keys
-
-    def _present_key(self, key: bytes | None) -> bytes | None:
-        stored = None if key is None else self.store.peek(key)
-        return None if stored is None else stored.record.key
-
-    def records_of(self, principal: str) -> Iterable[SessionRecord]:
-        """Return the records of the sessions in which *principal* is logged in and that have not expired."""
-        self.flush()
-        return [record for record in self.store.records_of(principal) if not self._is_expired(record)]
 
     def stats(self) -> SessionStats:
         """Return how many sessions there are, and how many began and ended since the start."""
@@ -280,7 +246,7 @@ class Sessions(ABC, Generic[S, T]):
 
         atexit.register(flush)
 
-    def _is_expired(self, record: SessionRecord) -> bool:
+    def is_expired(self, record: SessionRecord) -> bool:
         """Return whether a session has expired, and no request is in flight that keeps it alive (S54)."""
         return record.is_due(time.time(), self.slack) and record.key not in self.context.accesses.in_use()
 

@@ -166,9 +166,12 @@ class SessionStore(Protocol[T]):
     def was_left(self, key: bytes, now: float) -> bool:
         """Return whether a login moved a session away from *key* in the last :data:`FOLLOW` seconds."""
 
-    def remove(self, key: bytes) -> T | None:
+    def remove(self, key: bytes, principal: str | None = None) -> T | None:
         """Remove the session and return it, to exactly one caller; None if there is none. Follow a recent change of the
-        key."""
+        key.
+
+        If *principal* is not None, remove the session only if this user is logged in, in the same atomic step.
+        """
 
     def expire(self, now: float, limit: int, in_use: InUse = nothing_in_use) -> list[T]:
         """Remove sessions that are due, at most *limit*, and return each to exactly one caller.

@@ -134,12 +134,13 @@ class MemoryStore:
         fork.check()
         return self._left.get(key, -inf) >= now - FOLLOW
 
-    def remove(self, key: bytes) -> LiveEntry | None:
+    def remove(self, key: bytes, principal: str | None = None) -> LiveEntry | None:
         """Remove and return the session; of several callers the lock lets one find it."""
         with self._locked():
             entry = self._follow(key)
-            if entry is not None:
-                self._discard(entry)
+            if entry is None or principal not in (None, entry.record.principal):
+                return None
+            self._discard(entry)
         return entry
 
     def expire(self, now: float, limit: int, in_use: InUse = nothing_in_use) -> list[LiveEntry]:

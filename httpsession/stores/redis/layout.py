@@ -12,6 +12,7 @@ from math import isnan
 from struct import Struct
 from typing import Any, Final
 
+from ...ids import handle_of
 from ...record import MAX_VALUE, SessionRecord
 from ..base import StoredSession
 
@@ -66,9 +67,10 @@ def session_of(key: bytes, fields: Any) -> StoredSession | None:
                 notes[name[1:].decode()] = value
         if max(map(len, fields)) > MAX_VALUE:
             giants = [name for name, value in attributes.items() if len(value) > MAX_VALUE]
-            _log.warning("session %s has attributes of more than %d bytes, which are ignored", key.hex()[:8], MAX_VALUE)
+            what = "session %s has attributes of more than %d bytes, which are ignored"
+            _log.warning(what, handle_of(key)[:8], MAX_VALUE)
     except (KeyError, TypeError, ValueError, OverflowError):
-        _log.warning("the value in Redis for session %s is no session and is ignored", key.hex()[:8])
+        _log.warning("the value in Redis for session %s is no session and is ignored", handle_of(key)[:8])
         return None
     if giants:
         attributes = {name: value for name, value in attributes.items() if name not in giants}

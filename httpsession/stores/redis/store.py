@@ -126,9 +126,9 @@ class RedisStore:
         """Return whether the keys are in the same shard. In a Cluster, a move is atomic only within one node."""
         return key[0] == new_key[0]
 
-    def remove(self, key: bytes) -> StoredSession | None:
+    def remove(self, key: bytes, principal: str | None = None) -> StoredSession | None:
         """Remove the session and return it."""
-        return self._removed(self._run(REMOVE, key))
+        return self._removed(self._run(REMOVE, key, *(() if principal is None else (principal,))))
 
     def expire(self, now: float, limit: int, in_use: InUse = nothing_in_use) -> list[StoredSession]:
         """Remove sessions that are due. If no session is, that takes one round trip to each server."""

@@ -185,11 +185,15 @@ class SQLiteStore:
         ((count,),) = self._database.fetch(self._statements.was_left, (key, now - FOLLOW), "looking for a login")
         return bool(count)
 
-    def remove(self, key: bytes) -> StoredSession | None:
+    def remove(self, key: bytes, principal: str | None = None) -> StoredSession | None:
         """Remove the session and return it."""
+        statements = self._statements
 
         def remove(cursor: Cursor) -> StoredSession | None:
-            ((identity,),) = cursor.execute(self._statements.follow, {"key": key, "since": -inf}).fetchall()
+            ((identity,),) = cursor.execute(statements.follow, {"key": key, "since": -inf}).fetchall()
+            if identity is not None and principal is not None:
+                rows = cursor.execute(statements.belongs, (identity, principal)).fetchall()
+                identity = identity if rows else None
             return None if identity is None else self._remove(cursor, identity)
 
         return self._database.transact(remove, "removing a session", removes=True)
