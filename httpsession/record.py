@@ -6,9 +6,10 @@ the tests of the store contract hold all of them to it.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass, field
-from math import inf
+from math import inf, isfinite, nan
+from struct import Struct
 from typing import Final, Protocol, Self
 
 from .errors import shown
@@ -16,6 +17,9 @@ from .ids import handle_of
 
 #: Bytes of the longest attribute that a shared store accepts and reads.
 MAX_VALUE: Final = 1 << 21
+#: The note that has the time of the latest login.
+AUTH_TIME: Final = "auth_time"
+_TIME: Final = Struct("<d")
 #: The bytes of the longest principal, in UTF-8.
 MAX_PRINCIPAL: Final = 1024
 
@@ -51,6 +55,11 @@ def with_note(notes: Mapping[str, bytes], name: str, value: bytes | None) -> dic
     """Return a copy of *notes* in which *name* has the *value*; None: it is not there."""
     others = {other: note for other, note in notes.items() if other != name}
     return others if value is None else {**others, name: value}
+
+
+def time_note(at: float) -> bytes:
+    """Return the note that keeps a time."""
+    return _TIME.pack(at)
 
 
 @dataclass(slots=True, eq=False)
@@ -94,6 +103,18 @@ class SessionRecord:
         """The public name of the session (:attr:`SessionInfo.handle`)."""
         return handle_of(self.key)
 
+    @property
+    def auth_time(self) -> float | None:
+        """When the user has last proved who it is, in seconds since the epoch; None: never in this session."""
+        note = self.notes.get(AUTH_TIME, b"")
+        at: float = _TIME.unpack(note)[0] if len(note) == _TIME.size else nan
+        return at if isfinite(at) else None
+
+    def login_time(self) -> float:
+        """Return when the user logged in, or when the session was created if that is not known."""
+        at = self.auth_time
+        return self.creation_time if at is None else at
+
     def due(self, slack: float = 0.0) -> float:
         """Return the time at which the session expires if no further request comes; infinite for never.
 
@@ -115,8 +136,9 @@ class SessionRecord:
             return True
         return self.deadline <= now
 
-    def info(self, *, is_current: bool = False) -> SessionInfo:
-        """Return the part of the record that lists of sessions show."""
+    def info(self, *, is_current: bool = False, hints: Collection[str] = ()) -> SessionInfo:
+        """Return the part of the record that lists of sessions show, with the *hints* that they may show."""
+        shown = {name: self.notes[name].decode("utf-8", "replace") for name in hints if name in self.notes}
         return SessionInfo(
             self.handle,
             self.principal,
@@ -124,6 +146,8 @@ class SessionRecord:
             self.accessed,
             self.max_inactive_interval,
             is_current,
+            self.auth_time,
+            **shown,
         )
 
 
@@ -154,6 +178,12 @@ class SessionInfo:
     max_inactive_interval: int
     #: Whether it is the session of the request that asks (``SessionManager.sessions_of(principal, current=session)``).
     is_current: bool = False
+    #: When the user logged in.
+    auth_time: float | None = None
+    #: The client that logged in or created the session, as far as ``SessionConfig.client_hints`` allows: printable text
+    #: of at most 256 and 64 characters, which the client chose.
+    user_agent: str | None = None
+    address: str | None = None
 
 
 class Handled(Protocol):

@@ -16,6 +16,7 @@ from .renaming import Renaming
 from .saving import Saving
 from .secrecy import Secrecy
 from .touching import Touching
+from .users import Users
 
 
 class StoreContract(
@@ -29,6 +30,7 @@ class StoreContract(
     Ending,
     Touching,
     Listing,
+    Users,
     Closing,
     Secrecy,
     Races,

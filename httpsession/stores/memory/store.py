@@ -14,9 +14,10 @@ from typing import Literal
 from ... import fork
 from ...attributes import Attributes
 from ...record import SessionRecord, check_principal
-from ..base import FOLLOW, Changes, InUse, LiveEntry, Touch, nothing_in_use
+from ..base import FOLLOW, Changes, InUse, Limit, LiveEntry, Touch, nothing_in_use
 from ..url import StoreUrl
 from .expiry import Entry, ExpiryQueue
+from .users import Users
 
 #: How many sessions are claimed at a time: a request may have to wait so long for a sweep, some 100 microseconds.
 SLICE = 100
@@ -58,7 +59,7 @@ class MemoryStore:
         self._expiry = ExpiryQueue()
         # Sessions whose client has not come back yet, the oldest first.
         self._newcomers: OrderedDict[Entry, None] = OrderedDict()
-        self._by_principal: dict[str, dict[Entry, None]] = {}
+        self._users = Users()
 
     def _locked(self) -> threading.Lock:
         """Return the lock. The child of a fork forgets the sessions first."""
@@ -66,7 +67,7 @@ class MemoryStore:
             fork.check()
         return self._lock
 
-    def create(self, session: LiveEntry) -> bool:
+    def create(self, session: LiveEntry, limit: Limit | None = None) -> bool:
         """Keep a new session. The look at the key and the insertion are one step under the lock."""
         if session.record.principal is not None:
             check_principal(session.record.principal)
@@ -74,7 +75,9 @@ class MemoryStore:
         with self._locked():
             if session.record.key in self._sessions:
                 return False
+            excess = self._users.excess(entry, limit, session.record.accessed)
             self._add(entry, session.record.accessed)
+            self._evict_all(excess, limit)
         return True
 
     def load(self, key: bytes, arrived: float, in_use: InUse = nothing_in_use) -> tuple[LiveEntry, float, bool] | None:
@@ -115,6 +118,8 @@ class MemoryStore:
             entry = self._follow(key, now) if follows else self._sessions.get(key)
             if entry is None or new_key in self._sessions:
                 return False
+            limit = None if changes.principal is ... else changes.limit
+            excess = self._users.excess(entry, limit, now)
             if changes.is_login and new_key is not None:
                 entry = self._begin_anew(entry, new_key, changes, now)
             elif not self._change_attributes(entry, changes):
@@ -123,6 +128,7 @@ class MemoryStore:
                 self._move(entry, new_key, now)
             if entry is not None:
                 self._change_record(entry, changes, now)
+                self._evict_all(excess, limit)
         return entry is not None
 
     def can_move(self, key: bytes, new_key: bytes) -> bool:
@@ -186,7 +192,7 @@ class MemoryStore:
         """Return the records of a user's sessions."""
         principal = check_principal(principal)
         with self._locked():
-            return [entry.record for entry in self._by_principal.get(principal, ())]
+            return [entry.record for entry in self._users.of(principal)]
 
     def __iter__(self) -> Iterator[LiveEntry]:
         """Iterate over a copy, which is made in one atomic step."""
@@ -205,6 +211,12 @@ class MemoryStore:
         """Forget all sessions, which the caller has ended before."""
         with self._locked():
             self._clear()
+
+    def _evict_all(self, excess: list[Entry], limit: Limit | None) -> None:
+        for entry in excess:
+            self._discard(entry)
+            if limit is not None:
+                limit.removed.append(entry)
 
     def _begin_anew(self, former: Entry, new_key: bytes, changes: Changes, now: float) -> Entry | None:
         """Return the session that a login puts in place of the former one; None if values are not as expected.
@@ -243,9 +255,9 @@ class MemoryStore:
             notes = {**record.notes, **changes.notes}
             record.notes = {name: value for name, value in notes.items() if value is not None}
         if changes.principal is not ...:
-            self._unindex_principal(entry)
+            self._users.discard(entry)
             record.principal = changes.principal
-            self._index_principal(entry)
+            self._users.add(entry)
 
     def _follow(self, key: bytes, now: float = -inf) -> Entry | None:
         """Return the session that has this key or, as far as the store remembers, had it lately."""
@@ -315,7 +327,7 @@ class MemoryStore:
         if not entry.has_joined:
             self._newcomers[entry] = None
         self._expiry.put(entry, now)
-        self._index_principal(entry)
+        self._users.add(entry)
 
     def _discard(self, entry: Entry) -> None:
         """Remove a session and the marks that lead to it. The traces of logins outlive it."""
@@ -324,7 +336,7 @@ class MemoryStore:
             self._moved.pop(key, None)
         self._expiry.discard(entry)
         self._newcomers.pop(entry, None)
-        self._unindex_principal(entry)
+        self._users.discard(entry)
 
     def _expire_some(self, now: float, limit: int, in_use: InUse) -> list[Entry]:
         """Claim sessions that are due, at most *limit*. The caller holds the lock."""
@@ -335,16 +347,3 @@ class MemoryStore:
         for entry in claimed:
             self._discard(entry)
         return claimed
-
-    def _index_principal(self, entry: Entry) -> None:
-        principal = entry.record.principal
-        if principal is not None:
-            self._by_principal.setdefault(principal, {})[entry] = None
-
-    def _unindex_principal(self, entry: Entry) -> None:
-        principal = entry.record.principal
-        if principal is not None:
-            sessions = self._by_principal[principal]
-            del sessions[entry]
-            if not sessions:
-                del self._by_principal[principal]

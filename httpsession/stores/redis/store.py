@@ -3,18 +3,21 @@
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
+from functools import partial
 from itertools import islice
+from math import inf
 from random import SystemRandom
 from time import monotonic
 from typing import Any, Final, Literal
 
 from ...errors import StoreError
-from ...record import SessionRecord, check_principal
-from ..base import SLACK, Changes, InUse, StoredSession, Touch, check_values, nothing_in_use
+from ...record import AUTH_TIME, SessionRecord, check_principal
+from ..base import SLACK, Changes, InUse, Limit, StoredSession, Touch, check_values, nothing_in_use
 from .client import Call, Client, Command
 from .layout import ATTRIBUTE, NOTE, fields_of, session_of
 from .names import ANY_DUE, SHARDS, Names, prefix_of
+from .places import Places
 from .scripts import CLAIM, CREATE, EVICT, EXPIRE, HOPS, REMOVE, SAVE, SESSIONS_OF, TOUCH, Script
 from .transport import Word
 
@@ -27,6 +30,8 @@ _SAMPLE: Final = 32
 #: How many keys a search for prefixes looks at in one call, and for how many seconds it goes on.
 _SCANNED: Final = 1000
 _SEARCH: Final = 1.0
+#: The longest time that saving a login takes, in timeouts of the client.
+_LONGEST: Final = 3
 #: It has no state: processes of one fork would search the same shards, and meet there.
 _random: Final = SystemRandom()
 
@@ -45,8 +50,9 @@ class RedisStore:
         self.prefix: str = prefix
         self._client = client
         self._names = Names(prefix)
+        self._places = Places(client, self._names, _LONGEST * client.address.login.timeout, self.remove)
 
-    def create(self, session: StoredSession) -> bool:
+    def create(self, session: StoredSession, limit: Limit | None = None) -> bool:
         """Keep a new session."""
         check_values(session.attributes)
         record = session.record
@@ -54,7 +60,10 @@ class RedisStore:
             check_principal(record.principal)
         words: list[Word] = [record.accessed, int(record.principal is not None), record.principal or ""]
         words += fields_of(session)
-        return bool(self._run(CREATE, record.key, *words))
+        if limit is None:
+            return bool(self._run(CREATE, record.key, *words))
+        create = partial(self._run_bool, CREATE, record.key, words)
+        return self._places.log_in(limit, record.key, b"", record.accessed, record.deadline, create)
 
     def load(
         self, key: bytes, arrived: float, in_use: InUse = nothing_in_use
@@ -120,7 +129,17 @@ class RedisStore:
         if changes.principal is not None and changes.principal is not ...:
             check_principal(changes.principal)
         words = [now, new_key or b"", int(changes.is_login), int(changes.clear), *_triples_of(changes)]
-        return bool(self._run(SAVE, key, *words))
+        limit = changes.limit
+        if limit is None:
+            return bool(self._run(SAVE, key, *words))
+        save = partial(self._run_bool, SAVE, key, words)
+        if changes.principal is not ...:
+            deadline = inf if changes.deadline is None else changes.deadline
+            return self._places.log_in(limit, new_key or key, key, now, deadline, save)
+        is_saved = save()
+        if is_saved and new_key is not None:
+            self._places.move(limit, new_key, key, now, renews=AUTH_TIME in changes.notes)
+        return is_saved
 
     def can_move(self, key: bytes, new_key: bytes) -> bool:
         """Return whether the keys are in the same shard. In a Cluster, a move is atomic only within one node."""
@@ -257,6 +276,9 @@ class RedisStore:
         # These scripts are never retried: a change that is made twice undoes what other requests changed in between.
         shard = key[0]
         return self._client.run(shard, script, (self._names.session[shard] + key,), *words)
+
+    def _run_bool(self, script: Script, key: bytes, words: Sequence[Word]) -> bool:
+        return bool(self._run(script, key, *words))
 
     def _removed(self, reply: Any) -> StoredSession | None:
         """Return the session that a script has removed, given its key and its fields; None if there was none."""
