@@ -115,6 +115,9 @@ class NotCopied:
 class SessionError(Exception):
     """The root of this package's exceptions; never raised itself."""
 
+    #: The status of the response if the application does not catch the exception; empty: the server decides.
+    status: ClassVar[str] = ""
+
 
 class ConfigError(SessionError, ValueError):
     """A setting has a wrong value. The message names the setting, its value and what is allowed."""
@@ -154,9 +157,20 @@ class StoreError(SessionError):
     cookie of the client as it is.
     """
 
+    status: ClassVar[str] = "503 Service Unavailable"
+
 
 class IllegalStateError(SessionError, RuntimeError):
     """The call does not fit the present state: Java's ``IllegalStateException``."""
+
+
+class LoginRequiredError(IllegalStateError):
+    """The user has to log in again, since the latest login is too long ago, or there was none.
+
+    Unless the application catches it, the response is a 401.
+    """
+
+    status: ClassVar[str] = "401 Unauthorized"
 
 
 class InvalidSessionError(IllegalStateError):
@@ -172,4 +186,10 @@ class ResponseCommittedError(IllegalStateError):
 
 
 class TooManySessionsError(IllegalStateError):
-    """``SessionConfig.max_sessions`` sessions are alive, and none of them may be evicted for a new one."""
+    """``SessionConfig.max_sessions`` sessions are alive, and none of them may be evicted for a new one.
+
+    Or a user is logged in ``SessionConfig.max_sessions_per_principal`` times, and ``when_too_many`` is ``"deny"``.
+    Unless the application catches it, the response is a 503.
+    """
+
+    status: ClassVar[str] = "503 Service Unavailable"

@@ -3,18 +3,32 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
+from datetime import timedelta
 from os import getpid
+from types import MappingProxyType
 from typing import TYPE_CHECKING, Any, Literal
 
-from . import fork
+from . import audit, fork
+from .config.fields import in_seconds, is_seconds
+from .core import limits
 from .core.collection import Sessions
 from .core.session import Session
-from .errors import IllegalStateError, NotCopied, ResponseCommittedError, StoreError
+from .errors import (
+    IllegalStateError,
+    LoginRequiredError,
+    NotCopied,
+    ResponseCommittedError,
+    SessionError,
+    StoreError,
+    TooManySessionsError,
+    shown,
+)
 from .ids import key_of
-from .record import check_principal
+from .record import AUTH_TIME, check_principal, time_note
 from .session import HttpSession
 from .tracking import Tracking
+from .tracking.client import hints_of
 from .tracking.spelling import authority_of
 from .tracking.url import RequestUrl, raw_uri
 
@@ -23,6 +37,8 @@ if TYPE_CHECKING:
 
 #: How many ids of one request are looked up.
 MAX_LOOKUPS = 4
+#: Seconds by which the clocks of two machines may differ: a login that seems to be later still counts.
+CLOCK_SKEW = 10.0
 
 
 class Exchange(NotCopied):
@@ -54,6 +70,12 @@ class Exchange(NotCopied):
     _url_values: Sequence[str] = ()
     _authority: str = ""
     _raw_uri: str = ""
+    #: What lists of sessions show of the client, as notes.
+    _client_hints: Mapping[str, bytes] = MappingProxyType({})
+    #: Why the request has changed the id, until the commit has taken effect; None: it has not.
+    renewal: str | None = None
+    #: The error with which the request was refused, which an application may turn into one of its own.
+    refusal: SessionError | None = None
     #: The RequestSession of this exchange, from the first ``request_session`` to the end: that function sets this.
     face: object = None
     #: When the request before this one arrived with the same id, if the store may not know of it yet.
@@ -75,6 +97,8 @@ class Exchange(NotCopied):
             self._url_values = tracking.url.read(environ)
             self._authority = authority_of(environ)
             self._raw_uri = raw_uri(environ)
+        if sessions.context.config.client_hints:
+            self._client_hints = hints_of(environ, sessions.context.config.client_hints)
         #: Whether the response must have no body (RFC 9110, 9.3.2).
         self.is_head: bool = "REQUEST_METHOD" in environ and environ["REQUEST_METHOD"] == "HEAD"
         #: The scheme and the mount point, as the server spells them.
@@ -123,24 +147,62 @@ class Exchange(NotCopied):
         self._check_not_committed("the id of the session can be changed")
         # If another request has changed the id first, its change stands, and this client does not learn that id.
         session.change_id()
+        self.renewal = self.renewal or "rotation"
         return session.id
 
     def login(self, principal: str) -> HttpSession:
         """Log a user in to the session of this request, which is created if there is none."""
         principal = check_principal(principal)
         self._check_not_committed("a user can log in")
-        session = self._find_or_create()
-        if session.record.principal != principal:
-            session.login(principal)
-        elif not session.is_own:
-            session.change_id()
+        session = self._find()
+        if session is not None and session.record.principal == principal:
+            if not session.is_own:
+                session.change_id()
+            session.set_note(AUTH_TIME, time_note(time.time()))
+            self.renewal = "reauthentication"
+            return self._http_session
+        try:
+            limits.check(self.sessions, principal)
+        except TooManySessionsError as error:
+            self.refusal = error
+            raise
+        except StoreError as error:
+            self.failures.append(error)
+            raise
+        session = self._create() if session is None else session
+        session.login(principal, {**self._client_hints, AUTH_TIME: time_note(time.time())})
+        self.renewal = "login"
         return self._http_session
 
     def logout(self) -> None:
         """Invalidate the session of this request, if there is one."""
         session = self._find()
         if session is not None:
+            key, principal = session.key, session.record.principal
             session.end()
+            if session.ended_here:
+                audit.note("session_logout", key=key, principal=principal)
+
+    def auth_time(self) -> float | None:
+        """Return when the user logged in to the session of this request; None if no user is logged in."""
+        session = self._find()
+        return None if session is None or session.record.principal is None else session.record.auth_time
+
+    def require_recent_login(self, max_age: float | timedelta) -> None:
+        """Raise an error if the user has not logged in within *max_age* seconds."""
+        seconds = in_seconds(max_age)
+        if not isinstance(seconds, int | float) or not is_seconds(seconds):
+            raise ValueError(f"max_age is a number of seconds above zero, or a timedelta, not {shown(max_age)}")
+        at, now = self.auth_time(), time.time()
+        if at is None or not now - seconds < at <= now + CLOCK_SKEW:
+            self.refusal = LoginRequiredError(f"no user has logged in to the session in the last {seconds:g} seconds")
+            raise self.refusal
+
+    def report_renewal(self, session: Session) -> None:
+        """Report a change of the id that is committed."""
+        reason, self.renewal = self.renewal, None
+        if session.is_valid and session.id != self.joined_id and self._joined is not None:
+            audit.note("session_renewed", key=session.key, principal=session.record.principal, reason=reason)
 
     def requested(self) -> tuple[str | None, Literal["cookie", "url"] | None]:
         """Return the id that the client sent, and where it was; None and None if it sent none."""
@@ -232,10 +294,6 @@ class Exchange(NotCopied):
         finally:
             self.has_looked = True  # only now: until then the ids stand for the sessions that are in use
 
-    def _find_or_create(self) -> Session:
-        session = self._find()
-        return self._create() if session is None else session
-
     def _create(self) -> Session:
         if self.tracking.cookie.enabled or self.is_over:
             self._check_not_committed("a session can be created")
@@ -248,6 +306,8 @@ class Exchange(NotCopied):
             raise
         self.session = session
         self._http_session = HttpSession(session)
+        for name, hint in self._client_hints.items():
+            session.set_note(name, hint)
         if not self.arrived:
             self.arrived = session.record.creation_time
             self.sessions.context.accesses.in_flight[self] = None

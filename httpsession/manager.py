@@ -116,7 +116,9 @@ class SessionManager(NotCopied):
         principal = check_principal(principal)
         named, users = _named(current, "current"), Users(self._in_use())
         own = None if named is None else users.find(principal, named)
-        return tuple(record.info(is_current=record.key == own) for record in users.records_of(principal))
+        hints = self.config.client_hints
+        records = users.records_of(principal)
+        return tuple(record.info(is_current=record.key == own, hints=hints) for record in records)
 
     def invalidate(self, handle: str, *, principal: str | None = None) -> bool:
         """Invalidate the session with this handle (:attr:`SessionInfo.handle`); False if there is none.

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 from .core.collection import Sessions
 from .core.session import Session
-from .errors import StoreError, kind_of, shown
+from .errors import SessionError, kind_of, shown
 from .exchange import Exchange
 from .manager import SessionManager, sessions_behind
 from .request import ENVIRON_KEY
@@ -29,7 +29,8 @@ class SessionMiddleware:
     Until then a session can be created (Servlet 6.1, 9.3).
 
     If the store fails, and the application does not catch the :class:`StoreError`, the answer is 503 with Retry-After
-    and without a session cookie. This also replaces the 500 of a framework that catches it.
+    and without a session cookie. This also replaces the 500 of a framework that catches it. A
+    :class:`LoginRequiredError` becomes 401 in the same way.
     """
 
     def __init__(self, app: WSGIApplication, manager: SessionManager | AnyStore | str | None = None) -> None:
@@ -84,7 +85,7 @@ class SessionMiddleware:
                 close_body(body)
             finally:
                 response.close()
-            if isinstance(error, StoreError) and not exchange.is_committed:
+            if isinstance(error, SessionError) and error.status and not exchange.is_committed:
                 return response.refuse(error)
             raise
         exchange.end()

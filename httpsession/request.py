@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from datetime import timedelta
 from typing import TYPE_CHECKING, Any, Literal, Protocol, overload
 
 from .core.context import ServletContext
@@ -106,14 +107,15 @@ class RequestSession(NotCopied):
         - The creation time stays, and the deadline begins anew (``SessionConfig.max_lifetime``). Listeners are notified
           of a change of the id, and of the attributes that are dropped.
 
-        If *principal* is logged in already, the id changes and nothing else does. A session that this request has
-        created keeps its id. If there is no session, it is created.
+        If *principal* is logged in already, the id and :attr:`auth_time` change and nothing else does. A session that
+        this request has created keeps its id. If there is no session, it is created.
 
         Raises:
             IllegalStateError: the manager is closed.
             ValueError: *principal* is no text, empty, or longer than 1,024 bytes in UTF-8; nothing has happened.
             ResponseCommittedError: the headers have gone out, so that the client would not learn the id.
-            TooManySessionsError: there are ``SessionConfig.max_sessions`` already.
+            TooManySessionsError: there are ``SessionConfig.max_sessions`` already, or the user is logged in
+                ``max_sessions_per_principal`` times and ``when_too_many`` is ``"deny"``.
             StoreError: the store failed.
         """
         return self._exchange.login(principal)
@@ -121,6 +123,27 @@ class RequestSession(NotCopied):
     def logout(self) -> None:
         """Invalidate the session of this request, if there is one."""
         self._exchange.logout()
+
+    @property
+    def auth_time(self) -> float | None:
+        """When the user of the session logged in, in seconds since the epoch; None if no user is logged in.
+
+        Each :meth:`login` sets it, also that of a user who is logged in already.
+        """
+        return self._exchange.auth_time()
+
+    def require_recent_login(self, max_age: float | timedelta) -> None:
+        """Return if the user logged in less than *max_age* seconds ago; otherwise raise an error.
+
+        Call it before what a stolen session must not be able to do: to change the password, or end other sessions. The
+        application answers with its login form, and calls :meth:`login` again.
+
+        Raises:
+            LoginRequiredError: the latest login is too long ago, or there was none; its time may also lie in the
+                future, by more than clocks differ. If the application does not catch it, the response is a 401.
+            ValueError: *max_age* is no number above zero and no such timedelta.
+        """
+        self._exchange.require_recent_login(max_age)
 
     @property
     def is_committed(self) -> bool:

@@ -9,7 +9,7 @@ from types import TracebackType
 from typing import TYPE_CHECKING, Final
 
 from .core.session import Session
-from .errors import SessionError, StoreError
+from .errors import LoginRequiredError, SessionError, StoreError
 from .exchange import Exchange
 
 if TYPE_CHECKING:
@@ -19,9 +19,14 @@ if TYPE_CHECKING:
 
 _log = logging.getLogger("httpsession")
 
-#: The status of a response while the store fails, and after how many seconds the client may try again.
-UNAVAILABLE: Final = "503 Service Unavailable"
+#: After how many seconds the client may try again while the store fails.
 RETRY_AFTER: Final = ("Retry-After", "5")
+#: The one line that the client gets, by the status, and a header that belongs to it. The reason is for the log.
+_BODIES: Final = {
+    StoreError.status: b"The service is temporarily unavailable. Please try again in a moment.\n",
+    LoginRequiredError.status: b"Please log in again.\n",
+}
+_HEADERS: Final = {StoreError.status: RETRY_AFTER, LoginRequiredError.status: ("WWW-Authenticate", "Session")}
 
 
 @dataclass(eq=False, slots=True)
@@ -65,10 +70,14 @@ class Response:
             if self.status >= "500" and exchange.failures:
                 # The application or its framework has turned the store's failure into an error of its own.
                 self.abandon()
-                self.status = UNAVAILABLE
+                self.status = StoreError.status
                 headers = [*(header for header in headers if header[0].lower() != "retry-after"), RETRY_AFTER]
-            elif exchange.session is not None:
-                headers = self._commit(exchange.session, headers)
+            else:
+                if self.status >= "500" and exchange.refusal is not None:
+                    self.status = exchange.refusal.status
+                    headers = [*headers, _HEADERS[self.status]]
+                if exchange.session is not None:
+                    headers = self._commit(exchange.session, headers)
         if self._exc_info is None:
             self._write = self._start_response(self.status, headers)
         else:
@@ -76,15 +85,20 @@ class Response:
             self._exc_info = None
         exchange.is_committed = True
 
-    def refuse(self, error: StoreError) -> list[bytes]:
-        """Answer 503. No cookie is touched, since the client's session may still exist.
+    def refuse(self, error: SessionError) -> list[bytes]:
+        """Answer with the status of the *error*. No cookie is touched: the client's session may still exist.
 
         The answer to HEAD has the headers of that to GET and no body, which a client would take for the next response.
         """
-        _log.error("A request was answered with 503, since the session store failed: %s", error)
-        body = b"The service is temporarily unavailable. Please try again in a moment.\n"
-        headers = [("Content-Type", "text/plain; charset=utf-8"), ("Content-Length", str(len(body))), RETRY_AFTER]
-        self._start_response(UNAVAILABLE, headers)
+        _log.log(
+            logging.ERROR if isinstance(error, StoreError) else logging.WARNING,
+            "A request was answered with %.3s: %s",
+            error.status,
+            error,
+        )
+        body = _BODIES[error.status]
+        headers = [("Content-Type", "text/plain; charset=utf-8"), ("Content-Length", str(len(body)))]
+        self._start_response(error.status, [*headers, _HEADERS[error.status]])
         self.exchange.is_committed = True
         return [] if self.exchange.is_head else [body]
 
@@ -140,6 +154,8 @@ class Response:
             raise
         if session.undo_log is not None:
             session.keep_changes()
+        if self.exchange.renewal is not None:
+            self.exchange.report_renewal(session)
         if session.id == self.exchange.joined_id and not session.ended_here:
             return headers
         return self._with_cookie(session, headers)
@@ -181,8 +197,8 @@ class Body:
                 yield chunk
             if not response.exchange.is_committed and response.status is not None:
                 response.send()
-        except StoreError as error:
-            if response.exchange.is_committed:
+        except SessionError as error:
+            if response.exchange.is_committed or not error.status:
                 raise
             response.abandon()
             yield from response.refuse(error)

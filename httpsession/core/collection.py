@@ -168,7 +168,7 @@ class Sessions(ABC, Generic[S, T]):
         finally:
             # Not while the lock is held, and only when the new session has its place.
             for stored, end in removed:
-                self._finish_quietly(stored, end)
+                self.finish_quietly(stored, end)
 
     def _make_room(self, most: int, removed: list[tuple[T, End]]) -> None:
         """Remove expired sessions, then newcomers, until there is room, and append them to *removed*.
@@ -219,7 +219,7 @@ class Sessions(ABC, Generic[S, T]):
         while True:
             expired = self.store.expire(now, BATCH, self.context.accesses.in_use)
             for stored in expired:
-                self._finish_quietly(stored, "expired")
+                self.finish_quietly(stored, "expired")
             total += len(expired)
             if len(expired) < BATCH:
                 return total
@@ -250,7 +250,7 @@ class Sessions(ABC, Generic[S, T]):
         """Return whether a session has expired, and no request is in flight that keeps it alive (S54)."""
         return record.is_due(time.time(), self.slack) and record.key not in self.context.accesses.in_use()
 
-    def _finish_quietly(self, stored: T, end: End) -> None:
+    def finish_quietly(self, stored: T, end: End) -> None:
         """Finish a session outside of its requests. Exceptions of listeners are logged."""
         session = self.open(stored)
         try:

@@ -17,7 +17,7 @@ from ..errors import StoreError
 from ..ids import draw, draw_until, key_of
 from ..record import SessionRecord
 from ..stores.base import SLACK, Changes, SessionStore, StoredSession
-from . import updates
+from . import limits, updates
 from .collection import Sessions
 from .context import Audience, Context
 from .session import Session
@@ -204,7 +204,8 @@ class SharedSession(Session):
     def _save(self, changes: Changes) -> bool:
         """Save the changes; False if there is no such session any more."""
         record, store = self.record, self._sessions.store
-        if not self._is_lost and store.save(record.key, changes, time.time()):
+        save = store.save if changes.new_key is None else partial(limits.save, self._sessions, record.principal)
+        if not self._is_lost and save(record.key, changes, time.time()):
             if changes.new_key is not None:
                 record.key = changes.new_key
             return True
@@ -229,7 +230,7 @@ class SharedSession(Session):
 
     def _store(self, put: dict[str, bytes]) -> None:
         """Create the session in the store."""
-        if not self._sessions.store.create(StoredSession(self.record, put)):
+        if not limits.create(self._sessions, StoredSession(self.record, put)):
             raise StoreError("the id drawn for a new session is taken: the random numbers of this machine repeat")
         self._is_stored, self._is_lost = True, False
         self.is_own = True
