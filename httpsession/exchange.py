@@ -74,10 +74,12 @@ class Exchange(NotCopied):
     _client_hints: Mapping[str, bytes] = MappingProxyType({})
     #: Why the request has changed the id, until the commit has taken effect; None: it has not.
     renewal: str | None = None
-    #: The error with which the request was refused, which an application may turn into one of its own.
-    refusal: SessionError | None = None
     #: The RequestSession of this exchange, from the first ``request_session`` to the end: that function sets this.
     face: object = None
+    #: The error with which the request was refused, which an application may turn into one of its own.
+    refusal: SessionError | None = None
+    #: The key of the session that the request is creating.
+    _reserved: Sequence[bytes] = ()
     #: When the request before this one arrived with the same id, if the store may not know of it yet.
     _arrived_before: float = 0.0
 
@@ -127,7 +129,7 @@ class Exchange(NotCopied):
     def store_keys(self) -> Iterable[bytes]:
         """Return the keys of the sessions that the request may be using: see :class:`.Access`."""
         if self.has_looked:
-            return () if self.session is None else (self.session.key,)
+            return self._reserved if self.session is None else (self.session.key, *self._reserved)
         return map(key_of, self._ids)
 
     def get_session(self, create: bool = True) -> HttpSession | None:
@@ -300,17 +302,19 @@ class Exchange(NotCopied):
         if not self.arrived and getpid() != fork.process_id:  # with an id, the request has looked when it arrived
             fork.check()
         try:
-            session = self.sessions.create(self.failures)
+            session = self.sessions.create(self.failures, self._reserve)
         except StoreError as error:
             self.failures.append(error)
             raise
+        except TooManySessionsError as error:
+            self.refusal = error
+            raise
+        self.refusal = None
         self.session = session
         self._http_session = HttpSession(session)
         for name, hint in self._client_hints.items():
             session.set_note(name, hint)
-        if not self.arrived:
-            self.arrived = session.record.creation_time
-            self.sessions.context.accesses.in_flight[self] = None
+        self._reserved = ()
         try:
             session.audience.session_created(session)
         except BaseException:
@@ -318,6 +322,13 @@ class Exchange(NotCopied):
                 session.end()
             raise
         return session
+
+    def _reserve(self, key: bytes) -> None:
+        """Count as a request that uses the session with this key, which is about to be created."""
+        self._reserved = (key,)
+        if not self.arrived:
+            self.arrived = time.time()
+        self.sessions.context.accesses.in_flight[self] = None
 
     def _check_not_committed(self, what: str) -> None:
         if self.is_committed or self.is_over or (self._outer is not None and self._outer.is_committed):

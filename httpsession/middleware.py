@@ -29,8 +29,8 @@ class SessionMiddleware:
     Until then a session can be created (Servlet 6.1, 9.3).
 
     If the store fails, and the application does not catch the :class:`StoreError`, the answer is 503 with Retry-After
-    and without a session cookie. This also replaces the 500 of a framework that catches it. A
-    :class:`LoginRequiredError` becomes 401 in the same way.
+    and without a session cookie. This also replaces the 500 of a framework that catches it. A session that
+    ``SessionConfig.max_sessions`` refuses is answered in the same way, and a :class:`LoginRequiredError` by 401.
     """
 
     def __init__(self, app: WSGIApplication, manager: SessionManager | AnyStore | str | None = None) -> None:

@@ -10,7 +10,7 @@ from collections.abc import Collection, Mapping
 from dataclasses import dataclass, field
 from math import inf, isfinite, nan
 from struct import Struct
-from typing import Final, Protocol, Self
+from typing import Final, Literal, Protocol, Self
 
 from .errors import shown
 from .ids import handle_of
@@ -85,9 +85,13 @@ class SessionRecord:
     principal: str | None = None
     #: Small values of the package itself, which applications never see.
     notes: Mapping[str, bytes] = field(default_factory=dict, repr=False)
+    #: Seconds without a request after which the session of a newcomer expires; zero: it has no such bound.
+    newcomer_interval: float = 0.0
 
     @classmethod
-    def created(cls, key: bytes, now: float, interval: int, lifetime: float | None) -> Self:
+    def created(
+        cls, key: bytes, now: float, interval: int, lifetime: float | None, newcomer_interval: float | None = None
+    ) -> Self:
         """Return the record of a session that begins *now* and lasts *lifetime* seconds at most; None: no bound.
 
         Args:
@@ -95,8 +99,11 @@ class SessionRecord:
             now: seconds since the epoch: the creation, and the first access (S23).
             interval: seconds without a request after which the session expires; zero or less: never (S29).
             lifetime: seconds until the deadline, which no request moves.
+            newcomer_interval: seconds without a request after which the session expires if its client never comes back;
+                None: the interval alone counts.
         """
-        return cls(key, now, interval, inf if lifetime is None else now + lifetime, now, now)
+        deadline = inf if lifetime is None else now + lifetime
+        return cls(key, now, interval, deadline, now, now, newcomer_interval=newcomer_interval or 0.0)
 
     @property
     def handle(self) -> str:
@@ -115,15 +122,29 @@ class SessionRecord:
         at = self.auth_time
         return self.creation_time if at is None else at
 
+    @property
+    def is_newcomer(self) -> bool:
+        """Whether the client has not come back: no request arrived later than the creation, and no user is logged in.
+
+        A flood of clients without cookies makes such sessions alone.
+        """
+        return self.accessed <= self.creation_time and self.principal is None
+
+    @property
+    def idle_interval(self) -> float:
+        """Seconds without a request after which the session expires as it is now, newcomer or not; infinite: never."""
+        interval = self.max_inactive_interval if self.max_inactive_interval > 0 else inf
+        if self.newcomer_interval > 0 and self.is_newcomer:
+            return min(self.newcomer_interval, interval)
+        return interval
+
     def due(self, slack: float = 0.0) -> float:
         """Return the time at which the session expires if no further request comes; infinite for never.
 
         Being idle ends a session *slack* seconds later than its interval says. Idle time counts from the latest arrival
         or end of a request, whichever is later.
         """
-        if self.max_inactive_interval <= 0:
-            return self.deadline
-        return min(max(self.accessed, self.used) + self.max_inactive_interval + slack, self.deadline)
+        return min(max(self.accessed, self.used) + self.idle_interval + slack, self.deadline)
 
     def is_due(self, now: float, slack: float = 0.0) -> bool:
         """Return whether the session has expired *now*. Idle for exactly the interval and *slack* is expired (S51).
@@ -131,10 +152,19 @@ class SessionRecord:
         A deadline is exact, and no slack moves it. The result does not tell whether a request in flight still keeps the
         session alive (S54): the store or its caller has to ask for that.
         """
-        interval = self.max_inactive_interval
+        interval: float = self.max_inactive_interval
+        if self.newcomer_interval > 0:
+            interval = self.idle_interval
         if interval > 0 and self.accessed + interval + slack <= now and self.used + interval + slack <= now:
             return True
         return self.deadline <= now
+
+    @property
+    def reason_to_expire(self) -> Literal["idle", "absolute", "newcomer"]:
+        """Why the session expires if no further request comes: by its interval, deadline or interval of newcomers."""
+        if self.due() == self.deadline:
+            return "absolute"
+        return "idle" if self.idle_interval == self.max_inactive_interval else "newcomer"
 
     def info(self, *, is_current: bool = False, hints: Collection[str] = ()) -> SessionInfo:
         """Return the part of the record that lists of sessions show, with the *hints* that they may show."""

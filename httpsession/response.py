@@ -67,17 +67,16 @@ class Response:
             raise AssertionError("the application sends a body, but has not called start_response()")
         exchange, headers = self.exchange, self._headers
         if exchange.has_looked:
+            error = exchange.failures[0] if exchange.failures else exchange.refusal
+            if self.status >= "500" and error is not None:
+                # The application or its framework has turned the error into one of its own.
+                self.status = error.status
+                own = _HEADERS[error.status]
+                headers = [*(header for header in headers if header[0].lower() != own[0].lower()), own]
             if self.status >= "500" and exchange.failures:
-                # The application or its framework has turned the store's failure into an error of its own.
                 self.abandon()
-                self.status = StoreError.status
-                headers = [*(header for header in headers if header[0].lower() != "retry-after"), RETRY_AFTER]
-            else:
-                if self.status >= "500" and exchange.refusal is not None:
-                    self.status = exchange.refusal.status
-                    headers = [*headers, _HEADERS[self.status]]
-                if exchange.session is not None:
-                    headers = self._commit(exchange.session, headers)
+            elif exchange.session is not None:
+                headers = self._commit(exchange.session, headers)
         if self._exc_info is None:
             self._write = self._start_response(self.status, headers)
         else:
@@ -90,12 +89,8 @@ class Response:
 
         The answer to HEAD has the headers of that to GET and no body, which a client would take for the next response.
         """
-        _log.log(
-            logging.ERROR if isinstance(error, StoreError) else logging.WARNING,
-            "A request was answered with %.3s: %s",
-            error.status,
-            error,
-        )
+        if isinstance(error, StoreError):  # a flood of refused sessions must not be one of lines
+            _log.error("A request was answered with 503, since the session store failed: %s", error)
         body = _BODIES[error.status]
         headers = [("Content-Type", "text/plain; charset=utf-8"), ("Content-Length", str(len(body)))]
         self._start_response(error.status, [*headers, _HEADERS[error.status]])

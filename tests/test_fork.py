@@ -76,8 +76,8 @@ def locks_of(manager):
     """Return all locks of a manager that a thread may hold while the process forks."""
     sessions = sessions_behind(manager)
     context = sessions.context
-    locks = [sessions._making_room, context.counts._lock, context.accesses._flushing, sessions._sweeper._starting]
-    return [*locks, sessions.store._lock if not sessions.store.is_shared else sessions.updating]
+    locks = [sessions._room._making_room, context.counts._lock, context.accesses._flushing, sessions._sweeper._starting]
+    return [*locks, sessions.store._lock if not sessions.store.is_shared else sessions.turns._lock]
 
 
 @pytest.fixture

@@ -3,11 +3,22 @@
 from __future__ import annotations
 
 import sqlite3
+from functools import partial
 
 import flask
 import pytest
 
-from httpsession import LoginRequiredError, SessionMiddleware, StoreError, get_session, request_session
+from httpsession import (
+    LoginRequiredError,
+    ResponseCommittedError,
+    SessionConfig,
+    SessionManager,
+    SessionMiddleware,
+    StoreError,
+    TooManySessionsError,
+    get_session,
+    request_session,
+)
 from httpsession.response import RETRY_AFTER
 from tests.support.core import accesses_of
 from tests.support.request import TEXT, Request, fetch
@@ -15,8 +26,107 @@ from tests.support.site import Site
 from tests.support.workers import Worker
 
 
+def creating(environ, start_response):
+    get_session(environ)["a"] = 1
+    start_response("200 OK", [TEXT])
+    return [b"done"]
+
+
+def logging_in(environ, start_response):
+    request_session(environ).login("anna")
+    start_response("200 OK", [TEXT])
+    return [b"done"]
+
+
 def length_of(response):
     return dict(response.headers)["Content-Length"]
+
+
+class TestTooManySessions:
+    """Answers to requests whose session is refused, since there are as many as there may be (R52)."""
+
+    @pytest.fixture
+    def manager(self):
+        """A manager with room for the one session that a user has."""
+        with SessionManager(config=SessionConfig(max_sessions=1, sweep_interval=None)) as manager:
+            request = fetch(SessionMiddleware(logging_in, manager))
+            assert request.status == "200 OK"
+            yield manager
+
+    def assert_unavailable(self, response):
+        """Assert that the client may try again in a moment, and keeps the cookie that it has."""
+        assert response.status == "503 Service Unavailable"
+        assert [value for name, value in response.headers if name.lower() == "retry-after"] == [RETRY_AFTER[1]]
+        assert response.set_cookies == []
+
+    def test_uncaught(self, manager, caplog):
+        """The client gets one generic line, and the log no line for each such request."""
+        fetch(SessionMiddleware(creating, manager))
+        caplog.clear()
+        response = fetch(SessionMiddleware(creating, manager), "F" * 32)
+        self.assert_unavailable(response)
+
+        assert response.text == "The service is temporarily unavailable. Please try again in a moment.\n"
+        assert [record for record in caplog.records if record.name == "httpsession"] == []
+
+    def test_head(self, manager):
+        """The answer to HEAD has the same headers and no body."""
+        get, head = (fetch(SessionMiddleware(creating, manager), REQUEST_METHOD=name) for name in ("GET", "HEAD"))
+
+        assert (get.status, get.headers) == (head.status, head.headers)
+        assert head.chunks == []
+
+    def test_stream(self, manager):
+        """A body that asks before its first chunk is refused in its place; after that the server gets the error."""
+
+        def asking(environ, start_response, *, before):
+            start_response("200 OK", [TEXT])
+            yield b"" if before else b"first"
+            get_session(environ)
+            yield b"never"
+
+        self.assert_unavailable(fetch(SessionMiddleware(partial(asking, before=True), manager)))
+        with pytest.raises(ResponseCommittedError):
+            fetch(SessionMiddleware(partial(asking, before=False), manager))
+
+    def test_framework(self, manager):
+        """Where a framework makes the error a 500 the answer is 503 all the same, with the framework's page."""
+        app = flask.Flask(__name__)
+        app.logger.disabled = True
+        app.add_url_rule("/", view_func=lambda: get_session(flask.request.environ)["user"])
+        response = fetch(SessionMiddleware(app, manager))
+
+        self.assert_unavailable(response)
+        assert "Internal Server Error" in response.text
+
+    @pytest.mark.parametrize("status", ["200 OK", "429 Too Many Requests"])
+    def test_caught(self, manager, status):
+        """An application that catches the error answers as it likes, and can do without a session."""
+
+        def app(environ, start_response):
+            with pytest.raises(TooManySessionsError):
+                get_session(environ)
+            assert get_session(environ, create=False) is None
+            start_response(status, [TEXT])
+            return [b"later"]
+
+        response = fetch(SessionMiddleware(app, manager))
+        assert (response.status, response.text, response.set_cookies) == (status, "later", [])
+
+    def test_room_meanwhile(self, manager):
+        """If the request gets a session after all, its errors are its own."""
+
+        def app(environ, start_response):
+            with pytest.raises(TooManySessionsError):
+                get_session(environ)
+            manager.invalidate_all("anna")
+            get_session(environ)["a"] = 1
+            start_response("500 Internal Server Error", [TEXT])
+            return [b"broken"]
+
+        response = fetch(SessionMiddleware(app, manager))
+        assert response.status == "500 Internal Server Error"
+        assert response.new_id
 
 
 class TestHead:

@@ -87,13 +87,14 @@ class SessionConfig:
     """
 
     max_sessions: int | None = None
-    """The number of sessions that there may be at a time, 1 to 2147483647. None: any number.
-    A new session beyond it evicts an expired session, or one whose client never came back, or else is refused.
+    """The number of sessions that there may be at a time, 1 to 2147483647. None: as many as the store has room for,
+    which is 100000 in memory and any number elsewhere. -1: any number.
+    A new session beyond it takes the place of an expired one, or of the oldest newcomer, or else is refused.
     """
 
     newcomer_interval: Seconds = None  # type: ignore[assignment]
-    """Seconds after its creation at which a session expires whose client has not come back, also given as a timedelta.
-    None: such a session lives as long as any other."""
+    """Seconds after the request that created it at which a session expires whose client has neither come back nor
+    logged in, also given as a timedelta. None: such a session lives as long as any other."""
 
     max_attribute_bytes: int = 256 * 1024
     """Bytes that the encoding of one attribute may have, 1 to 2097152. Objects that are kept live have no size."""

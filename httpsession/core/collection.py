@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import atexit
 import logging
-import threading
 import time
 import weakref
 from abc import ABC, abstractmethod
@@ -18,30 +17,31 @@ from functools import partial
 from typing import ClassVar, Generic, TypeVar
 
 from .. import fork
-from ..errors import IllegalStateError, InvalidSessionError, StoreError, TooManySessionsError
+from ..errors import IllegalStateError, InvalidSessionError, StoreError
 from ..ids import draw
 from ..record import SessionRecord, SessionStats
 from ..stores.base import SessionStore, Stored
 from .context import Context
 from .counts import End
+from .room import BATCH, Room
 from .session import Session
 from .sweeper import Sweeper
 
 _log = logging.getLogger("httpsession")
-
-#: How many sessions one call of the store removes at most.
-BATCH = 1000
 
 S = TypeVar("S", bound=Session, covariant=True)
 T = TypeVar("T", bound=Stored)
 R = TypeVar("R")
 
 
+def _reserve_nothing(key: bytes) -> None:
+    """Accept a key of which no request has to tell."""
+
+
 class Sessions(ABC, Generic[S, T]):
     """The sessions of one application, of the kind *S*, in a store that gives back *T*.
 
-    There is one object for each manager. Any thread may call any method. The one lock here guards making room, so that
-    two creations do not count the same free place. It is free again when listeners are called.
+    There is one object for each manager. Any thread may call any method.
     """
 
     #: Seconds by which idle sessions expire late.
@@ -55,15 +55,11 @@ class Sessions(ABC, Generic[S, T]):
         self.encode: Callable[[object, str], bytes] | None = None if codec is None else codec.encode
         #: Whether :meth:`close` was called.
         self.is_closed: bool = False
+        bound = context.config.max_sessions
+        self._room: Room = Room(store.capacity if bound is None else bound)
         #: Whether the store is closed, so that no change of a session can be saved any more.
         self.drops_changes: bool = False
-        self.reset_after_fork()
-        fork.register(self)
         self._sweeper: Sweeper = Sweeper(self, context.config.sweep_interval)
-
-    def reset_after_fork(self) -> None:
-        """Replace the lock, which another thread may have held when the process forked."""
-        self._making_room: threading.Lock = threading.Lock()
 
     @abstractmethod
     def find(self, session_id: str, arrived: float, failures: list[StoreError]) -> S | None:
@@ -124,67 +120,40 @@ class Sessions(ABC, Generic[S, T]):
     def _begin(self, session_id: str, key: bytes, failures: list[StoreError]) -> S | None:
         """Return a new session; None if its key is taken."""
 
-    def create(self, failures: list[StoreError]) -> S:
+    def create(self, failures: list[StoreError], reserve: Callable[[bytes], None] = _reserve_nothing) -> S:
         """Create a session. The caller notifies the listeners once the session is in use.
 
+        Args:
+            failures: the list that the request and its session share.
+            reserve: called with the key before the session gets it. From then on the request has to be among those in
+                flight, with this key: otherwise another thread could evict the session before the caller has it.
+
         Raises:
-            TooManySessionsError: there are ``max_sessions`` already, and none of them can be evicted.
+            TooManySessionsError: there are as many as there may be, and none of them can be evicted.
         """
-        session = self.make_room_for(partial(self._create, failures))
+        session = self.make_room_for(partial(self._create, failures, reserve))
         self.context.counts.add("created")
         return session
 
-    def _create(self, failures: list[StoreError]) -> S:
+    def _create(self, failures: list[StoreError], reserve: Callable[[bytes], None]) -> S:
         """Draw ids until one is free: two clients with the same id would share a session."""
         while True:
             session_id, key = draw(self.context.config.id_bytes)
+            reserve(key)
             session = self._begin(session_id, key, failures)
             if session is not None:
                 return session
 
     def make_room_for(self, create: Callable[[], R]) -> R:
-        """Return what *create* returns, which adds a session. If there are ``max_sessions``, make room first.
+        """Return what *create* returns, which adds a session. If there are as many as there may be, make room first.
 
         Raises:
             TooManySessionsError: none of them can be evicted.
         """
-        most = self.context.config.max_sessions
-        return create() if most is None or most < 0 else self._create_within(most, create)
-
-    def _create_within(self, most: int, create: Callable[[], R]) -> R:
-        """Return what *create* returns, with at most *most* sessions after it.
-
-        Only a store in memory keeps the bound exactly. The count of a shared store may be old, and other processes hold
-        no lock of this one.
-        """
-        removed: list[tuple[T, End]] = []
-        if self.count() >= most:
-            self.flush()
-        try:
-            with self._making_room:
-                if self.count() >= most:
-                    self._make_room(most, removed)
-                return create()
-        finally:
-            # Not while the lock is held, and only when the new session has its place.
-            for stored, end in removed:
-                self.finish_quietly(stored, end)
-
-    def _make_room(self, most: int, removed: list[tuple[T, End]]) -> None:
-        """Remove expired sessions, then newcomers, until there is room, and append them to *removed*.
-
-        The caller notifies their listeners later, also if this raises: a session that the store gave back has no other
-        owner.
-        """
-        in_use = self.context.accesses.in_use
-        if len(self.store) >= most:
-            removed += ((stored, "expired") for stored in self.store.expire(time.time(), BATCH, in_use))
-        while len(self.store) >= most:
-            stored = self.store.evict(in_use)
-            if stored is None:
-                self.context.counts.add("rejected")
-                raise TooManySessionsError(f"there are {most} sessions, which is SessionConfig.max_sessions")
-            removed.append((stored, "evicted"))
+        room = self._room
+        if room.bound is None or self.count() < room.calm:
+            return create()
+        return room.create(self, room.bound, create)
 
     def end(self, key: bytes, principal: str | None = None) -> bool:
         """Invalidate the session with this key; False if there is none, or it had expired already.

@@ -5,17 +5,19 @@ The core is below the listeners and the manager, and imports neither. It calls t
 
 from __future__ import annotations
 
+import time
 from dataclasses import dataclass, field
 from typing import Any, Generic, Protocol, TypeVar
 
 from ..codec import Codec
 from ..config.session import SessionConfig
-from ..record import Handled, SessionInfo, SessionStats
+from ..record import Handled, SessionInfo, SessionRecord, SessionStats
 from .accesses import Accesses
 from .bindings import BindingAudience
 from .counts import Counts
 
 S = TypeVar("S", contravariant=True)
+Record = TypeVar("Record", bound=SessionRecord)
 
 
 class Audience(BindingAudience[S], Protocol[S]):
@@ -74,3 +76,10 @@ class Context(Generic[S]):
     audience: Audience[S]
     accesses: Accesses
     counts: Counts = field(default_factory=Counts)
+
+    def new_record(self, kind: type[Record], key: bytes) -> Record:
+        """Return the record of a session that begins now, as the configuration has it."""
+        config = self.config
+        return kind.created(
+            key, time.time(), config.max_inactive_interval, config.max_lifetime, config.newcomer_interval
+        )

@@ -94,10 +94,10 @@ class LiveSession(Session):
         self.id = self.record.id = former_id
         return True
 
-    def bind_principal(self, principal: str) -> None:
+    def bind_principal(self, principal: str, notes: Mapping[str, bytes]) -> None:
         """Bind a user to a session of this very request at once, and to any other at the commit."""
         if self.is_own:
-            changes = Changes(principal=principal, notes=dict.fromkeys(self.record.notes))
+            changes = Changes(principal=principal, notes={**dict.fromkeys(self.record.notes), **notes})
             if not limits.bind(self._sessions, self.record.key, changes):
                 raise is_over()
             return
@@ -105,7 +105,7 @@ class LiveSession(Session):
             self._begin_login()
         else:
             self._login.clears = True
-        self.record.principal, self.record.notes = principal, {}
+        self.record.principal, self.record.notes = principal, notes
 
     def _begin_login(self) -> None:
         """Give this hold a record and attributes of its own, under a new id, until the commit."""
@@ -333,8 +333,7 @@ class LiveSessions(Sessions[LiveSession, LiveEntry]):
         self.store.close()
 
     def _begin(self, session_id: str, key: bytes, failures: list[StoreError]) -> LiveSession | None:
-        config = self.context.config
-        record = LiveRecord.created(key, time.time(), config.max_inactive_interval, config.max_lifetime)
+        record = self.context.new_record(LiveRecord, key)
         record.id = session_id
         attributes = Attributes()
         if not self.store.create(LiveEntry(record, attributes)):

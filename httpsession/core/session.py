@@ -14,6 +14,7 @@ from contextlib import AbstractContextManager
 from functools import partial
 from typing import Any, Protocol
 
+from .. import audit
 from ..attributes import ABSENT
 from ..errors import StoreError
 from ..record import with_note
@@ -116,8 +117,8 @@ class Session(Bindings, ABC):
         """Give the session its former id back; False if another request has changed the id since."""
 
     @abstractmethod
-    def bind_principal(self, principal: str) -> None:
-        """Log a user in. A session that another client may know begins anew under a new id.
+    def bind_principal(self, principal: str, notes: Mapping[str, bytes]) -> None:
+        """Log a user in, with these *notes* alone. A session that another client may know begins anew under a new id.
 
         So an id that an attacker has planted before the login is worth nothing after it. Raise InvalidSessionError if
         the session has ended.
@@ -186,6 +187,10 @@ class Session(Bindings, ABC):
         """
         self.ended_here = True
         self.context.counts.add(end)
+        if end != "invalidated":
+            record = self.record
+            reason = end if end == "evicted" else record.reason_to_expire
+            audit.note("session_expired", key=record.key, principal=record.principal, reason=reason)
 
         def calls() -> Iterator[Callable[[], object]]:
             yield partial(self.audience.session_destroyed, self)
@@ -220,9 +225,7 @@ class Session(Bindings, ABC):
         """
         old_id, former = self.id, self.record.principal
         self._keep_undo(old_id)
-        self.bind_principal(principal)
-        for name, note in notes.items():
-            self.set_note(name, note)
+        self.bind_principal(principal, notes)
 
         def calls() -> Iterator[Callable[[], object]]:
             if self.id != old_id:

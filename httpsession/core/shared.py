@@ -3,10 +3,9 @@
 from __future__ import annotations
 
 import logging
-import threading
 import time
 from collections.abc import Callable, Collection, Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import contextmanager, nullcontext
 from dataclasses import replace
 from functools import partial
 from typing import Any, ClassVar
@@ -91,7 +90,7 @@ class SharedSession(Session):
         self.id, self.record.principal, self.record.notes = self._unsaved.baseline()
         return True
 
-    def bind_principal(self, principal: str) -> None:
+    def bind_principal(self, principal: str, notes: Mapping[str, bytes]) -> None:
         self.attributes.check_open()
         if self._is_stored:
             if not self._unsaved.is_login:
@@ -102,7 +101,7 @@ class SharedSession(Session):
             lifetime = self.context.config.max_lifetime
             if lifetime is not None:
                 self.record.deadline = time.time() + lifetime
-        self.record.principal, self.record.notes = principal, {}
+        self.record.principal, self.record.notes = principal, notes
 
     def change_interval(self, seconds: int) -> None:
         self.record.max_inactive_interval = seconds
@@ -111,7 +110,7 @@ class SharedSession(Session):
         with self._noting_failure():
             is_slow = False
             for attempt in updates.attempts(self.attributes, self.record.key, name):
-                with updates.turn(None if is_slow or not attempt else self._sessions.updating):
+                with self._sessions.turns.wait() if attempt and not is_slow else nullcontext():
                     began = time.monotonic()
                     if attempt and self._is_stored and not self._unsaved.is_login:
                         self._read_again(name)
@@ -288,10 +287,8 @@ class SharedSessions(Sessions[SharedSession, StoredSession]):
         self._counted_at: float = -_COUNT_AGE
         super().__init__(context, store)
 
-    def reset_after_fork(self) -> None:
-        super().reset_after_fork()
-        #: Held while a thread repeats an update that met a conflict.
-        self.updating: threading.Lock = threading.Lock()
+        #: The turns of updates that met a conflict.
+        self.turns: updates.Turns = updates.Turns()
 
     def find(self, session_id: str, arrived: float, failures: list[StoreError]) -> SharedSession | None:
         found = self.store.load(key_of(session_id), arrived)
@@ -341,7 +338,6 @@ class SharedSessions(Sessions[SharedSession, StoredSession]):
 
     def _begin(self, session_id: str, key: bytes, failures: list[StoreError]) -> SharedSession:
         self._count += 1
-        config = self.context.config
-        record = SessionRecord.created(key, time.time(), config.max_inactive_interval, config.max_lifetime)
+        record = self.context.new_record(SessionRecord, key)
         snapshot = AttributeSnapshot(self.codec, {})
         return SharedSession(self, session_id, record, snapshot, failures, record.accessed, is_own=True)

@@ -9,6 +9,7 @@ from contextvars import ContextVar
 from dataclasses import dataclass
 from typing import Any, Final
 
+from .. import fork
 from ..attributes import Attributes
 from ..errors import IllegalStateError
 
@@ -35,19 +36,33 @@ class _Update:
 _UPDATES: ContextVar[tuple[_Update, ...]] = ContextVar("httpsession.updates", default=())
 
 
-@contextmanager
-def turn(lock: threading.Lock | None) -> Iterator[None]:
-    """Hold *lock* during an attempt, unless it takes too long to get it.
+class Turns:
+    """The turns in which threads repeat an update that met a conflict: one thread of a process at a time.
 
-    One thread of a process at a time repeats an update that met a conflict, since each conflict costs two round trips.
-    An update within another one does not wait, since its thread may hold the lock.
+    Each conflict costs two round trips.
     """
-    is_held = lock is not None and not _running() and lock.acquire(timeout=PATIENCE)
-    try:
-        yield
-    finally:
-        if lock is not None and is_held:
-            lock.release()
+
+    def __init__(self) -> None:
+        self.reset_after_fork()
+        fork.register(self)
+
+    def reset_after_fork(self) -> None:
+        """Replace the lock, which another thread may have held when the process forked."""
+        self._lock: threading.Lock = threading.Lock()
+
+    @contextmanager
+    def wait(self) -> Iterator[None]:
+        """Hold the lock during an attempt, unless it takes too long to get it.
+
+        An update within another one does not wait, since its thread may hold the lock.
+        """
+        lock = self._lock
+        is_held = not _running() and lock.acquire(timeout=PATIENCE)
+        try:
+            yield
+        finally:
+            if is_held:
+                lock.release()
 
 
 def attempts(attributes: Attributes, key: bytes, name: str) -> Iterator[int]:

@@ -164,6 +164,13 @@ class SessionStore(Protocol[T]):
     def is_shared(self) -> bool:
         """Whether other processes see the same sessions."""
 
+    @property
+    def capacity(self) -> int | None:
+        """How many sessions there may be unless ``SessionConfig.max_sessions`` says otherwise; None: any number.
+
+        Callers make room before they create a session beyond it: the store itself refuses none.
+        """
+
     def create(self, session: T, limit: Limit | None = None) -> bool:
         """Add a session under the key of its record; False if the key is taken.
 

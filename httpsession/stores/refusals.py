@@ -63,6 +63,8 @@ def lacking(store: object) -> list[str]:
         method: Any = getattr(type(store) if name.startswith("_") else store, name, None)
         if not callable(method) or getattr(method, "__func__", method) is vars(SessionStore)[name]:
             found.append(name)
+    if not isinstance(getattr(store, "capacity", ""), int | None):
+        found.append("capacity, which is a whole number or None")
     return found
 
 

@@ -10,6 +10,7 @@ from .forking import Forking
 from .listing import Listing
 from .loading import Loading
 from .logins import Logins
+from .newcomers import Newcomers
 from .notes import Notes
 from .races import Races
 from .renaming import Renaming
@@ -28,6 +29,7 @@ class StoreContract(
     Renaming,
     Logins,
     Ending,
+    Newcomers,
     Touching,
     Listing,
     Users,

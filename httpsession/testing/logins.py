@@ -272,7 +272,7 @@ class Logins(Contract):
         assert (evicted is None) == has_joined
         assert evicted is None or evicted.record.key == new
 
-    @pytest.mark.parametrize("end", ["remove", "expire", "load", "evict"])
+    @pytest.mark.parametrize("end", ["remove", "expire", "load"])
     def test_end_after_a_login(self, store: AnyStore, end: str) -> None:
         """A session ends after a login like any other, and comes back with its present attributes.
 
@@ -284,7 +284,6 @@ class Logins(Contract):
             "remove": lambda: [store.remove(key)],
             "expire": lambda: store.expire(late, 10),
             "load": lambda: [(store.load(key, late) or [None])[0]],
-            "evict": lambda: [store.evict()],
         }
         [stored] = ends[end]()
 

@@ -28,10 +28,10 @@ def notes_of(store: AnyStore, key: bytes) -> Mapping[str, bytes]:
 class Notes(Contract):
     """The promises about notes: they are part of the record, and no change of the attributes touches them."""
 
-    def add_noted(self, store: AnyStore, notes: Mapping[str, bytes]) -> bytes:
-        """Keep a new session of anna with these notes, and return its key."""
+    def add_noted(self, store: AnyStore, notes: Mapping[str, bytes], principal: str | None = "anna") -> bytes:
+        """Keep a new session of *principal* with these notes, and return its key."""
         record = SessionRecord.created(draw(), self.now, 60, None)
-        record.notes, record.principal = notes, "anna"
+        record.notes, record.principal = notes, principal
         assert store.create(session_for(store, record, {"a": b"1"}))
         return record.key
 
@@ -101,7 +101,7 @@ class Notes(Contract):
         seen = [found[0].record, *(stored.record for stored in store), *store.records_of("anna")]
         removed = store.remove(kept)
         assert removed is not None
-        evicted = [self.add_noted(store, {"a": b"note"}), store.evict()][1]
+        evicted = [self.add_noted(store, {"a": b"note"}, None), store.evict()][1]
         assert evicted is not None
         self.add_noted(store, {"a": b"note"})
         expired = store.expire(self.at(1000), 10)

@@ -66,7 +66,7 @@ class _Watched:
 
     def __init__(self, store: AnyStore) -> None:
         self.store = store
-        self.is_shared = store.is_shared
+        self.is_shared, self.capacity = store.is_shared, store.capacity
         self.seen: list[bytes] = []
 
     def call(self, method: str, arguments: tuple[Any, ...], named: dict[str, Any]) -> Any:

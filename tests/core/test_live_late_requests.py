@@ -236,7 +236,7 @@ def test_fork_while_locks_are_held():
     old_id = site.new_session()
     sessions = sessions_behind(site.manager)
     context = sessions.context
-    with store._lock, sessions._making_room, context.counts._lock, context.accesses._flushing:
+    with store._lock, sessions._room._making_room, context.counts._lock, context.accesses._flushing:
         child = os.fork()
         if child == 0:
             signal.alarm(10)

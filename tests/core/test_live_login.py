@@ -256,12 +256,13 @@ class TestMaxSessions:
         return logins
 
     def test_no_room(self):
-        """The second of two logins is refused if there is no room for its session, and leaves nothing."""
+        """The second of two logins is refused by 503 if there is no room for its session, and leaves nothing."""
         stage = Stage(max_sessions=1)
         first, second = self.logins(stage)
         first.finish()
-        assert second.finish().status == "503 Service Unavailable"
+        second.finish()
 
+        assert (second.status, second.set_cookies) == ("503 Service Unavailable", [])
         assert stage.site.active == 1
         assert stage.site.has(first.new_id)
         stage.check()

@@ -43,6 +43,10 @@ class SQLiteBurglar:
         """Put any value into a column of all records."""
         assert self.execute(f"UPDATE httpsession_sessions SET {column} = ?", value)  # noqa: S608 - a column's name
 
+    def damage(self, session_id):
+        """Put a text in place of a time of the record."""
+        assert self.execute("UPDATE httpsession_sessions SET accessed = 'x' WHERE key = ?", key_of(session_id)) == 1
+
     def put(self, session_id, name, value):
         """Put any value into an attribute that is there."""
         statement = (
@@ -62,6 +66,10 @@ class RedisBurglar:
     def name_of(self, session_id):
         key = key_of(session_id)
         return self.names.session[key[0]] + key
+
+    def damage(self, session_id):
+        """Put a text in place of the record."""
+        self.client.hset(self.name_of(session_id), "r", "x")
 
     def put(self, session_id, name, value):
         """Put any value into an attribute."""
@@ -233,6 +241,8 @@ def check_recovery(workers, session_id):
     assert again.status == "200 OK"
 
 
+#: The columns of a record that hold numbers.
+NUMBERS = ["created", "accessed", "used", "interval", "deadline", "newcomer_interval"]
 NOT_NUMBERS = ["text", b"bytes", b"\xff", ""]
 
 
@@ -243,7 +253,7 @@ class TestSQLiteRecords:
     def url(self, tmp_path):
         return f"sqlite:///{tmp_path}/sessions.db"
 
-    @pytest.mark.parametrize("column", ["created", "accessed", "used", "interval", "deadline"])
+    @pytest.mark.parametrize("column", NUMBERS)
     @pytest.mark.parametrize("value", NOT_NUMBERS, ids=repr)
     def test_not_a_number(self, workers, session_id, burglar, caplog, column, value):
         """A record in which a time or the interval is no number is no session, and the log says so."""
@@ -252,7 +262,9 @@ class TestSQLiteRecords:
         assert "damaged" in caplog.text
         check_recovery(workers, session_id)
 
-    @pytest.mark.parametrize("column", ["created", "accessed", "used", "interval", "deadline", "due"])
+    @pytest.mark.parametrize(
+        "column", ["created", "accessed", "used", "interval", "deadline", "newcomer_interval", "due"]
+    )
     @pytest.mark.parametrize("value", [9e999, -9e999, 1e300, -1e300, 2**63 - 1, -(2**63), 0], ids=repr)
     def test_strange_number(self, workers, session_id, burglar, column, value):
         """A time or an interval beyond all bounds is believed or not, but nothing fails."""

@@ -410,6 +410,16 @@ class TestMethods:
                 call(store)
             assert str(caught.value).count(",") <= 3
 
+    @pytest.mark.parametrize("wrong", ["absent", "100", 1.5])
+    def test_capacity(self, wrong):
+        """The number of sessions that a store has room for is a whole number, or None for any."""
+        members = {key: value for key, value in vars(MemoryStore).items() if key not in ("__dict__", "__weakref__")}
+        assert type("Mine", (), members | {"capacity": 5})().capacity == 5
+        del members["capacity"]
+        store = type("Mine", (), members if wrong == "absent" else members | {"capacity": wrong})()
+        assert "it lacks capacity, which is a whole number or None" in message_of(store)
+        SessionManager(type("Mine", (), members | {"capacity": None})()).close()
+
     def test_several(self):
         """All that are missing are named, in the order of the contract."""
         message = message_of(Partial())

@@ -403,9 +403,42 @@ class TouchTurnsBack(MemoryStore):
 class RemembersUsers(MemoryStore):
     """Has an index of users from which nothing is removed."""
 
-    def __init__(self):
-        super().__init__()
-        self._users.discard = lambda entry: None
+    def reset_after_fork(self):
+        super().reset_after_fork()
+        self._clients.discard = lambda entry: None
+
+
+class EvictsUsers(MemoryStore):
+    """Evicts a session whose client never came back, although a user has just logged in."""
+
+    def evict(self, in_use=nothing_in_use):
+        for stored in self:
+            if stored.record.accessed == stored.record.creation_time:
+                return self.remove(stored.record.key)
+        return None
+
+
+class EndsUsersAsNewcomers(MemoryStore):
+    """Looks at no principal when it ends newcomers."""
+
+    def expire(self, now, limit, *in_use):
+        keys = [one.record.key for one in self if 0 < one.record.newcomer_interval <= now - one.record.accessed]
+        return [*map(self.remove, keys), *super().expire(now, limit, *in_use)]
+
+
+class ForgetsNewcomers:
+    """Keeps the interval of newcomers nowhere."""
+
+    def create(self, session):
+        session.record.newcomer_interval = 0.0
+        return super().create(session)
+
+
+class NewcomersForGood(SQLiteStore):
+    """Ends sessions by the interval of newcomers although their clients have come back."""
+
+    def touch(self, accesses, in_use=nothing_in_use):
+        super().touch([(key, self.peek(key).record.accessed, ended) for key, _, ended in accesses if self.peek(key)])
 
 
 class RemovesForAnyUser:
@@ -608,6 +641,13 @@ CAUGHT = [
     (TouchMakesSessions, "test_race_of_touch_and_remove", {}),
     (TouchTurnsBack, "test_touch_moves_no_time_back", {}),
     (RemembersUsers, "test_expire_returns_the_sessions", {}),
+    (EvictsUsers, "test_users_are_not_evicted", {}),
+    (EvictsUsers, "test_flood_pushes_out_itself", {}),
+    (EndsUsersAsNewcomers, "test_user_is_no_newcomer", {}),
+    (ForgetsNewcomers, "test_newcomer_expires", {}),
+    (ForgetsNewcomers, "test_longer_interval", {"interval": 0}),
+    (NewcomersForGood, "test_client_comes_back", {}),
+    (NewcomersForGood, "test_many_ends", {}),
     (Reopens, "test_close", {}),
     (Reopens, "test_close_twice", {}),
     (Reopens, "test_close_before_use", {}),

@@ -63,8 +63,8 @@ class _Queue:
     before: _Link
     after: _Link
 
-    def __init__(self, interval: int) -> None:
-        self.interval: int = interval
+    def __init__(self, interval: float) -> None:
+        self.interval: float = interval
         self.before = self.after = self
 
     def insert(self, entry: Entry, now: float) -> None:
@@ -167,20 +167,20 @@ class ExpiryQueue:
     """
 
     def __init__(self) -> None:
-        self._idle: dict[int, _Queue] = {}
+        self._idle: dict[float, _Queue] = {}
         self._deadlines = _Deadlines()
 
     def put(self, entry: Entry, now: float) -> None:
         """Add a session, or move it to where its present interval and deadline put it.
 
         Args:
-            entry: the session; with an interval of zero or less it waits for its deadline alone.
+            entry: the session; if it never expires by being idle, it waits for its deadline alone.
             now: seconds since the epoch. It tells accesses of the past from those that a clock put into the future.
         """
-        interval = entry.record.max_inactive_interval
+        interval = entry.record.idle_interval
         if entry.queue is None or entry.queue.interval != interval:
             self._leave_queue(entry)
-            if interval > 0:
+            if interval < inf:
                 self._idle.setdefault(interval, _Queue(interval)).insert(entry, now)
         self._deadlines.put(entry)
 

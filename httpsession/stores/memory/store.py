@@ -3,21 +3,20 @@
 from __future__ import annotations
 
 import threading
-from collections import OrderedDict
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import replace
 from itertools import islice, takewhile
 from math import inf
 from os import getpid
-from typing import Literal
+from typing import Final, Literal
 
 from ... import fork
 from ...attributes import Attributes
 from ...record import SessionRecord, check_principal
 from ..base import FOLLOW, Changes, InUse, Limit, LiveEntry, Touch, nothing_in_use
 from ..url import StoreUrl
+from .clients import Clients
 from .expiry import Entry, ExpiryQueue
-from .users import Users
 
 #: How many sessions are claimed at a time: a request may have to wait so long for a sweep, some 100 microseconds.
 SLICE = 100
@@ -39,6 +38,8 @@ class MemoryStore:
     """
 
     is_shared: Literal[False] = False
+    #: Sessions of a few kilobytes each then take less than a gigabyte.
+    capacity: Final = 100_000
 
     def __init__(self) -> None:
         self.reset_after_fork()
@@ -57,9 +58,7 @@ class MemoryStore:
         # Keys that a login left, and when; the oldest first.
         self._left: dict[bytes, float] = {}
         self._expiry = ExpiryQueue()
-        # Sessions whose client has not come back yet, the oldest first.
-        self._newcomers: OrderedDict[Entry, None] = OrderedDict()
-        self._users = Users()
+        self._clients = Clients()
 
     def _locked(self) -> threading.Lock:
         """Return the lock. The child of a fork forgets the sessions first."""
@@ -75,7 +74,7 @@ class MemoryStore:
         with self._locked():
             if session.record.key in self._sessions:
                 return False
-            excess = self._users.excess(entry, limit, session.record.accessed)
+            excess = self._clients.excess(entry, limit, session.record.accessed)
             self._add(entry, session.record.accessed)
             self._evict_all(excess, limit)
         return True
@@ -92,9 +91,9 @@ class MemoryStore:
             if record.is_due(arrived) and not self._spare(entry, arrived, self._entries(in_use)):
                 self._discard(entry)
                 return entry, record.accessed, True
-            if not entry.has_joined:
-                self._join(entry)
             previous = entry.access(arrived)
+            if not entry.has_joined:
+                self._join(entry, arrived)
         return entry, previous, False
 
     def peek(self, key: bytes) -> LiveEntry | None:
@@ -119,7 +118,7 @@ class MemoryStore:
             if entry is None or new_key in self._sessions:
                 return False
             limit = None if changes.principal is ... else changes.limit
-            excess = self._users.excess(entry, limit, now)
+            excess = self._clients.excess(entry, limit, now)
             if changes.is_login and new_key is not None:
                 entry = self._begin_anew(entry, new_key, changes, now)
             elif not self._change_attributes(entry, changes):
@@ -163,10 +162,10 @@ class MemoryStore:
         return claimed
 
     def evict(self, in_use: InUse = nothing_in_use) -> LiveEntry | None:
-        """Remove the oldest session whose client never came back, and that no request is using."""
+        """Remove the oldest session of a newcomer that no request is using."""
         with self._locked():
             entries = self._entries(in_use)
-            for entry in self._newcomers:
+            for entry in self._clients.newcomers():
                 if entry not in entries:
                     self._discard(entry)
                     return entry
@@ -183,16 +182,16 @@ class MemoryStore:
                 record = entry.record
                 if record.is_due(arrived) and not self._spare(entry, arrived, self._entries(in_use)):
                     continue
-                if not entry.has_joined:
-                    self._join(entry)
                 entry.access(arrived)
                 record.used = max(record.used, ended)
+                if not entry.has_joined:
+                    self._join(entry, arrived)
 
     def records_of(self, principal: str) -> list[SessionRecord]:
         """Return the records of a user's sessions."""
         principal = check_principal(principal)
         with self._locked():
-            return [entry.record for entry in self._users.of(principal)]
+            return [entry.record for entry in self._clients.of(principal)]
 
     def __iter__(self) -> Iterator[LiveEntry]:
         """Iterate over a copy, which is made in one atomic step."""
@@ -249,15 +248,15 @@ class MemoryStore:
             record.max_inactive_interval = changes.max_inactive_interval
         if changes.deadline is not None:
             record.deadline = changes.deadline
-        if changes.max_inactive_interval is not None or changes.deadline is not None:
-            self._expiry.put(entry, now)
         if changes.notes:
             notes = {**record.notes, **changes.notes}
             record.notes = {name: value for name, value in notes.items() if value is not None}
         if changes.principal is not ...:
-            self._users.discard(entry)
+            self._clients.discard(entry)
             record.principal = changes.principal
-            self._users.add(entry)
+            self._clients.add(entry)
+        if changes.max_inactive_interval is not None or changes.deadline is not None or changes.principal is not ...:
+            self._expiry.put(entry, now)
 
     def _follow(self, key: bytes, now: float = -inf) -> Entry | None:
         """Return the session that has this key or, as far as the store remembers, had it lately."""
@@ -313,21 +312,23 @@ class MemoryStore:
         record.used = max(record.used, now)
         return True
 
-    def _join(self, entry: Entry) -> None:
-        """Note that the client has come back: the session is not new (S42), and cannot be evicted any more."""
-        entry.has_joined = True
-        entry.record.is_new = False
-        self._newcomers.pop(entry, None)
+    def _join(self, entry: Entry, now: float) -> None:
+        """Note that the client has come back: the session is not new (S42), and is a newcomer's no more.
+
+        The access was recorded before, so that the session enters the queue of its own interval at the end.
+        """
+        self._clients.join(entry)
+        if entry.record.newcomer_interval > 0:
+            entry.record.newcomer_interval = 0.0  # also if the clock has not moved since the creation
+            self._expiry.put(entry, now)
 
     def _add(self, entry: Entry, now: float) -> None:
         """Keep a session under its key, which from then on is no former key of another session."""
         key = entry.record.key
         self._forget(key)
         self._sessions[key] = entry
-        if not entry.has_joined:
-            self._newcomers[entry] = None
         self._expiry.put(entry, now)
-        self._users.add(entry)
+        self._clients.add(entry)
 
     def _discard(self, entry: Entry) -> None:
         """Remove a session and the marks that lead to it. The traces of logins outlive it."""
@@ -335,8 +336,7 @@ class MemoryStore:
         for key in entry.former_keys or ():
             self._moved.pop(key, None)
         self._expiry.discard(entry)
-        self._newcomers.pop(entry, None)
-        self._users.discard(entry)
+        self._clients.discard(entry)
 
     def _expire_some(self, now: float, limit: int, in_use: InUse) -> list[Entry]:
         """Claim sessions that are due, at most *limit*. The caller holds the lock."""

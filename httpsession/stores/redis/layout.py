@@ -1,7 +1,7 @@
 """The hash of a session: a field for the record, for the user and for the former keys, and for each note and attribute.
 
-Notes came later than the rest, as fields of their own, so the version of the record is still 1: hashes without notes
-are read as before, and a release that knows no notes ignores them.
+Notes and the interval of a newcomer came later than the rest, as fields of their own. So the version of the record is
+still 1: hashes without these fields are read as before, and a release that does not know them ignores them.
 """
 
 from __future__ import annotations
@@ -16,9 +16,11 @@ from ...ids import handle_of
 from ...record import MAX_VALUE, SessionRecord
 from ..base import StoredSession
 
-#: The fields of the record and of the user. The scripts keep the former keys in the field ``f``.
+#: The fields of the record, of the user if there is one, and of the interval of a newcomer if there is one. The scripts
+#: keep the former keys in the field ``f``.
 RECORD: Final = b"r"
 PRINCIPAL: Final = b"p"
+NEWCOMER: Final = b"n"
 #: The marks before the names of attributes and notes. So no two fields have the same name, whatever the names are.
 ATTRIBUTE: Final = b":"
 NOTE: Final = b"#"
@@ -27,6 +29,7 @@ _VERSION: Final = 1
 #: The version, then the times of creation, the latest arrival and the latest end, the deadline and the interval. The
 #: scripts know this layout, too.
 _PACKED: Final = Struct("<B5d")
+_NUMBER: Final = Struct("<d")
 
 _log = logging.getLogger("httpsession")
 
@@ -39,6 +42,8 @@ def fields_of(session: StoredSession) -> list[bytes]:
     record = session.record
     times = record.creation_time, record.accessed, record.used, record.deadline
     fields = [RECORD, _PACKED.pack(_VERSION, *times, record.max_inactive_interval)]
+    if record.newcomer_interval > 0:
+        fields += (NEWCOMER, _NUMBER.pack(record.newcomer_interval))
     for name, value in session.attributes.items():
         fields += (ATTRIBUTE + name.encode(), value)
     if record.notes:
@@ -58,7 +63,7 @@ def session_of(key: bytes, fields: Any) -> StoredSession | None:
     giants: list[str] = []
     try:
         values = dict(zip(fields[::2], fields[1::2], strict=True))
-        record = _record_of(key, values.pop(RECORD), values.pop(PRINCIPAL, None), notes)
+        record = _record_of(key, values.pop(RECORD), values.pop(PRINCIPAL, None), values.pop(NEWCOMER, None), notes)
         for name, value in values.items():
             mark = name[:1]
             if mark == ATTRIBUTE:
@@ -77,16 +82,19 @@ def session_of(key: bytes, fields: Any) -> StoredSession | None:
     return StoredSession(record, attributes, giants)
 
 
-def _record_of(key: bytes, record: bytes, principal: bytes | None, notes: Mapping[str, bytes]) -> SessionRecord:
+def _record_of(
+    key: bytes, record: bytes, principal: bytes | None, newcomer: bytes | None, notes: Mapping[str, bytes]
+) -> SessionRecord:
     """Return the record that these values hold. *notes* becomes part of it, and the caller fills it afterwards.
 
     Raises:
-        ValueError: *record* is not of this version, or a number in it is NaN.
+        ValueError: *record* is not of this version, or a number is NaN.
     """
-    if len(record) != _PACKED.size:
+    if len(record) != _PACKED.size or (newcomer is not None and len(newcomer) != _NUMBER.size):
         raise ValueError("not the length of a record")
     version, created, accessed, used, deadline, interval = _PACKED.unpack(record)
-    if version != _VERSION or isnan(created + accessed + used + deadline + interval):
+    newcomer_interval = 0.0 if newcomer is None else _NUMBER.unpack(newcomer)[0]
+    if version != _VERSION or isnan(created + accessed + used + deadline + interval + newcomer_interval):
         raise ValueError("not a record of this version")
     user = None if principal is None else principal.decode()
-    return SessionRecord(key, created, int(interval), deadline, accessed, used, user, notes)
+    return SessionRecord(key, created, int(interval), deadline, accessed, used, user, notes, newcomer_interval)

@@ -44,6 +44,7 @@ class RedisStore:
     """
 
     is_shared: Literal[True] = True
+    capacity: Final = None
 
     def __init__(self, client: Client, prefix: str) -> None:
         #: The prefix of the keys.
@@ -183,7 +184,7 @@ class RedisStore:
                 return
 
     def evict(self, in_use: InUse = nothing_in_use) -> StoredSession | None:
-        """Remove a session to which no request has come back.
+        """Remove a newcomer's session.
 
         A sample of shards is searched, at both ends: in each, the first sessions to expire and the last. A flood of new
         sessions is at the last end. A few new ones are at the first end, before sessions that were used since.

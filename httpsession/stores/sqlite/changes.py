@@ -33,10 +33,10 @@ def apply(statements: Statements, key: bytes, changes: Changes, now: float, curs
     _change_attributes(cursor, statements, identity, changes)
     if changes.notes:
         _change_notes(cursor, statements, identity, changes.notes)
-    if changes.max_inactive_interval is not None or changes.deadline is not None:
-        _change_end(cursor, statements, identity, changes, now)
     if changes.principal is not ...:
         cursor.execute(statements.set_principal, (changes.principal, identity))
+    if changes.max_inactive_interval is not None or changes.deadline is not None or changes.principal is None:
+        _change_end(cursor, statements, identity, changes, now)
     if changes.new_key is not None:
         _move(cursor, statements, identity, changes.new_key, changes.is_login, now)
     return True
@@ -92,7 +92,10 @@ def _change_notes(cursor: Cursor, statements: Statements, identity: int, notes: 
 
 
 def _change_end(cursor: Cursor, statements: Statements, identity: int, changes: Changes, now: float) -> None:
-    """Change interval and deadline, and the time by which sweeps find the session."""
+    """Change interval and deadline, and the time by which sweeps find the session.
+
+    That of a session without a user may be earlier, since its client may be a newcomer.
+    """
     if changes.max_inactive_interval is not None:
         cursor.execute(statements.set_interval, (changes.max_inactive_interval, now, identity))
     if changes.deadline is not None:

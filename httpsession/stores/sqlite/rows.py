@@ -6,7 +6,7 @@ import logging
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from itertools import groupby
 from operator import itemgetter
-from typing import Any
+from typing import Any, Final
 
 from ...ids import handle_of
 from ...record import SessionRecord
@@ -14,8 +14,11 @@ from ..base import StoredSession
 
 _log = logging.getLogger("httpsession")
 
-#: Identity, key, times, interval, deadline, principal; then name and value of an attribute or a note, and which it is.
+#: Identity, key, times, interval, deadline, principal, interval of a newcomer; then name and value of an attribute or a
+#: note, and which it is.
 Row = Sequence[Any]
+#: The length of the part that belongs to the record.
+_RECORD: Final = 9
 
 
 def sessions_of(rows: Iterable[Row]) -> Iterator[StoredSession]:
@@ -45,12 +48,12 @@ def session_of(rows: Sequence[Row]) -> StoredSession | None:
     if record is None:
         return None
     for row in rows:
-        name, value = row[8], row[9]
+        name, value, is_note = row[_RECORD:]
         if type(value) is bytes and type(name) is str:
-            (notes if row[10] else attributes)[name] = value
+            (notes if is_note else attributes)[name] = value
         elif name is not None:
             _log.error("An attribute of the session %s is damaged or too long, and is left out.", _shown(record.key))
-            if type(name) is str and not row[10]:
+            if type(name) is str and not is_note:
                 left_out.append(name)
     return StoredSession(record, attributes, left_out)
 
@@ -61,14 +64,15 @@ def _record_of(row: Row, notes: Mapping[str, bytes]) -> SessionRecord | None:
     SQLite keeps a value of any type in any column, so each type is checked. *notes* becomes part of the record, and the
     caller fills it afterwards.
     """
-    _, key, created, accessed, used, interval, deadline, principal = row[:8]
+    _, key, created, accessed, used, interval, deadline, principal, newcomer_interval = row[:_RECORD]
     if (
         type(key) is bytes
-        and type(created) is type(accessed) is type(used) is type(deadline) is float
+        and type(created) is type(accessed) is type(used) is type(deadline) is type(newcomer_interval) is float
         and type(interval) is int
         and (principal is None or type(principal) is str)
     ):
-        return SessionRecord(key, created, interval, deadline, accessed, used, principal, notes)
+        times = (created, interval, deadline, accessed, used)
+        return SessionRecord(key, *times, principal, notes, newcomer_interval)
     _log.error("The record of the session %s is damaged, so the session is ignored.", _shown(key))
     return None
 

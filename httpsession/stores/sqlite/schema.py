@@ -58,6 +58,12 @@ STEPS: Final[Sequence[Sequence[str]]] = (
         ) WITHOUT ROWID""",
         "CREATE INDEX {departed} ON {left} (moved)",
     ),
+    (
+        # The sessions of newcomers may have a shorter interval, zero for none, and those of users are none of these.
+        "ALTER TABLE {sessions} ADD COLUMN newcomer_interval REAL NOT NULL DEFAULT 0",
+        "DROP INDEX {newcomers}",
+        "CREATE INDEX {newcomers} ON {sessions} (created) WHERE accessed = created AND principal IS NULL",
+    ),
 )
 
 

@@ -17,14 +17,22 @@ from ..url import flaw_of_prefix
 
 #: The parts that statements share.
 _WORDS: Final = {
-    "record": "s.identity, s.key, s.created, s.accessed, s.used, s.interval, s.deadline, s.principal",
+    "record": (
+        "s.identity, s.key, s.created, s.accessed, s.used, s.interval, s.deadline, s.principal, s.newcomer_interval"
+    ),
     # SQLite reads the value for neither its type nor its length.
     "value": f"CASE WHEN typeof(a.value) = 'blob' AND length(a.value) <= {MAX_VALUE} THEN a.value END",
     # A note is an attribute whose name is a BLOB, which SQLite compares as unequal to any text and greater.
     "attribute": "CAST(a.name AS TEXT), {value}, typeof(a.name) = 'blob'",
-    # The arithmetic of SessionRecord: when a session is due, and whether it was alive for a request.
-    "end": f"CASE WHEN interval > 0 THEN min(max(accessed, used) + interval + {SLACK!r}, deadline) ELSE deadline END",
-    "alive": f"(interval <= 0 OR max(accessed, used) + interval + {SLACK!r} > :arrived) AND deadline > :arrived",
+    # The arithmetic of SessionRecord: after how many idle seconds a session expires, when it is due, and whether it was
+    # alive for a request.
+    "idle": (
+        "CASE WHEN newcomer_interval > 0 AND accessed <= created AND principal IS NULL"
+        " AND NOT interval BETWEEN 1 AND newcomer_interval THEN newcomer_interval"
+        " WHEN interval > 0 THEN interval ELSE 9e999 END"
+    ),
+    "end": f"min(max(accessed, used) + {{idle}} + {SLACK!r}, deadline)",
+    "alive": "{end} > :arrived",
     # The identity of the session that has the key, or had it at that time or later.
     "followed": (
         "coalesce((SELECT identity FROM {sessions} WHERE key = :key),"
@@ -95,12 +103,15 @@ class Statements:
         "SELECT identity, {end} > :now FROM {sessions} WHERE due <= :now"
         " UNION ALL SELECT identity, 0 FROM {sessions} WHERE due > 9e999 LIMIT :size"
     )
-    newcomers: str = "SELECT identity, key FROM {sessions} WHERE accessed = created ORDER BY created, identity LIMIT ?"
+    newcomers: str = (
+        "SELECT identity, key FROM {sessions} WHERE accessed = created AND principal IS NULL"
+        " ORDER BY created, identity LIMIT ?"
+    )
 
     # Changes of a session.
     create: str = (
-        "INSERT INTO {sessions} (key, created, accessed, used, interval, deadline, principal, due)"
-        " VALUES (?, ?, ?, ?, ?, ?, ?, ?) ON CONFLICT (key) DO NOTHING"
+        "INSERT INTO {sessions} (key, created, accessed, used, interval, deadline, principal, newcomer_interval, due)"
+        " VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?) ON CONFLICT (key) DO NOTHING"
     )
     touch: str = (
         "UPDATE {sessions} SET accessed = max(accessed, :arrived), used = max(used, :ended)"

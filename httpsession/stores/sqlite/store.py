@@ -84,6 +84,7 @@ class SQLiteStore:
     """
 
     is_shared: Literal[True] = True
+    capacity: Final = None
 
     def __init__(
         self,
@@ -113,8 +114,8 @@ class SQLiteStore:
         if record.notes:
             check_values(record.notes)
         _check_interval(record.max_inactive_interval)
-        times = (record.creation_time, record.accessed, record.used)
-        row = (record.key, *times, record.max_inactive_interval, record.deadline, record.principal, record.due(SLACK))
+        times = (record.creation_time, record.accessed, record.used, record.max_inactive_interval, record.deadline)
+        row = (record.key, *times, record.principal, record.newcomer_interval, record.due(SLACK))
 
         def create(cursor: Cursor) -> bool:
             if not cursor.execute(self._statements.create, row).rowcount:

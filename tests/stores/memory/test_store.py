@@ -598,6 +598,27 @@ class TestMaxSessions:
         assert len(made) == site.manager.stats().active == 20
         assert site.manager.stats().rejected == 140
 
+    def test_session_of_a_creating_request_stays(self):
+        """A session cannot be evicted from the moment in which it has its place: its request is in flight.
+
+        Listeners of the session that made way run before the creating request has the new one.
+        """
+        refused = []
+
+        class Listener(HttpSessionListener):
+            def session_destroyed(self, event):
+                try:
+                    create(site.manager)
+                except TooManySessionsError as error:
+                    refused.append(error)
+
+        site = Site(max_sessions=1, listeners=[Listener()])
+        site.new_id()
+        newcomer = site.new_id()
+
+        assert len(refused) == 1
+        assert site.has(newcomer)
+
     def test_listener_may_make_a_session(self):
         """A listener that hears of an evicted session may make a session itself, without a deadlock."""
         made = []

@@ -8,7 +8,7 @@ import struct
 import threading
 import time
 from contextlib import closing
-from math import inf
+from math import inf, nan
 
 import pytest
 
@@ -396,6 +396,32 @@ class TestRemovedByRedis:
         assert store.save(key, Changes(principal="anna"), time.time())
 
         assert [(record.key, record.principal) for record in store.records_of("anna")] == [(key, "anna")]
+
+
+class TestIntervalOfNewcomers:
+    """The field for the interval of newcomers, which came later than the rest of the hash."""
+
+    def test_hash_without_it(self, client, store, names):
+        """A hash of a release that did not know the field is a session, with no such interval."""
+        key = add(store)
+        assert client.hget(names.session[SHARD] + key, "n") is None
+        stored = store.peek(key)
+        assert stored is not None
+        assert stored.record.newcomer_interval == 0.0
+        now = time.time()
+        store.touch([(key, now, now)])
+
+        assert store.remove(key) is not None
+
+    @pytest.mark.parametrize("damage", [b"", b"5", bytes(9), struct.pack("<d", nan)])
+    def test_damaged(self, client, store, names, damage):
+        """With a damaged value the hash is no session, for loads and scripts alike, and a sweep removes it."""
+        key = add(store)
+        client.hset(names.session[SHARD] + key, "n", damage)
+        assert (store.peek(key), store.remove(key)) == (None, None)
+        assert store.expire(time.time() + 1e6, 10) == []
+
+        assert not client.exists(names.session[SHARD] + key)
 
 
 class TestRecordsThatAreNone:

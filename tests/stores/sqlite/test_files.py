@@ -282,6 +282,16 @@ class TestSchema:
         assert [stored.record.key for stored in version_1.expire(NOW, 10)] == [b"\2"]
         assert version_1.remove(b"\0").record.key == b"\1"
 
+    def test_newcomers_in_version_1(self, version_1, path):
+        """Sessions of version 1 have no interval of newcomers, and one with a user is evicted no more."""
+        execute(path, "UPDATE httpsession_sessions SET accessed = created, used = created, interval = 0")
+        [user, newcomer] = sorted(version_1, key=lambda stored: stored.record.key)
+        assert (user.record.newcomer_interval, newcomer.record.newcomer_interval) == (0.0, 0.0)
+        assert version_1.expire(NOW * 2, 10) == []
+
+        assert version_1.evict().record.key == newcomer.record.key
+        assert version_1.evict() is None
+
     def test_login_in_version_1(self, version_1):
         """A session of version 1 gets notes, and a login in it leaves the key that it had and the one before."""
         changes = Changes(new_key=b"\3", is_login=True, principal="berta", notes={"a": b"4"}, deadline=NOW + 9)

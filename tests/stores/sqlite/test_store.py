@@ -139,7 +139,7 @@ class TestUrl:
 
     def test_describe(self, store, path):
         """The store says what keeps the sessions, where and in which version."""
-        assert store.describe() == f"SQLite {sqlite3.sqlite_version}, {path}, schema 2"
+        assert store.describe() == f"SQLite {sqlite3.sqlite_version}, {path}, schema 3"
 
 
 class TestKept:

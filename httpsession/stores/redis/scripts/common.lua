@@ -5,6 +5,7 @@
 local base, own = string.match(KEYS[1], "^(.-}:)s:(.*)$")
 base = base or string.match(KEYS[1], "^(.-}:)due$")
 local LAYOUT, SIZE, VERSION = "<Bddddd", 41, 1
+local NUMBER, NUMBER_SIZE = "<d", 8
 -- The mark before the name of an attribute.
 local ATTRIBUTE = ":"
 
@@ -30,24 +31,34 @@ local function read(...)
     return nil
 end
 
-local function unpacked(packed)
+-- Return the record that the fields of a hash hold: the packed numbers, the interval of a newcomer and the user, each
+-- false if there is none. Return nil if they hold none.
+local function unpacked(packed, newcomer, principal)
     if type(packed) ~= "string" or #packed ~= SIZE or string.byte(packed) ~= VERSION then
         return nil
     end
+    if newcomer and #newcomer ~= NUMBER_SIZE then
+        return nil
+    end
     local _, created, accessed, used, deadline, interval = struct.unpack(LAYOUT, packed)
-    local sum = created + accessed + used + deadline + interval
+    newcomer = newcomer and struct.unpack(NUMBER, newcomer) or 0
+    local sum = created + accessed + used + deadline + interval + newcomer
     if sum ~= sum then
         return nil
     end
-    return {created = created, accessed = accessed, used = used, deadline = deadline, interval = interval}
+    return {
+        created = created, accessed = accessed, used = used, deadline = deadline, interval = interval,
+        newcomer = newcomer, principal = principal,
+    }
 end
 
 -- Return the key that the session with this key has now, and its record; nil if there is no session. The marks of former
 -- keys lead to it if `follows`. An empty mark, which a login leaves, leads nowhere.
 local function find(key, follows)
     for _ = 1, HOPS do
-        local packed = read("HGET", base .. "s:" .. key, "r")
-        local record = unpacked(packed)
+        local name = base .. "s:" .. key
+        local packed = read("HGET", name, "r")
+        local record = packed and unpacked(packed, redis.call("HGET", name, "n"), redis.call("HGET", name, "p"))
         if record then
             return key, record
         end
@@ -62,12 +73,18 @@ local function find(key, follows)
     return nil
 end
 
+-- Return whether no client has come back or logged in.
+local function is_newcomer(record)
+    return record.accessed <= record.created and not record.principal
+end
+
 -- Return the time at which a session expires.
 local function due(record)
-    if record.interval <= 0 then
-        return record.deadline
+    local interval = record.interval > 0 and record.interval or math.huge
+    if record.newcomer > 0 and is_newcomer(record) then
+        interval = math.min(record.newcomer, interval)
     end
-    return math.min(math.max(record.accessed, record.used) + record.interval + SLACK, record.deadline)
+    return math.min(math.max(record.accessed, record.used) + interval + SLACK, record.deadline)
 end
 
 -- Return the milliseconds for which Redis keeps a session that expires at the time `at`, if no sweep removes it. `now` is
@@ -98,10 +115,6 @@ local function store(key, record, now)
     set_life(name, life(at, now))
 end
 
-local function principal_of(key)
-    return redis.call("HGET", base .. "s:" .. key, "p")
-end
-
 -- Add a key to the set of a user. The set lives as long as each of its sessions. If it must live longer, it gets RETENTION
 -- seconds more, so that not every request prolongs it.
 local function index_principal(principal, key, at, now)
@@ -120,9 +133,9 @@ local function unindex_principal(principal, key)
 end
 
 -- Remove a session and return its key and its fields.
-local function remove(key)
-    local name = base .. "s:" .. key
-    local principal, fields = principal_of(key), redis.call("HGETALL", name)
+local function remove(key, record)
+    local name, principal = base .. "s:" .. key, record.principal
+    local fields = redis.call("HGETALL", name)
     if principal then
         look("u:" .. principal)
     end

@@ -1,5 +1,5 @@
--- Remove a session of a shard to which no request has come back. ARGV: how many of the first and of the last to expire are
--- looked at, then the keys that requests are using. Return its key and its fields, or nil.
+-- Remove a newcomer's session of a shard. ARGV: how many of the first and of the last to expire are looked at, then the
+-- keys that requests are using. Return its key and its fields, or nil.
 local many, used = tonumber(ARGV[1]), {}
 for at = 2, #ARGV do
     used[find(ARGV[at], true) or ""] = true
@@ -7,8 +7,8 @@ end
 for _, start in ipairs({0, math.max(many, redis.call("ZCARD", KEYS[1]) - many)}) do
     for _, key in ipairs(redis.call("ZRANGE", KEYS[1], start, start + many - 1)) do
         local found, record = find(key, false)
-        if found and record.accessed == record.created and not used[key] then
-            return remove(key)
+        if found and is_newcomer(record) and not used[key] then
+            return remove(key, record)
         end
     end
 end

@@ -2,8 +2,9 @@
 -- that was in the sorted set: no fields if its value is no session, nil if it has none. The script fails only if it has
 -- removed nothing.
 local function claim(key)
-    if find(key, false) then
-        return remove(key)
+    local found, record = find(key, false)
+    if found then
+        return remove(key, record)
     end
     redis.call("ZREM", KEYS[1], key)
     return {key, redis.call("DEL", base .. "s:" .. key) == 1 and {}}

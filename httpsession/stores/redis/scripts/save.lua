@@ -12,7 +12,7 @@ local key, record = find(own, is_login or not moves)
 if not key or (moves and redis.call("EXISTS", base .. "s:" .. new_key) == 1) then
     return 0
 end
-local name, principal = base .. "s:" .. key, principal_of(key)
+local name, principal = base .. "s:" .. key, record.principal
 local target = moves and new_key or key
 local binds, user, stores = false, principal, moves
 
@@ -56,6 +56,10 @@ for at = TRIPLES, #ARGV, 3 do
     elseif sign == "n" then
         binds, user = true, false
     end
+end
+if record.newcomer > 0 and binds then
+    -- The session of a newcomer who logs in has its own interval.
+    record.principal, stores = user, true
 end
 local unbinds = principal and (moves or principal ~= user)
 local former = moves and former_keys()

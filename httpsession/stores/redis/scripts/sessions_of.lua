@@ -13,7 +13,8 @@ end
 
 local found = {}
 for _, key in ipairs(redis.call("SMEMBERS", KEYS[2])) do
-    if find(key, false) and principal_of(key) == ARGV[1] then
+    local found_key, record = find(key, false)
+    if found_key and record.principal == ARGV[1] then
         found[#found + 1] = {key, small_fields(key)}
     else
         redis.call("SREM", KEYS[2], key)

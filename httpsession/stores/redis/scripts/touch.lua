@@ -6,7 +6,7 @@ for at, name in ipairs(KEYS) do
         local accessed, used = math.max(record.accessed, arrived), math.max(record.used, ended)
         if accessed > record.accessed or used > record.used then
             record.accessed, record.used = accessed, used
-            local now, principal = math.max(arrived, ended), principal_of(key)
+            local now, principal = math.max(arrived, ended), record.principal
             store(key, record, now)
             if principal then
                 -- A value of another type in place of the user's set must not fail the accesses of other sessions.
