@@ -53,6 +53,13 @@ def shown(value: object) -> str:
     if _REVEALING.search(text):
         return _hidden(cls)
     text = text if len(text) <= _LONGEST else f"{text[:_LONGEST]}..."
+    return printable(text)
+
+
+def printable(text: str) -> str:
+    """Return a text in one line, with escapes for all that could control a terminal or begin a line of a log."""
+    if text.isprintable():
+        return text
     return "".join(char if char.isprintable() else char.encode("unicode_escape").decode() for char in text)
 
 

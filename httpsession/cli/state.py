@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, fields
+from dataclasses import dataclass, field, fields
 from math import inf, isfinite
 
 from ..record import SessionRecord
@@ -45,7 +45,7 @@ def state_of(record: SessionRecord, now: float) -> str:
 class Summary:
     """A session without its values: times in seconds since the epoch, durations in seconds, infinite for never."""
 
-    handle: str
+    handle: str = field(repr=False)
     principal: str | None
     created: float
     last_seen: float
@@ -84,7 +84,7 @@ class Summary:
 
     def data(self) -> dict[str, object]:
         """Return all fields for JSON, which has no infinite numbers: None stands for never."""
-        values = {field.name: getattr(self, field.name) for field in fields(self)}
+        values = {each.name: getattr(self, each.name) for each in fields(self)}
         return {
             name: None if isinstance(value, float) and not isfinite(value) else value for name, value in values.items()
         }

@@ -18,7 +18,7 @@ _log = logging.getLogger("httpsession")
 S = TypeVar("S", contravariant=True)
 
 
-@dataclass(eq=False, slots=True)
+@dataclass(eq=False, slots=True, repr=False)
 class UndoLog:
     """The calls that undo the changes which a request makes after it has changed the id of its session.
 

@@ -17,7 +17,7 @@ from .context import Audience
 from .session import Session
 
 
-@dataclass(slots=True)
+@dataclass(slots=True, repr=False)
 class Login:
     """The former session of a login that is not committed yet, as the hold of the request had it.
 

@@ -309,7 +309,7 @@ class SharedSessions(Sessions[SharedSession, StoredSession]):
     def _open(
         self, stored: StoredSession, session_id: str, failures: list[StoreError], previous_access: float
     ) -> SharedSession:
-        snapshot = AttributeSnapshot(self.codec, stored.attributes, stored.left_out)
+        snapshot = AttributeSnapshot(self.codec, stored.attributes, stored.left_out, stored.record.key)
         session = SharedSession(self, session_id, stored.record, snapshot, failures, previous_access)
         if self.tells_activation:
             snapshot.notify(session.activate)

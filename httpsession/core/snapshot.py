@@ -11,6 +11,7 @@ from ..attributes import ABSENT, NOT_MARKED, Attributes
 from ..codec import Codec
 from ..codec.nodes import IMMUTABLE
 from ..errors import CodecError
+from ..stores.base import note_damage
 
 _log = logging.getLogger("httpsession")
 
@@ -23,9 +24,11 @@ class AttributeSnapshot(Attributes):
     where a worker of another release may know its type. What is removed or set here is removed or set in the store.
     """
 
-    __slots__ = ("_changed", "_codec", "_earlier", "_left_out", "_on_decode", "_stored", "_unread")
+    __slots__ = ("_changed", "_codec", "_earlier", "_key", "_left_out", "_on_decode", "_stored", "_unread")
 
-    def __init__(self, codec: Codec, stored: Mapping[str, bytes], left_out: Collection[str] = ()) -> None:
+    def __init__(
+        self, codec: Codec, stored: Mapping[str, bytes], left_out: Collection[str] = (), key: bytes | None = None
+    ) -> None:
         # Without super().__init__(), which would be two more calls in each request that reads.
         self._values = {}
         self._lock = threading.Lock()
@@ -37,6 +40,8 @@ class AttributeSnapshot(Attributes):
         self._unread: set[str] = set(stored)
         #: The names of attributes that the store has and does not return.
         self._left_out: Collection[str] = left_out
+        #: The key with which the session was read, for audit events.
+        self._key: bytes | None = key
         #: The names that were set or removed since the last save; after a login, since the login.
         self._changed: set[str] = set()
         #: The names that were set or removed between the last save and a login.
@@ -210,6 +215,7 @@ class AttributeSnapshot(Attributes):
             except CodecError as error:
                 value = ABSENT
                 _log.error("An attribute is left out: %r", str(error))
+                note_damage("attribute", self._key)
             self._unread.discard(name)
         if self._on_decode is not None and value is not ABSENT:
             self._on_decode(name, value)

@@ -12,7 +12,7 @@ from ..stores.base import Changes
 from .snapshot import AttributeSnapshot
 
 
-@dataclass(eq=False, slots=True)
+@dataclass(eq=False, slots=True, repr=False)
 class Unsaved:
     """The baseline of one request's record, its new key and its login. It builds the changes for the store.
 

@@ -20,7 +20,7 @@ MAX_ATTEMPTS: Final = 1000
 PATIENCE: Final = 1.0
 
 
-@dataclass(eq=False, slots=True)
+@dataclass(eq=False, slots=True, repr=False)
 class _Update:
     """A function that runs to update an attribute."""
 

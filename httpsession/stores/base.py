@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from types import EllipsisType
 from typing import Any, Final, Literal, Protocol, TypeVar, runtime_checkable
 
+from .. import audit
 from ..attributes import Attributes
 from ..errors import StoreError, TooManySessionsError
 from ..record import MAX_VALUE, LiveRecord, SessionRecord
@@ -138,6 +140,11 @@ def check_values(values: Mapping[str, bytes]) -> None:
     for value in values.values():
         if len(value) > MAX_VALUE:
             raise ValueError(f"an attribute may have at most {MAX_VALUE} bytes, not {len(value)}")
+
+
+def note_damage(part: str, key: bytes | None = None, principal: str | None = None) -> None:
+    """Log an audit event: a part of an entry cannot be read, its ``record`` or an ``attribute``. It shows no value."""
+    audit.note("session_data_corrupt", key=key, principal=principal, level=logging.WARNING, part=part)
 
 
 @runtime_checkable

@@ -6,7 +6,7 @@ import time
 
 import pytest
 
-from httpsession import request_session
+from httpsession import audit, request_session
 from httpsession.ids import key_of
 from httpsession.record import MAX_VALUE
 from tests.core.test_shared_bad_input import RedisBurglar, SQLiteBurglar
@@ -297,3 +297,38 @@ def test_foreign_value(url, worker, session_id, request, value, act):
     assert stored(worker, session_id) == left.get(act, {"user", "cart", "older"})
     if act in ("replace", "update"):
         assert worker.attributes(session_id)["cart"] == "new"
+
+
+def test_audit(worker, session_id, caplog, monkeypatch):
+    """Each value that a request cannot decode is an audit event with the reference of the session (R87)."""
+    monkeypatch.setattr(audit, "_limiter", audit._Limiter())
+    assert worker.attributes(session_id) == {"user": "anna"}
+    events = [record for record in caplog.records if record.name == "httpsession.audit"]
+    reference = audit.reference(key_of(session_id))
+    assert [(event.event, event.session, event.details) for event in events] == [
+        ("session_data_corrupt", reference, {"part": "attribute"})
+    ] * 2
+
+
+def test_audit_of_records(worker, session_id, caplog, monkeypatch, request, url):
+    """So is a session whose record was damaged, and one with an attribute that is too long."""
+    monkeypatch.setattr(audit, "_limiter", audit._Limiter())
+    if url.startswith("sqlite"):
+        burglar = SQLiteBurglar(url.removeprefix("sqlite:///"))
+    else:
+        burglar = RedisBurglar(request.getfixturevalue("redis_server").client)
+    burglar.put(session_id, "user", b"x" * (MAX_VALUE + 1))
+    worker.attributes(session_id)
+    assert "session_data_corrupt session=" in caplog.text
+    caplog.clear()
+    if url.startswith("sqlite"):
+        burglar.spoil("created", "never")
+    else:
+        burglar.client.hset(burglar.name_of(session_id), b"r", b"never")
+    assert worker.attributes(session_id) is None
+    (event,) = [record for record in caplog.records if record.name == "httpsession.audit"]
+    assert (event.event, event.session, event.details) == (
+        "session_data_corrupt",
+        audit.reference(key_of(session_id)),
+        {"part": "record"},
+    )

@@ -20,7 +20,9 @@ def test_scheme(scheme):
     assert re.search(rf"^\| `{re.escape(scheme)}://", PAGE, re.MULTILINE)
 
 
-@pytest.mark.parametrize("option", sorted({"prefix", "timeout", "synchronous"}.union(*_OPTIONS.values())))
+@pytest.mark.parametrize(
+    "option", sorted({"prefix", "timeout", "synchronous", "secure_delete"}.union(*_OPTIONS.values()))
+)
 def test_option(option):
     """Each option has a row, alone or with another one."""
     assert re.search(rf"^\|[^|]*`{option}`[^|]*\|", PAGE, re.MULTILINE)

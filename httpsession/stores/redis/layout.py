@@ -14,7 +14,7 @@ from typing import Any, Final
 
 from ...ids import handle_of
 from ...record import MAX_VALUE, SessionRecord
-from ..base import StoredSession
+from ..base import StoredSession, note_damage
 
 #: The fields of the record, of the user if there is one, and of the interval of a newcomer if there is one. The scripts
 #: keep the former keys in the field ``f``.
@@ -74,8 +74,10 @@ def session_of(key: bytes, fields: Any) -> StoredSession | None:
             giants = [name for name, value in attributes.items() if len(value) > MAX_VALUE]
             what = "session %s has attributes of more than %d bytes, which are ignored"
             _log.warning(what, handle_of(key)[:8], MAX_VALUE)
+            note_damage("attribute", key, record.principal)
     except (KeyError, TypeError, ValueError, OverflowError):
         _log.warning("the value in Redis for session %s is no session and is ignored", handle_of(key)[:8])
+        note_damage("record", key)
         return None
     if giants:
         attributes = {name: value for name, value in attributes.items() if name not in giants}

@@ -56,6 +56,21 @@ def delete(cursor: Cursor, statements: Statements, identity: int) -> None:
     cursor.execute(statements.delete_marks, (identity,))
 
 
+def is_more_than_put(changes: Changes) -> bool:
+    """Return whether changes do more than give values to attributes."""
+    return bool(
+        changes.removed
+        or changes.expected
+        or changes.clear
+        or changes.notes
+        or changes.new_key is not None
+        or changes.principal is not ...
+        or changes.max_inactive_interval is not None
+        or changes.deadline is not None
+        or changes.is_login
+    )
+
+
 def delete_old_marks(cursor: Cursor, statements: Statements, now: float) -> None:
     """Delete the former keys that no request follows any more, and those that a login left as long ago."""
     cursor.execute(statements.delete_old_marks, (now - FOLLOW,))

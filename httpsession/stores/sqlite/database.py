@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import os
 import sqlite3
 import threading
@@ -14,18 +15,24 @@ from typing import Any, Final, TypeVar
 from ... import fork
 from ...errors import StoreError
 from .existing import check_exists, check_is_database, mode_of
-from .files import Reserve, check_database, make_database, warn_of_others
-from .pool import Pool, connect
+from .files import Reserve, check_database, check_logs, make_database, make_logs, warn_of_others
+from .folder import check_folder, may_all_create, warn_of_writers
+from .log import empty_log, files_of, save_removed
+from .paths import path_shown, reason_of
+from .pool import Pool, Settings, close, connect
 from .schema import check_tables, migrate
 from .statements import Statements
 from .write_lock import PAUSE, WriteLock
+
+_log = logging.getLogger("httpsession")
 
 T = TypeVar("T")
 Action = Callable[[sqlite3.Cursor], T]
 Parameters = Sequence[object] | Mapping[str, object]
 
 _BUSY: Final = (sqlite3.SQLITE_BUSY, sqlite3.SQLITE_LOCKED, sqlite3.SQLITE_PROTOCOL)
-_FULL: Final = (sqlite3.SQLITE_FULL, sqlite3.SQLITE_IOERR_SHMSIZE)
+#: A file that may not grow is a full disk, too: SQLite reports a quota or a limit as a write that failed.
+_FULL: Final = (sqlite3.SQLITE_FULL, sqlite3.SQLITE_IOERR_SHMSIZE, sqlite3.SQLITE_IOERR_WRITE)
 
 #: The connections in a child that threads of the parent were using. The child may neither use nor close them, since the
 #: transaction that is open in them is the parent's.
@@ -44,14 +51,16 @@ class Database:
     A program that replaces the file has to remove its log (``-wal`` and ``-shm``) too, as always with SQLite.
     """
 
-    def __init__(self, path: str, statements: Statements, timeout: float, synchronous: str, must_exist: bool) -> None:
+    def __init__(self, path: str, statements: Statements, timeout: float, settings: Settings, must_exist: bool) -> None:
         self.path = path
+        self._log_path = f"{path}-wal"
         self._must_exist = must_exist
         self._reserve = Reserve(path)
         self._statements = statements
         self._timeout = timeout
-        self._synchronous = synchronous
+        self._settings = settings
         self._reads_any_text = False
+        self._has_warned = False
         self._lock = WriteLock(path, create=not must_exist)
         self._pool = Pool()
         # During a fork: the thread that has paused the writers, and the connections that have to be closed first.
@@ -88,7 +97,7 @@ class Database:
         except OSError as error:
             raise self._failure(what, error) from error
         try:
-            self._check_file()
+            self._check_files()
             return self._run(action, what, deadline, removes)
         finally:
             self._lock.release()
@@ -97,6 +106,10 @@ class Database:
         """Return the result of an action that runs in a transaction: all that it does is kept, or nothing."""
 
         def transaction(cursor: sqlite3.Cursor) -> T:
+            if removes and self._settings.secure_delete:
+                # Overwriting needs as much room as the session has, and on a full disk the session has to end.
+                setting = "FAST" if self._reserve.is_released() else "ON"
+                cursor.execute(f"PRAGMA secure_delete = {setting}").fetchall()
             cursor.execute("BEGIN IMMEDIATE")
             result = action(cursor)
             cursor.execute("COMMIT")
@@ -113,6 +126,18 @@ class Database:
                 self._reserve.fill()
             finally:
                 self._lock.release()
+
+    def erase(self) -> None:
+        """Erase removed values from the log, if that is wanted.
+
+        A caller does so after a removal, which stands if this fails. What is left in the log goes with the next one. On
+        a full disk the log is not truncated: other files would get its room, which the next removal needs.
+        """
+        if self._settings.secure_delete and not self._reserve.is_released():
+            try:
+                self.write(empty_log, "erasing removed values", removes=True)
+            except StoreError as error:
+                _log.warning("Removed values may be readable until the next sweep: %s.", error)
 
     def close(self) -> None:
         """Close all files for good: those in use as soon as they are idle."""
@@ -190,8 +215,16 @@ class Database:
                 may_retry = self._reads_any_text = True
             elif code in _FULL:
                 may_retry = removes and self._reserve.release()
-                # After a checkpoint the log is written from its beginning again, and needs no more room.
-                cursor.execute("PRAGMA wal_checkpoint(RESTART)")
+                with suppress(sqlite3.Error):
+                    # After a checkpoint the log is written from its beginning again, and needs no more room.
+                    cursor.execute("PRAGMA wal_checkpoint(RESTART)")
+                # The last connection that closes deletes the log, for whose room other files may be faster.
+                self._put_back(pool, cursor)
+                return may_retry
+            elif code == sqlite3.SQLITE_IOERR_SHORT_READ:
+                # Another process may have begun a new log in place of one that was removed.
+                self._check_files()
+                may_retry = pool is not self._pool
             elif code & 0xFF in _BUSY:
                 self._put_back(pool, cursor)
                 time.sleep(PAUSE)
@@ -213,16 +246,17 @@ class Database:
         try:
             if not self._must_exist:
                 make_database(self.path)
-            identity = check_database(self.path)
-            if self._pool.identity not in (None, identity):
-                self._release_pool()
+                if may_all_create(self.path):
+                    make_logs(self.path)
+            check_database(self.path)
+            self._check_files()
             pool = self._pool
             cursor = self._connect(deadline)
-            if pool.identity is None:
-                warn_of_others(self.path)
+            if pool.files is None:
+                self._warn()
                 if not self._must_exist:
                     self._reserve.fill()
-            pool.identity = identity
+            pool.files = files_of(self.path)
             pool.opened.add(cursor)
             return pool, cursor
         except (OSError, sqlite3.Error) as error:
@@ -231,8 +265,11 @@ class Database:
             self._lock.release()
 
     def _check_before_opening(self, what: str) -> None:
-        """Refuse a file that is missing and must exist, or is no database, before a lock is made beside it."""
+        """Refuse what cannot be trusted, before a lock is made there: a folder or a log that other users may have made,
+        a file that is missing and must exist, or one that is no database."""
         try:
+            check_folder(self.path)
+            check_logs(self.path)
             if self._must_exist:
                 check_exists(self.path)
                 check_database(self.path)
@@ -246,7 +283,7 @@ class Database:
         while True:
             mode = mode_of(self.path) if self._must_exist else None
             try:
-                cursor = connect(self.path, deadline, self._synchronous, self._reads_any_text, mode)
+                cursor = connect(self.path, deadline, self._settings, self._reads_any_text, mode)
             except sqlite3.Error as error:
                 # A caller that removes a session, or only reads one, needs a connection even on a full disk.
                 if _code(error) not in _FULL or not self._reserve.release():
@@ -254,23 +291,36 @@ class Database:
             else:
                 break
         try:
-            (check_tables if self._must_exist else migrate)(cursor, self._statements, self.path)
+            (check_tables if self._must_exist else migrate)(cursor, self._statements, path_shown(self.path))
             # From now on this class waits, not SQLite.
             cursor.execute("PRAGMA busy_timeout = 0")
+            # Another user may have put a log there since the check before.
+            check_logs(self.path)
         except BaseException:
-            cursor.connection.close()
+            close(cursor)
             raise
         return cursor
 
-    def _check_file(self) -> None:
-        """Release a file that was removed or replaced: no other process would see what is written to it."""
+    def _warn(self) -> None:
+        """Log once which other users may get at the files."""
+        if not self._has_warned:
+            self._has_warned = True
+            warn_of_others(self.path)
+            warn_of_writers(self.path)
+
+    def _check_files(self) -> None:
+        """Release files that were removed or replaced: no other process would see what is written to them."""
+        pool = self._pool
+        if pool.files is None:
+            return
         try:
-            status = os.stat(self.path)
+            database, log = os.stat(self.path), os.stat(self._log_path)
+            if (database.st_dev, database.st_ino, log.st_ino) == pool.files:
+                return
         except OSError:
-            self._release_pool()
-        else:
-            if self._pool.identity not in (None, (status.st_dev, status.st_ino)):
-                self._release_pool()
+            pass
+        save_removed(self.path, pool.files, pool.idle)
+        self._release_pool()
 
     def _release_pool(self) -> Pool:
         """Close the connections that are idle, and those in use as soon as they are; return their pool."""
@@ -285,7 +335,7 @@ class Database:
             raise self._failure(what, error) from error
 
     def _failure(self, what: str, error: Exception) -> StoreError:
-        return StoreError(f"{what} failed in {self.path}: {error}")
+        return StoreError(f"{what} failed in {path_shown(self.path)}: {reason_of(error)}")
 
 
 def _code(error: sqlite3.Error) -> int:

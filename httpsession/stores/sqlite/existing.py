@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Final
 
 from ..base import MissingStoreError
+from .paths import path_shown
 
 #: The ends of the names of files beside a database.
 _HELPERS: Final = ("-wal", "-shm", "-journal", "-lock", "-reserve")
@@ -29,11 +30,12 @@ def check_exists(path: str) -> None:
         size = os.lstat(path).st_size
     except FileNotFoundError:
         folder = os.path.dirname(path)
-        what = f"there is no file {path}" if os.path.isdir(folder) else f"there is no directory {folder}"
-        guesses = " or ".join(_similar(path))
+        is_there = os.path.isdir(folder)
+        what = f"there is no file {path_shown(path)}" if is_there else f"there is no directory {path_shown(folder)}"
+        guesses = " or ".join(map(path_shown, _similar(path)))
         raise MissingStoreError(what + (f"; did you mean {guesses}?" if guesses else "")) from None
     if not size and os.path.isfile(path):
-        raise MissingStoreError(f"{path} is empty: no application has kept sessions in it")
+        raise MissingStoreError(f"{path_shown(path)} is empty: no application has kept sessions in it")
 
 
 def _similar(path: str) -> list[str]:

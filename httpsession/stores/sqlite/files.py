@@ -11,14 +11,14 @@ from contextlib import suppress
 from typing import Final
 
 from ...errors import StoreError
+from .paths import path_shown, reason_of
 
 _log = logging.getLogger("httpsession")
 
-#: What tells a file from all others: its device and its inode.
-Identity = tuple[int, int]
-
 _NO_LINK: Final = getattr(os, "O_NOFOLLOW", 0)
 _NO_WAITING: Final = getattr(os, "O_NONBLOCK", 0)
+#: The ends of the names of the files that SQLite makes beside a database, and trusts.
+_LOGS: Final = ("-wal", "-shm", "-journal")
 #: Bytes of the shortest database: a page.
 _LEAST: Final = 512
 _HAS_OWNERS: Final = hasattr(os, "geteuid")
@@ -42,7 +42,7 @@ def open_private(path: str, database: str, *, for_writing: bool = False, create:
     except FileExistsError:
         return _open_existing(path, database, access)
     except FileNotFoundError:
-        raise FileNotFoundError(f"there is no directory {os.path.dirname(path)}") from None
+        raise FileNotFoundError(f"there is no directory {path_shown(os.path.dirname(path))}") from None
     if _HAS_OWNERS:
         os.fchmod(descriptor, 0o600)  # the umask may have removed bits
         if os.geteuid() == 0:
@@ -76,25 +76,47 @@ def make_database(path: str) -> None:
     """
     if os.path.lexists(path):
         return
-    for remains in ("-wal", "-shm", "-journal"):
+    for remains in _LOGS:
         with suppress(FileNotFoundError):
             os.unlink(path + remains)
     os.close(open_private(path, path))
 
 
-def check_database(path: str) -> Identity:
-    """Return which file this is, if it can be trusted.
+def check_database(path: str) -> None:
+    """Refuse a database that cannot be trusted.
 
     Raises:
-        StoreError: it is a link or a directory, belongs to another user, or is too short for a database.
+        StoreError: it is a link or a directory, belongs to another user, is open to all, or too short for a database.
     """
     status = os.lstat(path)
     # Root may use any user's database.
     _check(path, status, {status.st_uid})
     if 0 < status.st_size < _LEAST:
         # SQLite would take it for an empty database.
-        raise StoreError(f"{path} is not a database: it has {status.st_size} bytes")
-    return status.st_dev, status.st_ino
+        raise StoreError(f"{path_shown(path)} is not a database: it has {status.st_size} bytes")
+
+
+def check_logs(path: str) -> None:
+    """Refuse the logs beside a database if another user has put them there: SQLite would read sessions from them.
+
+    Raises:
+        StoreError: a log is not a regular file, or belongs to another user.
+        OSError: its status is not known.
+    """
+    for end in _LOGS:
+        with suppress(FileNotFoundError):
+            _check_beside(path + end, os.lstat(path + end), path)
+
+
+def make_logs(path: str) -> None:
+    """Create the logs of a database before another user does.
+
+    Raises:
+        StoreError: another user was faster.
+        OSError: they cannot be created.
+    """
+    for end in ("-wal", "-shm"):
+        os.close(open_private(path + end, path))
 
 
 def _check_beside(path: str, status: os.stat_result, database: str) -> None:
@@ -106,20 +128,31 @@ def _check_beside(path: str, status: os.stat_result, database: str) -> None:
 
 
 def _check(path: str, status: os.stat_result, good_for_root: Collection[int]) -> None:
-    """Refuse all but a regular file of this user or, for root, of one of the given users."""
+    """Refuse all but a regular file of this user or, for root, of one of the given users.
+
+    A file into which every user may write is refused, too.
+    """
     if not stat.S_ISREG(status.st_mode):
-        raise StoreError(f"{path} is not a regular file: links, directories and devices are not opened")
+        raise StoreError(f"{path_shown(path)} is not a regular file: links, directories and devices are not opened")
     if _HAS_OWNERS:
         user = os.geteuid()
         if status.st_uid != user and not (user == 0 and status.st_uid in good_for_root):
-            raise StoreError(f"{path} belongs to user {status.st_uid}, but this process runs as {user}")
+            raise StoreError(f"{path_shown(path)} belongs to user {status.st_uid}, but this process runs as {user}")
+        if status.st_mode & stat.S_IWOTH:
+            raise StoreError(
+                f"every user may write into {path_shown(path)}: its mode is {stat.S_IMODE(status.st_mode):o}"
+            )
 
 
 def warn_of_others(path: str) -> None:
     """Log a warning if users other than its owner may open the file."""
     mode = stat.S_IMODE(os.lstat(path).st_mode)
     if _HAS_OWNERS and mode & 0o077:
-        _log.warning("Sessions are kept in %s, which users other than its owner may open: its mode is %o.", path, mode)
+        _log.warning(
+            "Sessions are kept in %s, which users other than its owner may open: its mode is %o.",
+            path_shown(path),
+            mode,
+        )
 
 
 class Reserve:
@@ -139,12 +172,20 @@ class Reserve:
 
     def is_whole(self) -> bool:
         """Return whether nothing is missing from the reserve."""
+        return self._size() == self.SIZE
+
+    def is_released(self) -> bool:
+        """Return whether the disk was so full that a part of the reserve was released, or could not be filled."""
+        return -1 < self._size() < self.SIZE
+
+    def _size(self) -> int:
+        """Return the bytes that are reserved, at most those of the whole reserve; -1 if there is no reserve."""
         try:
             status = os.lstat(self._path)
             _check_beside(self._path, status, self._database)
         except (OSError, StoreError):
-            return False
-        return status.st_size >= self.SIZE
+            return -1
+        return min(status.st_size, self.SIZE)
 
     def fill(self) -> None:
         """Make the reserve whole; leave it as it is if the disk is too full for that."""
@@ -158,8 +199,7 @@ class Reserve:
                 os.close(descriptor)
         except (OSError, StoreError) as error:
             # Log text, not the error: its traceback would keep open connections alive.
-            reason = error.strerror if isinstance(error, OSError) else str(error)
-            _log.warning("No room is reserved at %s for a full disk: %s.", self._path, reason)
+            _log.warning("No room is reserved at %s for a full disk: %s.", path_shown(self._path), reason_of(error))
 
     def _grow(self, descriptor: int) -> None:
         before = os.fstat(descriptor).st_size

@@ -10,10 +10,11 @@ import sqlite3
 import time
 from collections import deque
 from contextlib import suppress
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
 
-from .files import Identity
+from .log import Files
 
 #: Bytes to which SQLite truncates its log after a burst of changes.
 _MAX_LOG: Final = 1 << 24
@@ -28,11 +29,11 @@ class Pool:
     a new one: connections in use then come back to the former pool, and are closed there.
     """
 
-    __slots__ = ("identity", "idle", "opened")
+    __slots__ = ("files", "idle", "opened")
 
     def __init__(self) -> None:
-        #: Which file it is, as soon as a connection was opened.
-        self.identity: Identity | None = None
+        #: Which database and log they are, as soon as a connection was opened.
+        self.files: Files | None = None
         self.idle: deque[sqlite3.Cursor] = deque()
         #: The connections that are idle, and those in use.
         self.opened: set[sqlite3.Cursor] = set()
@@ -59,21 +60,41 @@ class Pool:
         self.close_idle()
 
     def discard(self, cursor: sqlite3.Cursor) -> None:
-        """Close a connection; SQLite undoes its open transaction."""
-        with suppress(sqlite3.Error):
-            cursor.connection.close()
+        """Close a connection, and undo its open transaction."""
+        close(cursor)
         self.opened.discard(cursor)
 
 
+def close(cursor: sqlite3.Cursor) -> None:
+    """End what a connection has begun, and close it.
+
+    SQLite closes a connection only when the last of its statements is gone. The frames of an exception keep the cursor
+    and its statement alive, and with them an open transaction and its lock.
+    """
+    for end in (cursor.close, cursor.connection.rollback, cursor.connection.close):
+        with suppress(sqlite3.Error):
+            end()
+
+
+@dataclass(frozen=True, slots=True)
+class Settings:
+    """The settings of each connection to a database."""
+
+    #: SQLite's setting of that name: how hard changes are pressed onto the disk.
+    synchronous: str
+    #: Whether removed values are overwritten in the database and its log.
+    secure_delete: bool
+
+
 def connect(
-    path: str, deadline: float, synchronous: str, reads_any_text: bool, mode: str | None = None
+    path: str, deadline: float, settings: Settings, reads_any_text: bool, mode: str | None = None
 ) -> sqlite3.Cursor:
     """Open a connection, waiting for foreign locks until *deadline*.
 
     Args:
         path: the file, which must exist.
         deadline: a time of the monotonic clock.
-        synchronous: SQLite's setting of that name.
+        settings: the settings of the connection.
         reads_any_text: whether text that is not UTF-8 is read as its bytes, instead of an error.
         mode: the parameters of the URI, for a file whose journal mode stays as it is; None sets that to WAL.
 
@@ -91,22 +112,22 @@ def connect(
         isolation_level=None,
         check_same_thread=False,
     )
+    cursor = connection.cursor()
     try:
-        cursor = connection.cursor()
         if mode is None:
             (journal,) = cursor.execute("PRAGMA journal_mode = WAL").fetchone()
             if journal != "wal":
                 raise sqlite3.OperationalError(
                     f"the journal mode is {journal}, but must be WAL, which is not available here"
                 )
-        cursor.execute(f"PRAGMA synchronous = {synchronous}")
+        cursor.execute(f"PRAGMA synchronous = {settings.synchronous}")
         cursor.execute(f"PRAGMA journal_size_limit = {_MAX_LOG}").fetchall()
         # Some builds overwrite all that is deleted: then a logout writes as much as the session was long.
-        cursor.execute("PRAGMA secure_delete = FAST").fetchall()
+        cursor.execute(f"PRAGMA secure_delete = {'ON' if settings.secure_delete else 'FAST'}").fetchall()
         if reads_any_text:
             connection.text_factory = _text
     except BaseException:
-        connection.close()
+        close(cursor)
         raise
     return cursor
 

@@ -10,7 +10,7 @@ from typing import Any, Final
 
 from ...ids import handle_of
 from ...record import SessionRecord
-from ..base import StoredSession
+from ..base import StoredSession, note_damage
 
 _log = logging.getLogger("httpsession")
 
@@ -53,6 +53,7 @@ def session_of(rows: Sequence[Row]) -> StoredSession | None:
             (notes if is_note else attributes)[name] = value
         elif name is not None:
             _log.error("An attribute of the session %s is damaged or too long, and is left out.", _shown(record.key))
+            note_damage("attribute", record.key, record.principal)
             if type(name) is str and not is_note:
                 left_out.append(name)
     return StoredSession(record, attributes, left_out)
@@ -74,6 +75,7 @@ def _record_of(row: Row, notes: Mapping[str, bytes]) -> SessionRecord | None:
         times = (created, interval, deadline, accessed, used)
         return SessionRecord(key, *times, principal, notes, newcomer_interval)
     _log.error("The record of the session %s is damaged, so the session is ignored.", _shown(key))
+    note_damage("record", key if type(key) is bytes else None)
     return None
 
 

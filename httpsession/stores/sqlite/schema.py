@@ -68,39 +68,50 @@ STEPS: Final[Sequence[Sequence[str]]] = (
 
 
 def migrate(cursor: Cursor, statements: Statements, path: str, steps: Sequence[Sequence[str]] = STEPS) -> None:
-    """Bring the tables to the latest version, all or nothing. Only one process at a time may call this.
+    """Bring the tables to the latest version, all or nothing.
 
-    The database calls it for each new connection, under the write lock. A database of the latest version stays as it
-    is.
+    The database calls it for each new connection, so a database of the latest version is only read. Where the write
+    lock keeps no processes apart, another process may migrate at the same time.
 
     Args:
         cursor: a connection without an open transaction.
         statements: the statements of the store, which know the names of its tables.
-        path: the file, for the message of an error.
+        path: the file, as the message of an error shows it.
         steps: the statements of each step. Only tests give others.
 
     Raises:
-        StoreError: a newer release of this package has made the tables.
+        StoreError: a newer release of this package has made the tables, or their version is no number.
         sqlite3.Error: a statement failed; the caller closes the connection, which undoes all steps.
     """
     cursor.execute(statements.make_version)
-    ((version,),) = cursor.execute(statements.version).fetchall()
-    if version > len(steps):
-        raise _newer(path, version, len(steps))
+    if _version(cursor, statements, path, len(steps)) == len(steps):
+        return
+    cursor.execute("BEGIN IMMEDIATE")
+    # Another process may have migrated until this transaction began.
+    version = _version(cursor, statements, path, len(steps))
+    for step in steps[version:]:
+        for template in step:
+            cursor.execute(text(template, statements.prefix))
     if version < len(steps):
-        cursor.execute("BEGIN IMMEDIATE")
-        for step in steps[version:]:
-            for template in step:
-                cursor.execute(text(template, statements.prefix))
         cursor.execute(statements.set_version, (len(steps),))
-        cursor.execute("COMMIT")
+    cursor.execute("COMMIT")
 
 
-def _newer(path: str, version: int, known: int) -> StoreError:
-    return StoreError(
-        f"{path} keeps sessions by schema {version}, but this httpsession knows no later one than {known}:"
-        " a newer release of it has been here"
-    )
+def _version(cursor: Cursor, statements: Statements, path: str, known: int) -> int:
+    """Return the version of the tables.
+
+    Raises:
+        StoreError: it is later than the *known* one, or no number.
+    """
+    ((version,),) = cursor.execute(statements.version).fetchall()
+    if not isinstance(version, int):
+        raise StoreError(f"{path} has {version!r:.40} for the version of its schema, but must have a whole number")
+    if version > known:
+        raise StoreError(
+            f"{path} keeps sessions by schema {version}, but this httpsession knows no later one than {known}:"
+            " a newer release of it has been here"
+        )
+    return version
 
 
 def check_tables(cursor: Cursor, statements: Statements, path: str) -> None:
@@ -111,22 +122,18 @@ def check_tables(cursor: Cursor, statements: Statements, path: str) -> None:
         StoreError: another release has made the tables.
     """
     tables = {name for (name,) in cursor.execute(_TABLES)}
-    version: object = 0
+    version = 0
     if {text(table, statements.prefix).strip('"') for table in ("{schema}", "{sessions}")} <= tables:
-        ((version,),) = cursor.execute(statements.version).fetchall()
+        version = _version(cursor, statements, path, len(STEPS))
     if version == 0:
         others = ", ".join(_prefixes(tables))
         has = f"this file has: {others}" if others else "this file has no sessions at all"
         raise MissingStoreError(f"{path}: no sessions under prefix {statements.prefix!r}; {has}")
-    if not isinstance(version, int):
-        raise StoreError(f"{path} has {version!r:.40} for the version of its schema, but must have a whole number")
     if version < len(STEPS):
         raise StoreError(
             f"{path} keeps sessions by schema {version}, but this httpsession by schema {len(STEPS)}:"
             " an application of this release, or httpsession check --create, has to open it first"
         )
-    if version > len(STEPS):
-        raise _newer(path, version, len(STEPS))
 
 
 def prefixes_of(cursor: Cursor) -> list[str]:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import logging
-import os.path
+import os
 import re
 import sqlite3
 from collections.abc import Callable, Iterable, Iterator, Mapping
@@ -16,15 +16,18 @@ from ...errors import ConfigError, StoreError, shown
 from ...record import SessionRecord, check_principal
 from ..base import FOLLOW, SLACK, Changes, InUse, Limit, StoredSession, Touch, check_values, nothing_in_use
 from ..url import StoreUrl, check_timeout
-from .changes import apply, delete, delete_old_marks, remove
-from .database import Database
+from .changes import apply, delete, delete_old_marks, is_more_than_put, remove
+from .database import Action, Database, T
+from .paths import absolute, path_shown
 from .places import Place
+from .pool import Settings
 from .rows import Row, session_of, sessions_of
 from .schema import STEPS, prefixes_of
 from .statements import Statements
 
 _log = logging.getLogger("httpsession")
 _SYNCHRONOUS: Final = ("full", "normal", "off")
+_SWITCH: Final = {"1": True, "true": True, "0": False, "false": False}
 
 #: How many sessions are read or removed, and accesses recorded, in one transaction: so long other writers wait.
 SLICE: Final = 100
@@ -36,14 +39,16 @@ def open_url(url: str, *, must_exist: bool = False) -> SQLiteStore:
 
     ``?synchronous=`` says what a power cut may destroy; the death of a process destroys nothing. With ``full`` it
     destroys nothing either, and each change waits for the disk. With ``normal``, the default, it may destroy the latest
-    changes. With ``off`` it may destroy the file. *must_exist* is that of :class:`SQLiteStore`.
+    changes. With ``off`` it may destroy the file.
+
+    ``?secure_delete=1`` and *must_exist* are those of :class:`SQLiteStore`.
 
     Raises:
         ConfigError: the URL names no file, or an option is wrong.
         MissingStoreError: the store must exist and does not.
         StoreError: the file cannot be opened.
     """
-    parsed = StoreUrl.parse(url, timeout=1.0, options=("synchronous",))
+    parsed = StoreUrl.parse(url, timeout=1.0, options=("synchronous", "secure_delete"))
     if parsed.parts.netloc:
         name = parsed.parts.netloc + parsed.parts.path
         question = f"; did you mean sqlite:///{name}?" if re.fullmatch(r"[\w./-]+", name) else ""
@@ -54,11 +59,15 @@ def open_url(url: str, *, must_exist: bool = False) -> SQLiteStore:
     if "\0" in path:
         raise parsed.refusal("has a NUL in its path")
     synchronous = parsed.options.get("synchronous", "normal")
+    switch = parsed.options.get("secure_delete", "0")
+    if switch not in _SWITCH:
+        raise parsed.refusal(f"has the option secure_delete={shown(switch)}, but must have one of {', '.join(_SWITCH)}")
     return SQLiteStore(
-        os.path.abspath(path),
+        path,
         prefix=parsed.prefix,
         timeout=parsed.timeout,
         synchronous=synchronous,
+        secure_delete=_SWITCH[switch],
         must_exist=must_exist,
     )
 
@@ -75,10 +84,13 @@ class SQLiteStore:
         timeout: seconds above zero and below 10,000 that an operation may wait for other writers; then it raises a
             :class:`StoreError`.
         synchronous: SQLite's setting of that name: ``full``, ``normal`` or ``off``.
+        secure_delete: whether the values of a session that has ended are overwritten in the file, and its log is
+            truncated, before the call returns. Each such call then waits for the disk. Values that a save removes or
+            replaces are erased by the next sweep.
         must_exist: whether the file and the tables have to exist already. Then nothing is made or migrated.
 
     Raises:
-        ConfigError: the prefix, the timeout or *synchronous* is wrong.
+        ConfigError: the path, the prefix, the timeout or *synchronous* is wrong.
         MissingStoreError: the store must exist and does not.
         StoreError: the file cannot be opened.
     """
@@ -93,6 +105,7 @@ class SQLiteStore:
         prefix: str = "httpsession",
         timeout: float = 1.0,
         synchronous: str = "normal",
+        secure_delete: bool = False,
         must_exist: bool = False,
     ) -> None:
         if synchronous not in _SYNCHRONOUS:
@@ -102,7 +115,8 @@ class SQLiteStore:
         self.prefix: str = prefix
         self._statements = Statements(prefix)
         seconds = check_timeout(timeout)
-        self._database = Database(os.path.abspath(path), self._statements, seconds, synchronous, must_exist)
+        settings = Settings(synchronous, secure_delete)
+        self._database = Database(absolute(path), self._statements, seconds, settings, must_exist)
         self._database.read(lambda cursor: None, "opening")
 
     def create(self, session: StoredSession, limit: Limit | None = None) -> bool:
@@ -155,7 +169,7 @@ class SQLiteStore:
                 delete(cursor, self._statements, rows[0][0])
             return stored, min(stored.record.accessed, arrived), is_expired
 
-        return self._database.transact(claim, "ending a session", removes=True)
+        return self._end(claim, "ending a session")
 
     def peek(self, key: bytes) -> StoredSession | None:
         """Return the session as it is."""
@@ -166,7 +180,7 @@ class SQLiteStore:
         """Apply the changes."""
         put = changes.put
         check_values(put)
-        if len(put) != 1 or _is_more_than_put(changes):
+        if len(put) != 1 or is_more_than_put(changes):
             if changes.notes:
                 check_values({name: value for name, value in changes.notes.items() if value is not None})
             if changes.max_inactive_interval is not None:
@@ -177,15 +191,22 @@ class SQLiteStore:
                 raise ValueError("a login needs a new key")
             action = partial(apply, self._statements, key, changes, now)
             if changes.limit is None or changes.principal is ...:
-                return self._database.transact(action, "saving a session")
-            return self._log_in(Place(self._statements, changes.limit, key, now), action)
+                is_saved = self._database.transact(action, "saving a session")
+            else:
+                is_saved = self._log_in(Place(self._statements, changes.limit, key, now), action)
+            if changes.clear:
+                self._database.erase()
+            return is_saved
         ((name, value),) = put.items()
         parameters = {"key": key, "since": now - FOLLOW, "name": name, "value": value}
         return self._database.execute(self._statements.put_one, parameters, "saving a session") > 0
 
     def _log_in(self, place: Place, change: Callable[[Cursor], bool]) -> bool:
         """Make a change by which a user logs in, and keep to the limit in the same transaction."""
-        return place.settle(*self._database.transact(partial(place.take, change), "logging a user in"))
+        is_made, removed = self._database.transact(partial(place.take, change), "logging a user in")
+        if removed:
+            self._database.erase()
+        return place.settle(is_made, removed)
 
     def can_move(self, key: bytes, new_key: bytes) -> bool:
         """Return True: all keys are in one file."""
@@ -207,7 +228,7 @@ class SQLiteStore:
                 identity = identity if rows else None
             return None if identity is None else remove(cursor, statements, identity)
 
-        return self._database.transact(find_and_remove, "removing a session", removes=True)
+        return self._end(find_and_remove, "removing a session")
 
     def expire(self, now: float, limit: int, in_use: InUse = nothing_in_use) -> list[StoredSession]:
         """Remove sessions that are due."""
@@ -225,6 +246,7 @@ class SQLiteStore:
                 _log.warning("Sessions that are due are left for the next sweep: %s.", error)
                 break
             expired += some
+        self._database.erase()
         return expired
 
     def _expire_some(self, now: float, size: int, cursor: Cursor) -> tuple[list[StoredSession], bool]:
@@ -252,7 +274,7 @@ class SQLiteStore:
                         return stored
             return None
 
-        return self._database.transact(evict, "evicting a session", removes=True)
+        return self._end(evict, "evicting a session")
 
     def touch(self, accesses: Iterable[Touch], in_use: InUse = nothing_in_use) -> None:
         """Record requests."""
@@ -290,11 +312,17 @@ class SQLiteStore:
 
     def describe(self) -> str:
         """Return what keeps the sessions."""
-        return f"SQLite {sqlite3.sqlite_version}, {self._database.path}, schema {len(STEPS)}"
+        return f"SQLite {sqlite3.sqlite_version}, {path_shown(self._database.path)}, schema {len(STEPS)}"
 
     def close(self) -> None:
         """Close the file for good."""
         self._database.close()
+
+    def _end(self, action: Action[T], what: str) -> T:
+        """Return the result of an action that removes a session, and erase what the session had."""
+        ended = self._database.transact(action, what, removes=True)
+        self._database.erase()
+        return ended
 
 
 def _check_interval(interval: int) -> None:
@@ -304,17 +332,3 @@ def _check_interval(interval: int) -> None:
 
 def _execute_many(statement: str, parameters: Iterable[Mapping[str, object]], cursor: Cursor) -> None:
     cursor.executemany(statement, parameters)
-
-
-def _is_more_than_put(changes: Changes) -> bool:
-    return bool(
-        changes.removed
-        or changes.expected
-        or changes.clear
-        or changes.notes
-        or changes.new_key is not None
-        or changes.principal is not ...
-        or changes.max_inactive_interval is not None
-        or changes.deadline is not None
-        or changes.is_login
-    )

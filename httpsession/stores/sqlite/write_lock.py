@@ -14,6 +14,7 @@ from typing import Final
 
 from ...errors import StoreError
 from .files import open_private
+from .paths import path_shown
 
 try:
     import fcntl
@@ -126,7 +127,7 @@ class WriteLock:
             StoreError: the lock is closed, or the file is not regular or belongs to another user.
         """
         if self.is_closed:
-            raise StoreError(f"the store in {self._database} is closed")
+            raise StoreError(f"the store in {path_shown(self._database)} is closed")
         if not self._threads.acquire(deadline):
             raise TimeoutError("other threads are writing all the time")
         if self._threads.depth == 1:

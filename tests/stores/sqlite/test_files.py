@@ -10,13 +10,13 @@ import stat
 import subprocess
 import sys
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import suppress
+from contextlib import closing, suppress
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
 import pytest
 
-from httpsession import StoreError
+from httpsession import StoreError, audit
 from httpsession.ids import handle_of
 from httpsession.stores.base import Changes
 from httpsession.stores.sqlite import SQLiteStore
@@ -258,6 +258,16 @@ class TestSchema:
         execute(path, "DELETE FROM httpsession_schema WHERE version = 99")
         SQLiteStore(path).close()
 
+    @pytest.mark.parametrize("must_exist", [False, True])
+    @pytest.mark.parametrize("version", ["'x'", "1.5", "x'00'"])
+    def test_no_version(self, path, version, must_exist):
+        """A version that is no number is refused in words, and the tables stay as they are."""
+        SQLiteStore(path).close()
+        execute(path, "DELETE FROM httpsession_schema")
+        execute(path, f"INSERT INTO httpsession_schema VALUES ({version})")  # noqa: S608 - our own
+        with pytest.raises(StoreError, match="must have a whole number"):
+            SQLiteStore(path, must_exist=must_exist)
+
     def test_older(self, path):
         """Only the steps after the version of the file are taken, in order, and what is there is kept."""
         store = SQLiteStore(path)
@@ -318,6 +328,23 @@ class TestSchema:
         assert contents(SQLiteStore(path), key) == {}
         columns = [row[1] for row in execute(path, "PRAGMA table_info(httpsession_sessions)")]
         assert "note" not in columns
+
+    def test_migrated_meanwhile(self, path):
+        """Each step runs once, also if another process migrates just before this one begins its transaction."""
+        statements, steps = Statements("httpsession"), (*STEPS, ["CREATE TABLE httpsession_once (a)"])
+        with closing(sqlite3.connect(path, isolation_level=None)) as connection:
+            connection.execute("PRAGMA journal_mode = WAL")
+
+            def migrate_first(statement):
+                if statement == "BEGIN IMMEDIATE":
+                    connection.set_trace_callback(None)
+                    with closing(sqlite3.connect(path, isolation_level=None)) as other:
+                        migrate(other.cursor(), statements, str(path), steps)
+
+            connection.set_trace_callback(migrate_first)
+            migrate(connection.cursor(), statements, str(path), steps)
+
+        assert execute(path, "SELECT version FROM httpsession_schema") == [(len(steps),)]
 
     def test_from_nothing(self, path):
         """A file in which only a version 0 is noted is brought to the latest."""
@@ -536,8 +563,19 @@ class TestBroken:
         assert put(store, key, a="2") is True
 
 
+def events(caplog):
+    """Return the audit events: name, reference of the session, user, and the part that cannot be read."""
+    records = [record for record in caplog.records if record.name == "httpsession.audit"]
+    return {(record.event, record.session, record.principal, record.details["part"]) for record in records}
+
+
 class TestDamage:
     """Rows that another program has written."""
+
+    @pytest.fixture(autouse=True)
+    def limiter(self, monkeypatch):
+        """A limiter that has seen no audit events."""
+        monkeypatch.setattr(audit, "_limiter", audit._Limiter())
 
     @pytest.mark.parametrize(
         "damage",
@@ -563,7 +601,8 @@ class TestDamage:
         store.touch([(key, NOW + 1, NOW + 2), (other, NOW + 1, NOW + 2)])
         assert handle_of(key)[:8] in caplog.text
         assert key.hex() not in caplog.text
-        assert {record.name for record in caplog.records} == {"httpsession"}
+        assert {record.name for record in caplog.records} == {"httpsession", "httpsession.audit"}
+        assert events(caplog) == {("session_data_corrupt", audit.reference(key), None, "record")}
 
         assert [stored.record.key for stored in store.expire(NOW + 2000, 10)] == [other]
         assert len(store) == 0
@@ -605,6 +644,7 @@ class TestDamage:
         assert dict(store.load(key, NOW)[0].attributes) == {"b": b"2"}
         assert handle_of(key)[:8] in caplog.text
         assert key.hex() not in caplog.text
+        assert events(caplog) == {("session_data_corrupt", audit.reference(key), None, "attribute")}
         assert store.save(key, Changes(expected={"a": None}), NOW) is True
         assert dict(store.remove(key).attributes) == {"b": b"2"}
 
@@ -617,6 +657,7 @@ class TestDamage:
         assert (contents(store, key), store.peek(key).record.notes) == ({"a": "1"}, {"b": b"3"})
         assert [record.notes for record in store.records_of("anna")] == [{"b": b"3"}]
         assert handle_of(key)[:8] in caplog.text
+        assert events(caplog) == {("session_data_corrupt", audit.reference(key), "anna", "attribute")}
         assert store.save(key, Changes(notes={"a": b"4"}), NOW)
         assert store.remove(key).record.notes == {"a": b"4", "b": b"3"}
 
@@ -629,6 +670,7 @@ class TestDamage:
         assert store.expire(NOW + 2000, 10) == []
         assert len(store) == 0
         assert "a text" not in caplog.text
+        assert events(caplog) == {("session_data_corrupt", None, None, "record")}
 
     def test_damage_hides_nothing(self, store, path, caplog):
         """Damaged sessions among those that are due do not keep a sweep from the others."""
@@ -647,3 +689,81 @@ class TestDamage:
         execute(path, "UPDATE httpsession_sessions SET used = 'abc' WHERE key <> ?", sound)
 
         assert store.evict().record.key == sound
+
+
+class TestFault:
+    """Files that are removed or truncated under open stores (R64): a right value, no session or a StoreError."""
+
+    @pytest.fixture
+    def store(self, path):
+        """A store that waits for a broken file no longer than it has to."""
+        store = SQLiteStore(path, timeout=0.05)
+        yield store
+        store.close()
+
+    @pytest.fixture
+    def another(self, path, store):
+        """A second store, with connections of its own."""
+        another = SQLiteStore(path, timeout=0.05)
+        yield another
+        another.close()
+
+    @pytest.fixture
+    def key(self, store, another):
+        """The key of a session that both stores have read."""
+        key = add(store, {"n": b"0"})
+        assert contents(another, key) == {"n": "0"}
+        return key
+
+    def outcome(self, action):
+        """Return what an action returns; False if it raises a StoreError."""
+        try:
+            return action()
+        except StoreError:
+            return False
+
+    @pytest.mark.parametrize("ends", [["-wal"], ["-shm"], ["-wal", "-shm"]])
+    def test_log_removed(self, store, another, path, key, ends, caplog):
+        """What the log had is kept, through connections of before and of afterwards."""
+        for end in ends:
+            os.unlink(f"{path}{end}")
+        for number in range(1, 8):
+            one, other = (store, another)[:: 1 if number % 2 else -1]
+            assert put(one, key, n=str(number))
+            assert contents(one, key) == contents(other, key) == {"n": str(number)}
+            if number > 3:
+                reconnect(other)
+        assert execute(path, "PRAGMA integrity_check") == [("ok",)]
+        assert ("was removed or replaced while it was in use" in caplog.text) == ("-wal" in ends)
+
+    def test_log_replaced(self, store, another, path, key, caplog):
+        """A log that another process has begun is not overwritten."""
+        os.rename(f"{path}-wal", f"{path}-former")
+        shutil.copy(f"{path}-former", f"{path}-wal")
+        assert put(store, key, n="1")
+        assert contents(another, key) in ({"n": "0"}, {"n": "1"})
+        assert "was removed or replaced while it was in use" in caplog.text
+
+    @pytest.mark.parametrize("end", ["", "-wal"])
+    @pytest.mark.parametrize("size", [0, 100, 4096, 5000])
+    @pytest.mark.parametrize("is_checkpointed", [True, False])
+    def test_truncated(self, store, another, path, key, end, size, is_checkpointed):
+        """Nothing is read that was not written; with new files all goes on."""
+        others = [add(store, {"n": b"0", "pad": os.urandom(3000)}) for _ in range(20)]
+        if is_checkpointed:
+            execute(path, "PRAGMA wal_checkpoint(TRUNCATE)")
+            assert put(store, key, n="0")
+        os.truncate(f"{path}{end}", size)
+        numbers = [str(number) for number in range(6)]
+        for number in numbers:
+            for one in (store, another):
+                self.outcome(lambda one=one, number=number: put(one, key, n=number))
+                for each in (key, *others):
+                    stored = self.outcome(lambda one=one, each=each: one.peek(each))
+                    assert not stored or stored.attributes.get("n", b"0").decode() in numbers[: int(number) + 1]
+            reconnect(store)
+        for file in path.parent.glob("sessions.db*"):
+            file.unlink()
+        for one in (store, another):
+            assert put(one, key, n="1") is False
+            assert contents(one, add(one, {"a": b"1"})) == {"a": "1"}

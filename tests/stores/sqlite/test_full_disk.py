@@ -44,9 +44,9 @@ def disk(tmp_path):
         yield directory
 
 
-@pytest.fixture
-def store(disk):
-    store = SQLiteStore(disk / "sessions.db")
+@pytest.fixture(params=[False, True], ids=["plain", "secure_delete"])
+def store(disk, request):
+    store = SQLiteStore(disk / "sessions.db", secure_delete=request.param)
     yield store
     store.close()
 
