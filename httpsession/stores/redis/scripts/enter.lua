@@ -11,7 +11,7 @@ end
 local places, since, latest = redis.call("ZRANGE", register, 0, -1, "WITHSCORES"), nil, 0
 for at = 1, #places, 2 do
     latest = tonumber(places[at + 1])
-    if places[at] == key or places[at] == former then
+    if places[at] == key or (former ~= "" and places[at] == former) then
         since = latest
     end
 end
