@@ -1,4 +1,4 @@
-"""All sessions of a member: where the member is logged in, how to end one of them, and how to log out elsewhere."""
+"""All sessions of a member: where the member is logged in, how to end a session, and how to log out elsewhere."""
 
 from __future__ import annotations
 
@@ -65,7 +65,7 @@ def log_out_elsewhere(request: Request) -> Response:
 
 
 def ended(request: Request, end: Callable[[HttpSession], object]) -> Response:
-    """End sessions of the member, if there is one and the password was given lately; otherwise ask for it."""
+    """End sessions of the member, if the password was given lately; otherwise ask for it."""
     session = request.get_session(create=False)
     if session is None or session.principal is None:
         return see_other(request, "/")

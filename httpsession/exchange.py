@@ -165,14 +165,15 @@ class Exchange(NotCopied):
             return self._http_session
         try:
             limits.check(self.sessions, principal)
+            session = self._create() if session is None else session
+            session.login(principal, {**self._client_hints, AUTH_TIME: time_note(time.time())})
         except TooManySessionsError as error:
             self.refusal = error
             raise
         except StoreError as error:
-            self.failures.append(error)
+            if error not in self.failures:
+                self.failures.append(error)
             raise
-        session = self._create() if session is None else session
-        session.login(principal, {**self._client_hints, AUTH_TIME: time_note(time.time())})
         self.renewal = "login"
         return self._http_session
 

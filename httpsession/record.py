@@ -112,7 +112,7 @@ class SessionRecord:
 
     @property
     def auth_time(self) -> float | None:
-        """When the user has last proved who it is, in seconds since the epoch; None: never in this session."""
+        """When the user logged in last, in seconds since the epoch; None: never in this session."""
         note = self.notes.get(AUTH_TIME, b"")
         at: float = _TIME.unpack(note)[0] if len(note) == _TIME.size else nan
         return at if isfinite(at) else None

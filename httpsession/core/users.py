@@ -38,7 +38,7 @@ class Users:
         return any(self._sessions.end(key, principal) for key in keys)
 
     def end_all(self, principal: str, spared: Session | str | None) -> int:
-        """End the sessions in which *principal* is logged in, but not the *spared* one; return how many.
+        """End the sessions in which *principal* is logged in, but not *spared*; return how many.
 
         All are ended, whatever listeners raise. The first exception goes to the caller.
         """

@@ -7,7 +7,7 @@ fails.
 - ``create`` adds a session, ``save`` changes or moves it, ``touch`` records accesses;
 - ``remove`` removes a session by its key or a former key, ``claim`` only one that is due, ``expire`` all that are due,
   ``evict`` a newcomer; each returns what it removed, so to one caller;
-- ``sessions_of`` lists the sessions of a user; ``enter`` gives one a place in the register of the user.
+- ``sessions_of`` lists the sessions of a user; ``enter`` gives a session a place in the register of its user.
 """
 
 from __future__ import annotations
