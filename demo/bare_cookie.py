@@ -6,8 +6,12 @@ from markupsafe import Markup
 from werkzeug.utils import redirect
 from werkzeug.wrappers import Request, Response
 
+from httpsession import SessionMiddleware
+from httpsession.csrf import CsrfMiddleware, csrf_field
+
 from . import members
 from .pages import failed_login_page, greeting, login_page, page
+from .store import store_for
 from .web import Application, get, post
 
 COOKIE = "member"
@@ -19,9 +23,9 @@ def home(request: Request) -> Response:
     sent = request.cookies.get(COOKIE)
     return page(
         request,
-        greeting(members.find(sent), login=f"{root}/login", logout=f"{root}/logout"),
+        greeting(request, members.find(sent), login=f"{root}/login", logout=f"{root}/logout"),
         NOTHING_SENT if sent is None else SENT.format(f"{COOKIE}={sent}"),
-        FORGERY.format(f"{root}/forge"),
+        FORGERY.format(f"{root}/forge", csrf_field(request)),
     )
 
 
@@ -69,7 +73,7 @@ SENT = Markup("""\
 
 FORGERY = Markup("""\
 <p>Visitors can change their cookies in the developer tools of any browser. Try it, without a password:</p>
-<form class="card row" method="post" action="{}">
+<form class="card row" method="post" action="{}">{}
 <label>Send the cookie <code>member=</code> <input name="name" value="otto" autocapitalize="none"></label>
 <button>Forge it</button>
 </form>
@@ -82,6 +86,16 @@ FORGERY = Markup("""\
 that belongs to the id.</p>
 """)
 
-application = Application(
-    get("/", home), get("/login", login), post("/login", log_in), post("/forge", forge), post("/logout", log_out)
+# The library protects the forms of this step, too. It keeps no session here.
+application = SessionMiddleware(
+    CsrfMiddleware(
+        Application(
+            get("/", home),
+            get("/login", login),
+            post("/login", log_in),
+            post("/forge", forge),
+            post("/logout", log_out),
+        )
+    ),
+    store_for("cookie"),
 )

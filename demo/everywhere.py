@@ -9,6 +9,7 @@ from markupsafe import Markup
 from werkzeug.wrappers import Response
 
 from httpsession import HttpSession, LoginRequiredError, SessionConfig, SessionInfo, SessionManager, SessionMiddleware
+from httpsession.csrf import CsrfMiddleware, csrf_field
 from httpsession.werkzeug import Request
 
 from . import members
@@ -26,7 +27,7 @@ def home(request: Request) -> Response:
     """Greet the member, and list all sessions of this member."""
     session = request.get_session(create=False)
     principal = None if session is None else session.principal
-    hello = greeting(members.find(principal), login=link(request, "/login"), logout=link(request, "/logout"))
+    hello = greeting(request, members.find(principal), login=link(request, "/login"), logout=link(request, "/logout"))
     if session is None or principal is None:
         return page(request, hello, LESSON)
     return page(request, hello, sessions(request, session, principal), LESSON)
@@ -79,16 +80,15 @@ def ended(request: Request, end: Callable[[HttpSession], object]) -> Response:
 
 def sessions(request: Request, session: HttpSession, principal: str) -> Markup:
     """Return the table of a member's sessions; *session* is the visitor's own."""
-    infos, action = manager.sessions_of(principal, current=session), link(request, "/end")
-    return SESSIONS.format(
-        rows=Markup("").join(row(info, action) for info in infos), action=link(request, "/elsewhere")
-    )
+    field, end = csrf_field(request), link(request, "/end")
+    rows = (row(info, end, field) for info in manager.sessions_of(principal, current=session))
+    return SESSIONS.format(rows=Markup("").join(rows), action=link(request, "/elsewhere"), field=field)
 
 
-def row(info: SessionInfo, action: str) -> Markup:
+def row(info: SessionInfo, action: str, field: str) -> Markup:
     """Return the table row of a session, with a form that ends it, unless it is the visitor's own."""
     times = (time.strftime("%H:%M:%S UTC", time.gmtime(one)) for one in (info.creation_time, info.last_seen))
-    end = Markup("this one") if info.is_current else END.format(action=action, handle=info.handle)
+    end = Markup("this one") if info.is_current else END.format(action=action, field=field, handle=info.handle)
     return ROW.format(*times, info.user_agent or "unknown", end)
 
 
@@ -99,13 +99,14 @@ SESSIONS = Markup("""\
 <tbody>
 {rows}</tbody>
 </table>
-<form class="card" method="post" action="{action}"><button>Log out everywhere else</button></form>
+<form class="card" method="post" action="{action}">{field}<button>Log out everywhere else</button></form>
 """)
 
 ROW = Markup("<tr><td>{}</td><td>{}</td><td>{}</td><td>{}</td></tr>\n")
 
 END = Markup("""\
-<form method="post" action="{action}"><input type="hidden" name="handle" value="{handle}"><button>End</button></form>\
+<form method="post" action="{action}">{field}<input type="hidden" name="handle" value="{handle}"><button>End</button>\
+</form>\
 """)
 
 LESSON = Markup("""\
@@ -129,13 +130,15 @@ cannot lock the member out.</li>
 """)
 
 application = SessionMiddleware(
-    Application(
-        get("/", home),
-        get("/login", login),
-        post("/login", log_in),
-        post("/logout", log_out),
-        post("/end", end_one),
-        post("/elsewhere", log_out_elsewhere),
+    CsrfMiddleware(
+        Application(
+            get("/", home),
+            get("/login", login),
+            post("/login", log_in),
+            post("/logout", log_out),
+            post("/end", end_one),
+            post("/elsewhere", log_out_elsewhere),
+        )
     ),
     manager,
 )

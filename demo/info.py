@@ -11,6 +11,7 @@ from werkzeug.exceptions import BadRequest
 from werkzeug.wrappers import Response
 
 from httpsession import HttpSession, SessionConfig, SessionManager, SessionMiddleware
+from httpsession.csrf import CsrfMiddleware, csrf_field
 from httpsession.werkzeug import Request
 
 from . import members
@@ -30,7 +31,7 @@ def home(request: Request) -> Response:
     """Show the session. This is an access: reloading the page in time keeps the session from expiring."""
     session = request.get_session(create=False)
     if session is None:
-        return page(request, NO_SESSION.format(create=link(request, "/create")))
+        return page(request, NO_SESSION.format(create=link(request, "/create"), field=csrf_field(request)))
     return page(request, description(session), attributes(request, session), controls(request, session), lesson())
 
 
@@ -120,8 +121,8 @@ def description(session: HttpSession) -> Markup:
 
 def attributes(request: Request, session: HttpSession) -> Markup:
     """Return the attributes of the session, each with a button to remove it."""
-    action = link(request, "/remove")
-    rows = [ATTRIBUTE.format(name=name, value=shown(value), action=action) for name, value in session.items()]
+    form = {"action": link(request, "/remove"), "field": csrf_field(request)}
+    rows = [ATTRIBUTE.format(name=name, value=shown(value), **form) for name, value in session.items()]
     return ATTRIBUTES.format(Markup("").join(rows) or NO_ATTRIBUTE)
 
 
@@ -133,6 +134,7 @@ def controls(request: Request, session: HttpSession) -> Markup:
         seconds=session.max_inactive_interval,
         login=link(request, "/login"),
         invalidate=link(request, "/invalidate"),
+        field=csrf_field(request),
     )
 
 
@@ -154,7 +156,7 @@ def shown(value: Any) -> str:
 NO_SESSION = Markup("""\
 <section class="card">
 <p>You have no session: none was created yet, or yours was invalidated, or it has expired.</p>
-<form method="post" action="{create}"><button>Create a session</button></form>
+<form method="post" action="{create}">{field}<button>Create a session</button></form>
 </section>
 """)
 
@@ -183,24 +185,24 @@ ATTRIBUTES = Markup("""\
 
 ATTRIBUTE = Markup("""\
 <tr><td><code>{name}</code></td><td>{value}</td><td>
-<form method="post" action="{action}"><button name="name" value="{name}">Remove</button></form>
+<form method="post" action="{action}">{field}<button name="name" value="{name}">Remove</button></form>
 </td></tr>
 """)
 
 NO_ATTRIBUTE = Markup('<tr><td colspan="3">none</td></tr>\n')
 
 CONTROLS = Markup("""\
-<form class="card row" method="post" action="{set}">
+<form class="card row" method="post" action="{set}">{field}
 <label>Name <input name="name" value="color" maxlength="200"></label>
 <label>Value <input name="value" value="green" maxlength="200"></label>
 <button>Set the attribute</button>
 </form>
 <h2>The session</h2>
-<form class="card row" method="post" action="{timeout}">
+<form class="card row" method="post" action="{timeout}">{field}
 <label>Seconds without a request <input name="seconds" type="number" value="{seconds}" max="86400" required></label>
 <button>Change the timeout</button>
 </form>
-<form class="card row" method="post" action="{invalidate}">
+<form class="card row" method="post" action="{invalidate}">{field}
 <a class="button" href="{login}">Log in</a>
 <button>Invalidate</button>
 </form>
@@ -231,15 +233,17 @@ is gone.</li>
 """)
 
 application = SessionMiddleware(
-    Application(
-        get("/", home),
-        post("/create", create),
-        post("/set", set_attribute),
-        post("/remove", remove_attribute),
-        post("/timeout", change_timeout),
-        post("/invalidate", invalidate),
-        get("/login", login),
-        post("/login", log_in),
+    CsrfMiddleware(
+        Application(
+            get("/", home),
+            post("/create", create),
+            post("/set", set_attribute),
+            post("/remove", remove_attribute),
+            post("/timeout", change_timeout),
+            post("/invalidate", invalidate),
+            get("/login", login),
+            post("/login", log_in),
+        )
     ),
     SessionManager(store, config=SessionConfig(max_inactive_interval=60)),
 )

@@ -5,6 +5,8 @@ from __future__ import annotations
 from markupsafe import Markup
 from werkzeug.wrappers import Request, Response
 
+from httpsession.csrf import csrf_field
+
 from .members import MEMBERS, PASSWORDS, Member
 from .steps import Step, code_of, step_after, step_at
 
@@ -40,7 +42,7 @@ _NEXT = Markup('<p><a href="{path}/">Next: {title}</a></p>')
 _MEMBER = Markup("""\
 <section class="card">
 <p>Hello, <strong>{full_name}</strong>. You are logged in.</p>
-<form method="post" action="{logout}"><button>Log out</button></form>
+<form method="post" action="{logout}">{field}<button>Log out</button></form>
 </section>
 """)
 
@@ -55,6 +57,7 @@ _LOGIN = Markup("""\
 <h2>Log in</h2>
 {error}
 <form class="card" method="post" action="{action}">
+{field}
 <label>Name <input name="name" autocomplete="username" autocapitalize="none" required></label>
 <label>Password <input name="password" type="password" autocomplete="current-password" required></label>
 <button>Log in</button>
@@ -94,25 +97,25 @@ def layout(title: str, content: Markup, step: Step | None = None) -> Markup:
     return _LAYOUT.format(title=title, content=content, footer=footer)
 
 
-def greeting(member: Member | None, *, login: str, logout: str) -> Markup:
+def greeting(request: Request, member: Member | None, *, login: str, logout: str) -> Markup:
     """Return a greeting with a link to log in or a form to log out; *login* and *logout* are URLs."""
     if member is None:
         return _STRANGER.format(login=login)
-    return _MEMBER.format(full_name=member.full_name, logout=logout)
+    return _MEMBER.format(full_name=member.full_name, logout=logout, field=csrf_field(request))
 
 
 def login_page(request: Request, action: str) -> Response:
     """Return the login page, whose form is sent to *action*."""
-    return page(request, _login_form(action, error=""))
+    return page(request, _login_form(request, action, error=""))
 
 
 def failed_login_page(request: Request, action: str) -> Response:
     """Return the login page after a failed login; its message is the same for a wrong name and a wrong password."""
-    response = page(request, _login_form(action, _ERROR.format("The name or the password is wrong.")))
+    response = page(request, _login_form(request, action, _ERROR.format("The name or the password is wrong.")))
     response.status_code = 422
     return response
 
 
-def _login_form(action: str, error: str) -> Markup:
+def _login_form(request: Request, action: str, error: str) -> Markup:
     rows = (_MEMBER_ROW.format(name, PASSWORDS[name], member.full_name) for name, member in MEMBERS.items())
-    return _LOGIN.format(action=action, error=error, members=Markup("\n").join(rows))
+    return _LOGIN.format(action=action, error=error, members=Markup("\n").join(rows), field=csrf_field(request))

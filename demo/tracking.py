@@ -10,6 +10,7 @@ from markupsafe import Markup
 from werkzeug.wrappers import Response
 
 from httpsession import SessionConfig, SessionManager, SessionMiddleware, SessionTrackingMode
+from httpsession.csrf import CsrfMiddleware
 from httpsession.werkzeug import Request
 
 from . import members
@@ -54,9 +55,9 @@ def hello(request: Request) -> Markup:
     session = request.get_session(create=False)
     urls = {"login": link(request, "/login"), "logout": link(request, "/logout")}
     if session is None:
-        return greeting(None, **urls)
+        return greeting(request, None, **urls)
     seen = session.update_attribute(SessionConst.PAGES_SEEN, lambda seen: (seen or 0) + 1)
-    return greeting(members.find(session.principal), **urls) + COUNT.format(seen)
+    return greeting(request, members.find(session.principal), **urls) + COUNT.format(seen)
 
 
 def how_the_id_came(request: Request) -> Markup:
@@ -98,7 +99,7 @@ pages = Application(
 def tracked_by(name: str, *modes: SessionTrackingMode) -> SessionMiddleware:
     """Return the application with its own sessions, tracked by *modes*."""
     return SessionMiddleware(
-        pages, SessionManager(store_for(f"tracking_{name}"), config=SessionConfig(tracking_modes=modes))
+        CsrfMiddleware(pages), SessionManager(store_for(f"tracking_{name}"), config=SessionConfig(tracking_modes=modes))
     )
 
 

@@ -12,9 +12,12 @@ from markupsafe import Markup
 from werkzeug.utils import redirect
 from werkzeug.wrappers import Request, Response
 
+from httpsession import SessionMiddleware
+from httpsession.csrf import CsrfMiddleware
+
 from . import members
 from .pages import failed_login_page, greeting, login_page, page
-from .store import folder
+from .store import folder, store_for
 from .web import Application, get, post
 
 
@@ -57,7 +60,7 @@ def home(request: Request) -> Response:
     """Greet the member of the session."""
     root = request.script_root
     member = members.find(sessions.find(request))
-    return page(request, greeting(member, login=f"{root}/login", logout=f"{root}/logout"), LESSON)
+    return page(request, greeting(request, member, login=f"{root}/login", logout=f"{root}/logout"), LESSON)
 
 
 def login(request: Request) -> Response:
@@ -100,4 +103,8 @@ A forged id opens nothing.</li>
 </ul>
 """)
 
-application = Application(get("/", home), get("/login", login), post("/login", log_in), post("/logout", log_out))
+# The library protects the forms of this step, too. It keeps no session here: the step has its own.
+application = SessionMiddleware(
+    CsrfMiddleware(Application(get("/", home), get("/login", login), post("/login", log_in), post("/logout", log_out))),
+    store_for("v1"),
+)

@@ -6,6 +6,7 @@ from markupsafe import Markup
 from werkzeug.wrappers import Response
 
 from httpsession import SessionManager, SessionMiddleware
+from httpsession.csrf import CsrfMiddleware
 from httpsession.werkzeug import Request
 
 from . import members
@@ -19,7 +20,7 @@ def home(request: Request) -> Response:
     """Greet the member of the session. This creates no session, so a stranger gets no cookie."""
     session = request.get_session(create=False)
     name = None if session is None else session.get_attribute(SessionConst.LOGIN_MEMBER)
-    hello = greeting(members.find(name), login=link(request, "/login"), logout=link(request, "/logout"))
+    hello = greeting(request, members.find(name), login=link(request, "/login"), logout=link(request, "/logout"))
     return page(request, hello, LESSON)
 
 
@@ -58,6 +59,6 @@ planted in your browser opens nothing.</li>
 """)
 
 application = SessionMiddleware(
-    Application(get("/", home), get("/login", login), post("/login", log_in), post("/logout", log_out)),
+    CsrfMiddleware(Application(get("/", home), get("/login", login), post("/login", log_in), post("/logout", log_out))),
     SessionManager(store_for("v2")),
 )

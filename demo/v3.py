@@ -6,6 +6,7 @@ from markupsafe import Markup
 from werkzeug.wrappers import Response
 
 from httpsession import SessionManager, SessionMiddleware, session_attribute
+from httpsession.csrf import CsrfMiddleware
 from httpsession.werkzeug import Request
 
 from . import members
@@ -49,7 +50,7 @@ def log_out(request: Request) -> Response:
 
 def hello(request: Request, name: str | None) -> Markup:
     """Return the greeting of both pages."""
-    return greeting(members.find(name), login=link(request, "/login"), logout=link(request, "/logout"))
+    return greeting(request, members.find(name), login=link(request, "/login"), logout=link(request, "/logout"))
 
 
 LESSON = Markup("""\
@@ -68,12 +69,14 @@ ACCOUNT = Markup("""\
 """)
 
 application = SessionMiddleware(
-    Application(
-        get("/", home),
-        get("/account", account),
-        get("/login", login),
-        post("/login", log_in),
-        post("/logout", log_out),
+    CsrfMiddleware(
+        Application(
+            get("/", home),
+            get("/account", account),
+            get("/login", login),
+            post("/login", log_in),
+            post("/logout", log_out),
+        )
     ),
     SessionManager(store_for("v3")),
 )

@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterable
 from typing import TYPE_CHECKING
 
 from markupsafe import Markup
-from werkzeug.exceptions import Forbidden, HTTPException
+from werkzeug.exceptions import HTTPException
 from werkzeug.routing import Map, Rule
 from werkzeug.utils import redirect
 from werkzeug.wrappers import Response
@@ -51,7 +51,6 @@ class Application:
 
     def _answer(self, request: Request) -> Response:
         try:
-            refuse_foreign_form(request)
             view: View = self._routes.bind_to_environ(request.environ).match()[0]
             return view(request)
         except HTTPException as error:
@@ -78,17 +77,3 @@ def link(request: Request, path: str) -> str:
 def see_other(request: Request, path: str) -> Response:
     """Return a redirect to *path* after a form, so that reloading the page does not send the form again."""
     return redirect(request.encode_redirect_url(request.script_root + path), 303)
-
-
-def refuse_foreign_form(request: Request) -> None:
-    """Raise :class:`Forbidden`, status 403, for a form from another site.
-
-    The cookies are SameSite=Lax, so such a form arrives without them, but it could still log the visitor in as
-    another member. Browsers send the origin of a form; other programs can send any header, and are no risk here.
-    """
-    if request.method != "POST":
-        return
-    site, origin = request.headers.get("Sec-Fetch-Site"), request.headers.get("Origin")
-    is_foreign = origin is not None and origin.partition("://")[2] != request.host
-    if site not in (None, "same-origin", "none") or is_foreign:
-        raise Forbidden("This form was sent by another site.")

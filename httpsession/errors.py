@@ -18,9 +18,11 @@ _LONGEST: Final = 120
 _MOST: Final = 50
 #: The most containers within each other that a message shows.
 _DEEPEST: Final = 5
+#: The most characters of a text that are searched for a password. Of a longer one only the beginning is shown.
+_SEARCHED: Final = 2048
 #: The form of a text that may hold a password: a login, a URL that is more than a host, or a word that names a secret.
 _REVEALING: Final = re.compile(
-    r"""@|://(?![A-Za-z0-9.-]*/?(?:['"\s,)\]}]|\Z))|(?:pass|pwd?\b|secret|token|credential|api[_-]?key)\w*['"]?\s*[=:]""",
+    r"""@|(?:\A|['"\s,(\[])(?:[\w.+-]+:[^\s\d/'"]|[^\W\d][\w.+-]*:\d)|://(?![A-Za-z0-9.-]*/?(?:['"\s,)\]}]|\Z))|(?:pass|pwd?\b|secret|token|credential|api[_-]?key)\w*['"]?\s*[=:]""",
     re.IGNORECASE,
 )
 #: The packages whose objects have representations without secrets.
@@ -37,7 +39,8 @@ def shown(value: object) -> str:
     if not _is_plain(value):
         return f"<{cls.__module__}.{cls.__qualname__} object>"
     if isinstance(value, str | bytes | bytearray):
-        if _REVEALING.search(value if isinstance(value, str) else value.decode("latin-1")):
+        beginning = value[:_SEARCHED]
+        if _REVEALING.search(beginning if isinstance(beginning, str) else beginning.decode("latin-1")):
             return _hidden(cls)
         is_long = len(value) > _LONGEST
         text = repr(value[:_LONGEST]) if is_long else repr(value)
@@ -50,7 +53,7 @@ def shown(value: object) -> str:
         text = repr(value)
     except Exception as error:  # of a number of more digits than Python prints, or of an item
         return f"a too long {cls.__name__}" if isinstance(error, ValueError) else f"<{cls.__qualname__} object>"
-    if _REVEALING.search(text):
+    if _REVEALING.search(text[:_SEARCHED]):
         return _hidden(cls)
     text = text if len(text) <= _LONGEST else f"{text[:_LONGEST]}..."
     return printable(text)
@@ -137,8 +140,13 @@ class ConfigError(SessionError, ValueError):
     @classmethod
     def of(cls, owner: object, setting: str, reason: str) -> Self:
         """Return the error for the *setting* of *owner*, whose present value is wrong for a *reason*."""
-        error = cls(f"{type(owner).__name__}.{setting} is {shown(getattr(owner, setting))}, but {reason}")
-        error.owner, error.setting, error.reason = type(owner).__name__, setting, reason
+        return cls.of_value(type(owner).__name__, setting, getattr(owner, setting), reason)
+
+    @classmethod
+    def of_value(cls, owner: str, setting: str, value: object, reason: str) -> Self:
+        """Return the error for a *value* of a *setting*, which is wrong for a *reason*."""
+        error = cls(f"{owner}.{setting} is {shown(value)}, but {reason}")
+        error.owner, error.setting, error.reason = owner, setting, reason
         return error
 
 
@@ -178,6 +186,15 @@ class LoginRequiredError(IllegalStateError):
     """
 
     status: ClassVar[str] = "401 Unauthorized"
+
+
+class UrlLoginError(IllegalStateError):
+    """A login is refused, since the client carries the id in URLs alone and ``allow_url_login`` is False.
+
+    Unless the application catches it, the response is a 403.
+    """
+
+    status: ClassVar[str] = "403 Forbidden"
 
 
 class InvalidSessionError(IllegalStateError):

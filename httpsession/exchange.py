@@ -2,30 +2,26 @@
 
 from __future__ import annotations
 
+import logging
 import time
-from collections.abc import Iterable, Mapping, Sequence
-from datetime import timedelta
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from contextlib import suppress
 from os import getpid
 from types import MappingProxyType
 from typing import TYPE_CHECKING, Any, Literal
 
 from . import audit, fork
-from .config.fields import in_seconds, is_seconds
-from .core import limits
 from .core.collection import Sessions
 from .core.session import Session
 from .errors import (
     IllegalStateError,
-    LoginRequiredError,
     NotCopied,
     ResponseCommittedError,
     SessionError,
     StoreError,
     TooManySessionsError,
-    shown,
 )
 from .ids import key_of
-from .record import AUTH_TIME, check_principal, time_note
 from .session import HttpSession
 from .tracking import Tracking
 from .tracking.client import hints_of
@@ -35,10 +31,10 @@ from .tracking.url import RequestUrl, raw_uri
 if TYPE_CHECKING:
     from _typeshed.wsgi import WSGIEnvironment
 
+#: Where the :class:`Exchange` of a request is in its environ.
+ENVIRON_KEY = "httpsession.exchange"
 #: How many ids of one request are looked up.
 MAX_LOOKUPS = 4
-#: Seconds by which the clocks of two machines may differ: a login that seems to be later still counts.
-CLOCK_SKEW = 10.0
 
 
 class Exchange(NotCopied):
@@ -57,9 +53,11 @@ class Exchange(NotCopied):
     is_over: bool = False
     #: Whether the ids that the client sent have been looked up.
     has_looked: bool = False
+    #: Whether the application has asked for anything that depends on the ids that the client sent.
+    is_asked: bool = False
     #: The session that the request uses, and the face of it that the application holds.
     session: Session | None = None
-    _http_session: HttpSession
+    http_session: HttpSession
     #: The session that the client asked for, and the id that it sent. If the session has another id now, this request
     #: has issued it.
     _joined: Session | None = None
@@ -71,9 +69,11 @@ class Exchange(NotCopied):
     _authority: str = ""
     _raw_uri: str = ""
     #: What lists of sessions show of the client, as notes.
-    _client_hints: Mapping[str, bytes] = MappingProxyType({})
+    client_hints: Mapping[str, bytes] = MappingProxyType({})
     #: Why the request has changed the id, until the commit has taken effect; None: it has not.
     renewal: str | None = None
+    #: What an edge of the package adds to the headers of a response in which the session was looked at, at the commit.
+    finish_headers: Callable[[list[tuple[str, str]]], list[tuple[str, str]]] | None = None
     #: The RequestSession of this exchange, from the first ``request_session`` to the end: that function sets this.
     face: object = None
     #: The error with which the request was refused, which an application may turn into one of its own.
@@ -100,7 +100,7 @@ class Exchange(NotCopied):
             self._authority = authority_of(environ)
             self._raw_uri = raw_uri(environ)
         if sessions.context.config.client_hints:
-            self._client_hints = hints_of(environ, sessions.context.config.client_hints)
+            self.client_hints = hints_of(environ, sessions.context.config.client_hints)
         #: Whether the response must have no body (RFC 9110, 9.3.2).
         self.is_head: bool = "REQUEST_METHOD" in environ and environ["REQUEST_METHOD"] == "HEAD"
         #: The scheme and the mount point, as the server spells them.
@@ -118,8 +118,10 @@ class Exchange(NotCopied):
             if getpid() != fork.process_id:
                 fork.check()
             self._ids = self._ids[:MAX_LOOKUPS]
-            self.arrived = time.time()
             accesses = sessions.context.accesses
+            clock, self.arrived = accesses.clock, time.time() + accesses.clock.offset
+            if not clock.earliest <= self.arrived <= clock.latest:
+                self.arrived = clock.settle()
             accesses.in_flight[self] = None
             first, latest = self._ids[0], accesses.latest
             if first in latest:
@@ -134,72 +136,23 @@ class Exchange(NotCopied):
 
     def get_session(self, create: bool = True) -> HttpSession | None:
         """Return the session of this request; if there is none, create one or return None."""
-        session = self._find() if self.has_looked else self._look_up()
+        session = self.find() if self.has_looked else self._look_up()
         if session is None:
             if not create:
                 return None
-            self._create()
-        return self._http_session
+            self.create()
+        return self.http_session
 
     def change_session_id(self) -> str:
         """Give the session of this request a new id and return it."""
-        session = self._find()
+        session = self.find()
         if session is None:
             raise IllegalStateError("the request has no session whose id could be changed")
-        self._check_not_committed("the id of the session can be changed")
+        self.check_not_committed("the id of the session can be changed")
         # If another request has changed the id first, its change stands, and this client does not learn that id.
         session.change_id()
         self.renewal = self.renewal or "rotation"
         return session.id
-
-    def login(self, principal: str) -> HttpSession:
-        """Log a user in to the session of this request, which is created if there is none."""
-        principal = check_principal(principal)
-        self._check_not_committed("a user can log in")
-        session = self._find()
-        if session is not None and session.record.principal == principal:
-            if not session.is_own:
-                session.change_id()
-            session.set_note(AUTH_TIME, time_note(time.time()))
-            self.renewal = "reauthentication"
-            return self._http_session
-        try:
-            limits.check(self.sessions, principal)
-            session = self._create() if session is None else session
-            session.login(principal, {**self._client_hints, AUTH_TIME: time_note(time.time())})
-        except TooManySessionsError as error:
-            self.refusal = error
-            raise
-        except StoreError as error:
-            if error not in self.failures:
-                self.failures.append(error)
-            raise
-        self.renewal = "login"
-        return self._http_session
-
-    def logout(self) -> None:
-        """Invalidate the session of this request, if there is one."""
-        session = self._find()
-        if session is not None:
-            key, principal = session.key, session.record.principal
-            session.end()
-            if session.ended_here:
-                audit.note("session_logout", key=key, principal=principal)
-
-    def auth_time(self) -> float | None:
-        """Return when the user logged in to the session of this request; None if no user is logged in."""
-        session = self._find()
-        return None if session is None or session.record.principal is None else session.record.auth_time
-
-    def require_recent_login(self, max_age: float | timedelta) -> None:
-        """Raise an error if the user has not logged in within *max_age* seconds."""
-        seconds = in_seconds(max_age)
-        if not isinstance(seconds, int | float) or not is_seconds(seconds):
-            raise ValueError(f"max_age is a number of seconds above zero, or a timedelta, not {shown(max_age)}")
-        at, now = self.auth_time(), time.time()
-        if at is None or not now - seconds < at <= now + CLOCK_SKEW:
-            self.refusal = LoginRequiredError(f"no user has logged in to the session in the last {seconds:g} seconds")
-            raise self.refusal
 
     def report_renewal(self, session: Session) -> None:
         """Report a change of the id that is committed."""
@@ -209,6 +162,7 @@ class Exchange(NotCopied):
 
     def requested(self) -> tuple[str | None, Literal["cookie", "url"] | None]:
         """Return the id that the client sent, and where it was; None and None if it sent none."""
+        self.is_asked = True
         in_cookies = self.tracking.cookie.sent(self._cookies)
         if len(in_cookies) + len(self._url_values) > 1 and not self.has_looked and not self.sessions.is_closed:
             self._look_up()
@@ -225,20 +179,33 @@ class Exchange(NotCopied):
 
     def is_requested_id_valid(self) -> bool:
         """Return whether the id that the client sent belongs to a session that has not ended, and is still its id."""
-        self._find()
+        self.find()
         joined = self._joined
         return joined is not None and joined.is_valid and joined.is_known_by(self.joined_id)
 
     def has_ended_requested(self) -> bool:
         """Return whether this request has ended the session whose id the client sent in a cookie."""
-        return self._joined is not None and self._joined.ended_here and self._has_joined_by_cookie()
+        return self.has_ended_joined() and self._has_joined_by_cookie()
+
+    def has_ended_joined(self) -> bool:
+        """Return whether this request has ended the session that it joined."""
+        return self._joined is not None and self._joined.ended_here
+
+    def has_id_in_urls(self) -> bool:
+        """Return whether the URL of the request has an id, or the response may have URLs with the id.
+
+        A body that is generated while it is sent may still ask for such a URL.
+        """
+        return bool(self._url_values) or (self.session is not None and self.requested()[1] != "cookie")
 
     def id_for_urls(self) -> str | None:
         """Return the id that links must carry; None if the client does not need it there."""
         if not self.tracking.url.enabled or self.sessions.is_closed:
             return None
-        session = self._find()
+        session = self.find()
         if session is None or self.requested()[1] == "cookie":
+            return None
+        if session.record.principal is not None and not session.context.config.allow_url_login:
             return None
         return session.id if session.is_known_by(session.id) else None
 
@@ -246,17 +213,25 @@ class Exchange(NotCopied):
         """Return the URL of the request."""
         return RequestUrl(self.scheme, self._authority, self.script_name, self._path_info, self._raw_uri)
 
+    def on_headers(self, finish: Callable[[list[tuple[str, str]]], list[tuple[str, str]]]) -> None:
+        """Register *finish*, which gets the headers at the commit and returns those that are sent.
+
+        It is not called for the answer to a failing store.
+        """
+        if not self.is_over:
+            self.finish_headers = finish
+
     def end(self) -> None:
         """End the request. Its session begins to idle."""
         self.is_over = True
-        self.face = None
+        self.face = self.finish_headers = None
         if not self.arrived:
             return
         accesses = self.sessions.context.accesses
         if self.session is not None:
             self.session.release(self.arrived)
         elif not self.has_looked:
-            accesses.ended.append((self._ids, self.arrived, time.time()))
+            accesses.ended.append((self._ids, self.arrived, time.time() + accesses.clock.offset))
         try:
             del accesses.in_flight[self]
             if not accesses.keeps_latest and accesses.latest[self._ids[0]] == self.arrived:
@@ -265,7 +240,7 @@ class Exchange(NotCopied):
             pass
         self.arrived = 0.0
 
-    def _find(self) -> Session | None:
+    def find(self) -> Session | None:
         """Return the session of this request, unless there is none or it has ended."""
         if not self.has_looked:
             return self._look_up()
@@ -282,24 +257,41 @@ class Exchange(NotCopied):
             self.sessions.check_open()
         try:
             for session_id in self._ids:
-                session = self.sessions.find(session_id, self.arrived or time.time(), self.failures)
+                session = self.sessions.find(session_id, self.arrived or self.sessions.context.now(), self.failures)
                 if session is not None:
                     self._joined = self.session = session
                     self.joined_id = session_id
-                    self._http_session = HttpSession(session)
+                    self.http_session = HttpSession(session)
+                    if session.record.accessed > self.arrived:
+                        self.sessions.context.accesses.clock.catch_up(session.record.accessed)
                     if self._arrived_before:
                         session.note_earlier(self._arrived_before)
+                    if self._ids[1:]:
+                        self._report_ambiguity(session)
                     return session
             return None
         except StoreError as error:
             self.failures.append(error)
             raise
         finally:
-            self.has_looked = True  # only now: until then the ids stand for the sessions that are in use
+            # Only now: until then the ids stand for the sessions that are in use.
+            self.has_looked = self.is_asked = True
 
-    def _create(self) -> Session:
+    def _report_ambiguity(self, session: Session) -> None:
+        """Report that cookies have the ids of two live sessions: another host may have set one, to shadow the other.
+
+        The client sends no word on which cookie is whose, so the first live one stays the choice.
+        """
+        in_cookies = self.tracking.cookie.find_ids(self._cookies)[:MAX_LOOKUPS]
+        others = dict.fromkeys(session_id for session_id in in_cookies if session_id != self.joined_id)
+        with suppress(StoreError):  # the request has its session
+            if any(self.sessions.find(other, self.arrived, []) is not None for other in others):
+                audit.note("session_cookie_ambiguous", key=session.key, level=logging.WARNING)
+
+    def create(self) -> Session:
+        """Create the session of this request, and notify the listeners."""
         if self.tracking.cookie.enabled or self.is_over:
-            self._check_not_committed("a session can be created")
+            self.check_not_committed("a session can be created")
         if not self.arrived and getpid() != fork.process_id:  # with an id, the request has looked when it arrived
             fork.check()
         try:
@@ -312,8 +304,8 @@ class Exchange(NotCopied):
             raise
         self.refusal = None
         self.session = session
-        self._http_session = HttpSession(session)
-        for name, hint in self._client_hints.items():
+        self.http_session = HttpSession(session)
+        for name, hint in self.client_hints.items():
             session.set_note(name, hint)
         self._reserved = ()
         try:
@@ -328,9 +320,10 @@ class Exchange(NotCopied):
         """Count as a request that uses the session with this key, which is about to be created."""
         self._reserved = (key,)
         if not self.arrived:
-            self.arrived = time.time()
+            self.arrived = self.sessions.context.now()
         self.sessions.context.accesses.in_flight[self] = None
 
-    def _check_not_committed(self, what: str) -> None:
+    def check_not_committed(self, what: str) -> None:
+        """Raise ResponseCommittedError if the headers have gone out, before which alone *what* is possible."""
         if self.is_committed or self.is_over or (self._outer is not None and self._outer.is_committed):
             raise ResponseCommittedError(f"the headers of the response have gone out; {what} only before")

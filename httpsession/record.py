@@ -22,6 +22,8 @@ AUTH_TIME: Final = "auth_time"
 _TIME: Final = Struct("<d")
 #: The bytes of the longest principal, in UTF-8.
 MAX_PRINCIPAL: Final = 1024
+#: The name of the note with the secret to which CSRF tokens answer.
+CSRF_NOTE: Final = "csrf"
 
 
 def check_principal(principal: object) -> str:

@@ -6,17 +6,15 @@ from collections.abc import Mapping
 from datetime import timedelta
 from typing import TYPE_CHECKING, Any, Literal, Protocol, overload
 
+from . import logins
 from .core.context import ServletContext
 from .errors import IllegalStateError, NotCopied, kind_of
-from .exchange import Exchange
+from .exchange import ENVIRON_KEY, Exchange
 from .session import HttpSession
 from .tracking.url import is_relative
 
 if TYPE_CHECKING:
     from _typeshed.wsgi import WSGIEnvironment
-
-#: Where the :class:`Exchange` of a request is in its environ.
-ENVIRON_KEY = "httpsession.exchange"
 
 
 class _WithEnviron(Protocol):
@@ -118,11 +116,11 @@ class RequestSession(NotCopied):
                 ``max_sessions_per_principal`` times and ``when_too_many`` is ``"deny"``.
             StoreError: the store failed.
         """
-        return self._exchange.login(principal)
+        return logins.login(self._exchange, principal)
 
     def logout(self) -> None:
         """Invalidate the session of this request, if there is one."""
-        self._exchange.logout()
+        logins.logout(self._exchange)
 
     @property
     def auth_time(self) -> float | None:
@@ -130,7 +128,7 @@ class RequestSession(NotCopied):
 
         Each :meth:`login` sets it, also that of a user who is logged in already.
         """
-        return self._exchange.auth_time()
+        return logins.auth_time(self._exchange)
 
     def require_recent_login(self, max_age: float | timedelta) -> None:
         """Return if the user logged in less than *max_age* seconds ago; otherwise raise an error.
@@ -143,7 +141,7 @@ class RequestSession(NotCopied):
                 future, by more than clocks differ. If the application does not catch it, the response is a 401.
             ValueError: *max_age* is no number above zero and no such timedelta.
         """
-        self._exchange.require_recent_login(max_age)
+        logins.require_recent_login(self._exchange, max_age)
 
     @property
     def is_committed(self) -> bool:
@@ -218,8 +216,8 @@ def environ_of(request: object) -> dict[str, Any] | None:
     return None
 
 
-def _exchange_of(request: object) -> Exchange:
-    """Return the exchange of a request that is no environ, or raise the error that says why there is none.
+def exchange_of(request: object) -> Exchange:
+    """Return the exchange of a request, or raise the error that says why there is none.
 
     Raises:
         IllegalStateError: no :class:`SessionMiddleware` is around the application.
@@ -251,7 +249,7 @@ def request_session(environ: AnyRequest) -> RequestSession:
     except (KeyError, TypeError):
         exchange = None
     if type(exchange) is not Exchange:  # isinstance() would be a call in each request
-        exchange = _exchange_of(environ)
+        exchange = exchange_of(environ)
     face = exchange.face
     if not isinstance(face, RequestSession):
         face = RequestSession(exchange)
@@ -287,5 +285,5 @@ def get_session(environ: AnyRequest, create: bool = True) -> HttpSession | None:
     except (KeyError, TypeError):
         exchange = None
     if type(exchange) is not Exchange:  # isinstance() would be a call in each request
-        exchange = _exchange_of(environ)
+        exchange = exchange_of(environ)
     return exchange.get_session(create)

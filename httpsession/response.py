@@ -9,8 +9,10 @@ from types import TracebackType
 from typing import TYPE_CHECKING, Final
 
 from .core.session import Session
-from .errors import LoginRequiredError, SessionError, StoreError
+from .errors import LoginRequiredError, SessionError, StoreError, UrlLoginError
 from .exchange import Exchange
+from .headers import Headers, clear_site_data, forbid_storing, hide_from_referer, vary_by_cookie
+from .tracking.spelling import scheme_of
 
 if TYPE_CHECKING:
     from _typeshed.wsgi import StartResponse
@@ -24,6 +26,7 @@ RETRY_AFTER: Final = ("Retry-After", "5")
 #: The one line that the client gets, by the status, and a header that belongs to it. The reason is for the log.
 _BODIES: Final = {
     StoreError.status: b"The service is temporarily unavailable. Please try again in a moment.\n",
+    UrlLoginError.status: b"The request is not allowed.\n",
     LoginRequiredError.status: b"Please log in again.\n",
 }
 _HEADERS: Final = {StoreError.status: RETRY_AFTER, LoginRequiredError.status: ("WWW-Authenticate", "Session")}
@@ -66,17 +69,24 @@ class Response:
         if self.status is None:
             raise AssertionError("the application sends a body, but has not called start_response()")
         exchange, headers = self.exchange, self._headers
-        if exchange.has_looked:
+        if exchange.is_asked:
             error = exchange.failures[0] if exchange.failures else exchange.refusal
             if self.status >= "500" and error is not None:
                 # The application or its framework has turned the error into one of its own.
                 self.status = error.status
-                own = _HEADERS[error.status]
-                headers = [*(header for header in headers if header[0].lower() != own[0].lower()), own]
+                own = [_HEADERS[error.status]] if error.status in _HEADERS else []
+                names = {name.lower() for name, _ in own}
+                headers = [*(header for header in headers if header[0].lower() not in names), *own]
             if self.status >= "500" and exchange.failures:
                 self.abandon()
-            elif exchange.session is not None:
-                headers = self._commit(exchange.session, headers)
+            else:
+                if exchange.session is not None:
+                    headers = self._commit(exchange.session, headers)
+                if exchange.finish_headers is not None:
+                    headers = exchange.finish_headers(headers)
+            headers = vary_by_cookie(headers)
+        if exchange.tracking.url.enabled:  # asked here, too, since most applications do without the call
+            headers = self._guard_urls(headers)
         if self._exc_info is None:
             self._write = self._start_response(self.status, headers)
         else:
@@ -93,7 +103,8 @@ class Response:
             _log.error("A request was answered with 503, since the session store failed: %s", error)
         body = _BODIES[error.status]
         headers = [("Content-Type", "text/plain; charset=utf-8"), ("Content-Length", str(len(body)))]
-        self._start_response(error.status, [*headers, _HEADERS[error.status]])
+        headers += [_HEADERS[error.status]] if error.status in _HEADERS else []
+        self._start_response(error.status, self._guard_urls(vary_by_cookie(headers)))
         self.exchange.is_committed = True
         return [] if self.exchange.is_head else [body]
 
@@ -136,8 +147,8 @@ class Response:
         if not self._has_committed:
             self.commit_late()
 
-    def _commit(self, session: Session, headers: list[tuple[str, str]]) -> list[tuple[str, str]]:
-        """Commit the session, and return the headers with the session cookie if it is due."""
+    def _commit(self, session: Session, headers: Headers) -> Headers:
+        """Commit the session, and return the headers with those that its end or its new id makes due."""
         failures = self.exchange.failures
         if self._has_committed and failures:
             raise failures[-1]  # an application that tries again does not get half of its changes saved
@@ -151,20 +162,30 @@ class Response:
             session.keep_changes()
         if self.exchange.renewal is not None:
             self.exchange.report_renewal(session)
-        if session.id == self.exchange.joined_id and not session.ended_here:
+        session_id = session.id  # read once: the id that is compared is the one that is sent
+        if session_id == self.exchange.joined_id and not session.ended_here:
             return headers
-        return self._with_cookie(session, headers)
+        headers = self._with_cookie(session, session_id, headers)
+        kinds = session.context.config.clear_site_data
+        is_due = kinds and self.exchange.has_ended_joined() and scheme_of(self.exchange.scheme) == "https"
+        return clear_site_data(headers, kinds) if is_due else headers
 
-    def _with_cookie(self, session: Session, headers: list[tuple[str, str]]) -> list[tuple[str, str]]:
+    def _guard_urls(self, headers: Headers) -> Headers:
+        """Keep an id that is in URLs from caches, and from other sites by way of Referer."""
+        exchange = self.exchange
+        is_due = exchange.tracking.url.enabled and exchange.has_id_in_urls()
+        return hide_from_referer(forbid_storing(headers)) if is_due else headers
+
+    def _with_cookie(self, session: Session, session_id: str, headers: Headers) -> Headers:
         """Return the headers with the id of the session, or with an expired cookie if this request has ended it."""
         exchange = self.exchange
         cookie = exchange.tracking.cookie
         if not cookie.enabled:
             return headers
         if not session.attributes.closed:
-            return cookie.add(headers, session.id, exchange.script_name, exchange.scheme)
+            return forbid_storing(cookie.add(headers, session_id, exchange.script_name, exchange.scheme))
         if session.context.config.expire_cookie and exchange.has_ended_requested():
-            return cookie.expire(headers, exchange.script_name, exchange.scheme)
+            return forbid_storing(cookie.expire(headers, exchange.script_name, exchange.scheme))
         return headers
 
 

@@ -50,6 +50,7 @@ class TestShown:
                 SessionConfig,
             ),
             *("http://example.com/", "a.b", "it's", "line\nend", "caf\xe9", "redis://host"),
+            *("10:30", "a: b", "a :b", "{urn:x}y", ":", "::1", "PT30M", {"a": "b"}, [1, 2]),
         ],
         ids=repr,
     )
@@ -82,6 +83,7 @@ class TestShown:
             *("PWD: tiger", "api-key=tiger", "Secret_Token = tiger", b"redis://:tiger@h", ["redis://:tiger@h"]),
             *({"password": "tiger"}, {"a": {"b": ["redis://:tiger@h"]}}, {"DB_PASSWORD": "tiger"}),
             *("x" * 500 + "redis://:tiger@h", "redis://h/tiger", "redis://tiger%40h"),
+            *("u:tiger", "redis:user:tiger", "a.b-c:tiger", "anna:5tiger", b"u:tiger", ["u:tiger"], {"a": "u:tiger"}),
         ],
         ids=repr,
     )
@@ -90,6 +92,13 @@ class TestShown:
         assert "tiger" not in shown(value)
         assert "tiger" not in named(value)
         assert type(value).__name__ in shown(value)
+
+    @pytest.mark.parametrize(
+        "value", ["password" * 10**6, ["password" * 10**6], b"token" * 10**6, {"a": "pwd" * 10**6}]
+    )
+    def test_words_without_end(self, value):
+        """A text that never ends to look like a password takes no longer than its beginning does."""
+        assert len(shown(value)) <= 250
 
     def test_object_of_another_package(self):
         """An object is named by its type: its representation may show anything, or fail."""

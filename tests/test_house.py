@@ -16,10 +16,10 @@ import httpsession
 ROOT = Path(httpsession.__file__).parent
 #: The ten layers, from top to bottom. A module or folder imports from the layers below its own, and from its own.
 LAYERS = {
-    "edges": ("__init__", "__main__", "cli", "paste", "servlet", "session_attribute", "testing", "werkzeug"),
+    "edges": ("__init__", "__main__", "cli", "csrf", "paste", "servlet", "session_attribute", "testing", "werkzeug"),
     "middleware": ("middleware",),
-    "request": ("manager", "request", "response"),
-    "exchange": ("events", "exchange"),
+    "request": ("headers", "manager", "request", "response"),
+    "exchange": ("events", "exchange", "logins"),
     "face": ("session",),
     "core": ("core",),
     "stores": ("stores", "tracking"),

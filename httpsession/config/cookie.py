@@ -50,8 +50,7 @@ class SessionCookieConfig:
     """Whether the client sends the cookie over https only. ``"auto"``: if the request that set it came over https."""
 
     max_age: WholeSeconds = -1  # type: ignore[assignment]
-    """Seconds for which the client keeps the cookie, also given as a timedelta. -1: until the browser is closed.
-    0: not at all."""
+    """Seconds for which the client keeps the cookie, also given as a timedelta. -1: until the browser is closed."""
 
     same_site: Literal["Strict", "Lax", "None"] | None = "Lax"
     """The requests from other sites with which the client sends the cookie, in any case. None leaves the attribute
@@ -72,8 +71,11 @@ class SessionCookieConfig:
         require(_is_path(self.path), self, "path", "None or begin with '/', in ASCII without ';' and blanks")
         require(isinstance(self.http_only, bool), self, "http_only", "True or False")
         require(isinstance(self.secure, bool) or self.secure == "auto", self, "secure", "True, False or 'auto'")
-        allowed = f"a whole number of seconds up to {MAX_INTERVAL}, 0 or -1"
-        require_seconds(lambda value: is_whole(value) and -1 <= value <= MAX_INTERVAL, self, "max_age", allowed)
+        # With 0 the client would keep no cookie, so that each request began a session in vain.
+        allowed = f"a whole number of seconds above zero, at most {MAX_INTERVAL}, or -1"
+        require_seconds(
+            lambda value: is_whole(value) and (value == -1 or 0 < value <= MAX_INTERVAL), self, "max_age", allowed
+        )
         fits = self.same_site in ("Strict", "Lax", "None", None)
         require(fits, self, "same_site", "'Strict', 'Lax', 'None' or None")
         require(isinstance(self.partitioned, bool), self, "partitioned", "True or False")
@@ -131,7 +133,7 @@ class SessionCookieConfig:
             value = True
         elif setting == "max_age":
             fits = bool(re.fullmatch(r"-?[0-9]{1,18}", text))
-            require(fits, self, "attributes", f"a whole number of seconds up to {MAX_INTERVAL} for Max-Age")
+            require(fits, self, "attributes", f"a whole number of seconds, at most {MAX_INTERVAL}, for Max-Age")
             value = int(text)
         elif setting == "same_site":
             value = _SAME_SITES.get(text.lower(), text)

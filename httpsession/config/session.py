@@ -8,11 +8,12 @@ from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass, field, fields
 from enum import Enum
 from os import PathLike
-from typing import TYPE_CHECKING, Final, Literal, Self
+from typing import TYPE_CHECKING, Any, Final, Literal, Self
 
 from ..codec.registered import Types, registrations
-from ..errors import ConfigError, kind_of
+from ..errors import ConfigError, kind_of, shown
 from ..record import MAX_VALUE
+from . import profiles
 from .cookie import SessionCookieConfig
 from .fields import (
     INTERVALS,
@@ -24,6 +25,7 @@ from .fields import (
     require_seconds,
     with_field_docs,
 )
+from .keys import read_keys
 from .texts import Source, read_environ, read_mapping
 from .webxml import read_web_xml
 
@@ -124,8 +126,9 @@ class SessionConfig:
     ``"cache"``, ``"cookies"``, ``"storage"``, ``"executionContexts"`` or ``"*"``."""
 
     encryption_keys: Iterable[bytes | str] = field(default=(), repr=False)
-    """The keys that encrypt attributes at rest, newest first: 32 bytes each, or those in hexadecimal or base64.
-    The first encrypts, and all decrypt. Without keys the encodings are readable in the store."""
+    """The keys that encrypt attributes in a shared store, newest first: 32 bytes each, or those in hexadecimal or
+    base64. The first encrypts, and all decrypt. Without keys the encodings are readable in the store. With keys a
+    session that was written without them, or was changed in the store, is no session."""
 
     id_bytes: int = 16
     """Random bytes in an id, 16 to 64. The id has twice as many hexadecimal digits."""
@@ -149,10 +152,7 @@ class SessionConfig:
         require(self.when_too_many in ("evict", "deny"), self, "when_too_many", "'evict' or 'deny'")
         self._fold_names("client_hints", _HINTS)
         self._fold_names("clear_site_data", _DIRECTIVES)
-        given = self.encryption_keys
-        fits = isinstance(given, Iterable) and not isinstance(given, str | bytes | bytearray)
-        require(fits, self, "encryption_keys", "a sequence of keys")
-        object.__setattr__(self, "encryption_keys", tuple(given))
+        object.__setattr__(self, "encryption_keys", read_keys(self.encryption_keys))
         require(is_whole(self.id_bytes) and 16 <= self.id_bytes <= 64, self, "id_bytes", "a whole number, 16 to 64")
         require_seconds(_is_seconds_or_none, self, "sweep_interval", allowed)
 
@@ -191,19 +191,65 @@ class SessionConfig:
 
     def _check_cookie(self) -> None:
         """Check the cookie; in URLs its name is that of the path parameter."""
-        require(isinstance(self.cookie, SessionCookieConfig), self, "cookie", "a SessionCookieConfig")
+        cookie, lifetime = self.cookie, self.max_lifetime
+        require(isinstance(cookie, SessionCookieConfig), self, "cookie", "a SessionCookieConfig")
         if self.tracks(SessionTrackingMode.URL):
-            fits = bool(_URL_NAME.fullmatch(self.cookie.name))
-            require(fits, self.cookie, "name", "fit for a URL, since URL tracking uses it there")
+            fits = bool(_URL_NAME.fullmatch(cookie.name))
+            require(fits, cookie, "name", "fit for a URL, since URL tracking uses it there")
+            is_for_host = cookie.name.lower().startswith("__host-")
+            allowed = "without __Host- if tracking_modes has URL, which any host can plant"
+            require(not is_for_host, cookie, "name", allowed)
+        fits = lifetime is None or cookie.max_age <= lifetime
+        require(fits, cookie, "max_age", f"at most the max_lifetime of {lifetime} seconds, at which sessions expire")
 
     def _modes(self) -> frozenset[SessionTrackingMode]:
         """Return the tracking modes, which may be given by name."""
         allowed = "COOKIE, URL or both (SSL does not exist in WSGI)"
         given = self.tracking_modes
         require(isinstance(given, Iterable) and not isinstance(given, str), self, "tracking_modes", allowed)
-        names = {mode.name if isinstance(mode, SessionTrackingMode) else str(mode).upper() for mode in given}
+        names = {
+            mode.name if isinstance(mode, SessionTrackingMode) else mode.upper() if isinstance(mode, str) else ""
+            for mode in given
+        }
         require(bool(names) and names <= {"COOKIE", "URL"}, self, "tracking_modes", allowed)
         return frozenset(SessionTrackingMode[name] for name in names)
+
+    def weaknesses(self) -> list[str]:
+        """Return what is allowed and seldom meant, in sentences for the log."""
+        found = []
+        if self.max_inactive_interval <= 0 and self.max_lifetime is None:
+            found.append(
+                f"SessionConfig.max_inactive_interval is {self.max_inactive_interval} and max_lifetime is None, "
+                "so that sessions never expire"
+            )
+        if self.tracks(SessionTrackingMode.COOKIE) and not self.cookie.http_only:
+            found.append("SessionCookieConfig.http_only is False, so that scripts in a page can read the session id")
+        return found
+
+    @classmethod
+    def hardened(cls, **changes: Any) -> Self:
+        """Return the configuration of the hardened profile, with *changes*: arguments as for the class.
+
+        A session expires after 15 minutes without a request, 12 hours after its creation or latest login, and 5 minutes
+        after its creation if its client has not come back. Ids travel in cookies alone. The cookie is Secure, HttpOnly
+        and SameSite=Lax, and is called ``__Host-JSESSIONID``; with a domain or a path of its own it is called
+        ``__Secure-JSESSIONID``.
+
+        Raises:
+            ConfigError: a setting has a wrong value, or takes away a protection of the profile, such as URL tracking.
+        """
+        modes = cls(tracking_modes=changes.get("tracking_modes", cls().tracking_modes))
+        fits = not modes.tracks(SessionTrackingMode.URL)
+        require(fits, modes, "tracking_modes", f"COOKIE alone {profiles.IN_HARDENED}")
+        cookie = changes.get("cookie", SessionCookieConfig())
+        require(isinstance(cookie, SessionCookieConfig), cls(**changes), "cookie", "a SessionCookieConfig")
+        changes["cookie"] = _hardened(_settings_of(cookie))
+        config = cls(**{**profiles.HARDENED, **changes})
+        for setting in profiles.BOUNDS:
+            seconds = getattr(config, setting)
+            fits = seconds is not None and seconds > 0
+            require(fits, config, setting, f"a number of seconds above zero {profiles.IN_HARDENED}")
+        return config
 
     @classmethod
     def from_web_xml(cls, path: str | PathLike[str]) -> Self:
@@ -231,7 +277,8 @@ class SessionConfig:
         - durations are seconds or have a unit: ``"1800"``, ``"1800s"``, ``"30m"``, ``"1h"``, ``"1d"``, ``"PT30M"``;
         - ``"true"``, ``"on"``, ``"yes"`` and ``"1"`` are True, ``"false"``, ``"off"``, ``"no"`` and ``"0"`` are False;
         - ``"cookie,url"`` are tracking modes, ``"Priority=High; Flag"`` are attributes of the cookie;
-        - ``"none"`` is None; for ``same_site`` it is ``"None"``, and ``"omitted"`` is None.
+        - ``"none"`` is None; for ``same_site`` it is ``"None"``, and ``"omitted"`` is None;
+        - ``"profile": "hardened"`` makes the settings changes of :meth:`hardened`.
 
         Raises:
             ConfigError: *mapping* is none, a key is unknown, two keys are the same setting, or a setting has a wrong
@@ -239,7 +286,7 @@ class SessionConfig:
         """
         if not isinstance(mapping, Mapping):
             raise ConfigError(f"the settings are {kind_of(mapping)}, but must be a mapping of names and values")
-        return cls._of(read_mapping(mapping, cls._defaults(), source))
+        return cls._of(read_mapping(mapping, cls._defaults() | {"profile": "default"}, source))
 
     @classmethod
     def from_environ(cls, environ: Mapping[str, str] | None = None) -> Self:
@@ -247,7 +294,8 @@ class SessionConfig:
 
         The default is the environment of the process. Variables have the names of the settings in capitals, those of
         the cookie as in ``HTTPSESSION_COOKIE_SAME_SITE``. Values are texts as for :meth:`from_mapping`.
-        ``HTTPSESSION_STORE`` is ignored: it is for the URL of the store.
+        ``HTTPSESSION_PROFILE=hardened`` makes them changes of :meth:`hardened`. ``HTTPSESSION_STORE`` is ignored, as it
+        is for the URL of the store.
 
         Raises:
             ConfigError: *environ* is no mapping, a variable ``HTTPSESSION_*`` is unknown, two are the same setting, or
@@ -255,30 +303,47 @@ class SessionConfig:
         """
         if not isinstance(environ, Mapping | None):
             raise ConfigError(f"the environment is {kind_of(environ)}, but must be a mapping such as os.environ")
-        return cls._of(read_environ(os.environ if environ is None else environ, cls._defaults()))
+        variables = os.environ if environ is None else environ
+        return cls._of(read_environ(variables, cls._defaults() | {"profile": "default"}))
 
     @classmethod
     def _defaults(cls) -> dict[str, object]:
         """Return all settings and their defaults, those of the cookie as in ``cookie.max_age``."""
         config, cookie = cls(), SessionCookieConfig()
         own = {setting.name: getattr(config, setting.name) for setting in fields(cls)}
-        return own | {f"cookie.{setting.name}": getattr(cookie, setting.name) for setting in fields(cookie)}
+        return own | {f"cookie.{name}": value for name, value in _settings_of(cookie).items()}
 
     @classmethod
     def _of(cls, source: Source) -> Self:
         """Return the configuration with the settings of a source; errors are in the words of the source."""
         settings = dict(source.settings)
         names = [name for name in settings if name.startswith("cookie.")]
+        profile = settings.pop("profile", "default")
+        is_hardened = profile == "hardened"
         try:
+            if profile not in profiles.PROFILES:
+                raise ConfigError(f"profile is {shown(profile)}, but must be {' or '.join(profiles.PROFILES)}")
             if names and "cookie" in settings:
                 raise ConfigError(f"cookie and {names[0]} are both given: give only one")
             if names:
                 cookie = {name.removeprefix("cookie."): settings.pop(name) for name in names}
-                settings["cookie"] = SessionCookieConfig(**cookie)
-            return cls(**settings)
+                settings["cookie"] = _hardened(cookie) if is_hardened else SessionCookieConfig(**cookie)
+            return cls.hardened(**settings) if is_hardened else cls(**settings)
         except ConfigError as error:
             raise source.refusal(error) from None
 
 
 def _is_seconds_or_none(value: object) -> bool:
     return value is None or is_seconds(value)
+
+
+def _settings_of(cookie: SessionCookieConfig) -> dict[str, Any]:
+    """Return the settings of a cookie by name."""
+    return {setting.name: getattr(cookie, setting.name) for setting in fields(cookie)}
+
+
+def _hardened(settings: Mapping[str, Any]) -> SessionCookieConfig:
+    """Return the cookie of the hardened profile, with these *settings* as far as they are not the defaults."""
+    defaults = _settings_of(SessionCookieConfig())
+    given = {name: value for name, value in settings.items() if value != defaults[name]}
+    return SessionCookieConfig(**profiles.harden_cookie(given))

@@ -21,6 +21,8 @@ Defaults = Mapping[str, object]
 #: Returns the value that a text means. The message of its ValueError says what the text must be.
 Reader = Callable[[str], object]
 
+#: The characters of the longest key that is looked at: no setting has a longer name.
+_LONGEST_KEY: Final = 200
 #: The variable that is no setting: its value is the URL of the store.
 STORE_VARIABLE: Final = "HTTPSESSION_STORE"
 _VARIABLES: Final = "HTTPSESSION_"
@@ -106,7 +108,7 @@ class Source:
     def unknown(self, key: str, known: Mapping[str, str]) -> ConfigError:
         """Return the error for an unknown *key*. It names the nearest of the keys in *known* by its value there."""
         plain = {_plain(name): name for name in known}
-        (nearest,) = get_close_matches(_plain(key), plain, n=1, cutoff=0)
+        (nearest,) = get_close_matches(_plain(key[:_LONGEST_KEY]), plain, n=1, cutoff=0)
         return self.error(f"{named(key)} is unknown; the nearest known name is {known[plain[nearest]]}")
 
     def refusal(self, error: ConfigError) -> ConfigError:
@@ -120,7 +122,8 @@ class Source:
         value = self.settings.get(setting, self._defaults.get(setting))
         key, given = self._where(setting)
         is_duration = setting in self._given.keys() & _DURATIONS and isinstance(given, str | timedelta)
-        means = f" ({shown(value)} seconds)" if is_duration and str(value) != given else ""
+        is_read = is_duration and value is not None and str(value) != given
+        means = f" ({shown(value)} seconds)" if is_read else ""
         return self.error(
             f"{named(key)} is {shown(given)}{means}, but {_OTHER_SETTING.sub(self._other_setting, error.reason)}"
         )
@@ -152,22 +155,26 @@ def read_mapping(mapping: Mapping[str, object], defaults: Defaults, name: str | 
     names = {**{setting: setting for setting in defaults}, **_SPRING_NAMES}
     known = {_relaxed(form): names[name] for name in names for form in (name, name.replace(".", "_"))}
 
+    texts = {name: name for name, setting in names.items() if _reader_of(setting, defaults) is not _no_text}
+    texts["timeout"] = "max_inactive_interval"
+
     def flat(mapping: Mapping[str, object], prefix: str) -> Iterator[tuple[str, object]]:
         for key, value in mapping.items():
             if not isinstance(key, str):
                 raise source.error(f"{shown(key)} is no name of a setting")
+            if len(prefix) + len(key) > _LONGEST_KEY:  # also of a mapping that contains itself
+                raise source.unknown(prefix + key, texts)
             setting = known.get(_relaxed(prefix + key))
             if isinstance(value, Mapping) and not isinstance(defaults.get(setting or ""), Mapping):
                 yield from flat(value, f"{prefix}{key}.")
             else:
                 yield prefix + key, value
 
-    texts = {name: name for name, setting in names.items() if _reader_of(setting, defaults) is not _no_text}
     for key, value in flat(mapping, ""):
         if _plain(key).rpartition("session")[2] in ("store", "storeurl", "storetype", "url"):
             raise source.error(f"{named(key)} is no setting of sessions: pass the URL of the store to SessionManager")
         if _relaxed(key) not in known:
-            raise source.unknown(key, {**texts, "timeout": "max_inactive_interval"})
+            raise source.unknown(key, texts)
         source.read(known[_relaxed(key)], key, value)
     return source
 
@@ -182,6 +189,8 @@ def read_environ(environ: Mapping[str, str], defaults: Defaults) -> Source:
     texts = [setting for setting in defaults if _reader_of(setting, defaults) is not _no_text]
     known = {_relaxed(_variable(setting)): setting for setting in texts}
     for variable, text in environ.items():
+        if not isinstance(variable, str):
+            raise source.error(f"{shown(variable)} is no name of a variable")
         if not variable.startswith(_VARIABLES) or variable == STORE_VARIABLE:
             continue
         if _relaxed(variable) not in known:
@@ -304,6 +313,7 @@ _DURATIONS: Final[Mapping[str, Reader]] = {
 #: The readers of settings whose type cannot be seen from the default.
 _READERS: Final[Mapping[str, Reader]] = {
     **_DURATIONS,
+    "profile": str.lower,
     "tracking_modes": _names,
     "max_sessions": _optional(whole),
     "max_sessions_per_principal": _optional(whole),

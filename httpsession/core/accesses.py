@@ -7,7 +7,6 @@ the latest request, also if that never asked for the session (S26).
 from __future__ import annotations
 
 import threading
-import time
 from collections import deque
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from itertools import chain
@@ -18,6 +17,7 @@ from .. import fork
 from ..errors import StoreError
 from ..ids import key_of
 from ..stores.base import Touch
+from .clock import Clock
 
 #: A request that ended without asking for its session: the ids it carried, when it arrived, when it ended.
 Note = tuple[Sequence[str], float, float]
@@ -54,6 +54,8 @@ class Accesses:
     """
 
     def __init__(self, *, keeps_latest: bool) -> None:
+        #: The clock that arrivals and ends are read from.
+        self.clock: Clock = Clock()
         #: Whether `latest` keeps an arrival until it is flushed, or only while the request is in flight.
         self.keeps_latest: bool = keeps_latest
         #: The requests in flight. The dict is an ordered set.
@@ -122,7 +124,7 @@ class Accesses:
         """
         self._finish_unclosed()
         with self._flushing:
-            now = time.time()
+            now = self.clock.now()
             notes = list(self.ended)
             touches = [(key_of(session_id), arrived, ended) for ids, arrived, ended in notes for session_id in ids]
             if with_in_flight:

@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import atexit
 import logging
-import time
 import weakref
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterator
@@ -25,6 +24,7 @@ from .context import Context
 from .counts import End
 from .room import BATCH, Room
 from .session import Session
+from .sizes import Encode, Sizes
 from .sweeper import Sweeper
 
 _log = logging.getLogger("httpsession")
@@ -50,9 +50,9 @@ class Sessions(ABC, Generic[S, T]):
     def __init__(self, context: Context[Session], store: SessionStore[T]) -> None:
         self.context: Context[Session] = context
         self.store: SessionStore[T] = store
-        codec = context.codec
         #: Encodes an attribute, or refuses it; None: any value can be kept.
-        self.encode: Callable[[object, str], bytes] | None = None if codec is None else codec.encode
+        self.encode: Encode | None = None if context.codec is None else context.codec.encode
+        self.new_sizes: Callable[[], Sizes] = partial(Sizes, context.config, self.encode)
         #: Whether :meth:`close` was called.
         self.is_closed: bool = False
         bound = context.config.max_sessions
@@ -183,7 +183,7 @@ class Sessions(ABC, Generic[S, T]):
             StoreError: the store failed. Sessions that it gave back before have ended completely.
         """
         self.flush()
-        now = time.time() if now is None else now
+        now = self.context.now() if now is None else now
         total = 0
         while True:
             expired = self.store.expire(now, BATCH, self.context.accesses.in_use)
@@ -217,7 +217,7 @@ class Sessions(ABC, Generic[S, T]):
 
     def is_expired(self, record: SessionRecord) -> bool:
         """Return whether a session has expired, and no request is in flight that keeps it alive (S54)."""
-        return record.is_due(time.time(), self.slack) and record.key not in self.context.accesses.in_use()
+        return record.is_due(self.context.now(), self.slack) and record.key not in self.context.accesses.in_use()
 
     def finish_quietly(self, stored: T, end: End) -> None:
         """Finish a session outside of its requests. Exceptions of listeners are logged."""
@@ -243,7 +243,7 @@ class Sessions(ABC, Generic[S, T]):
         """
         fork.check()
         self.check_open()
-        arrived, accesses = time.time(), self.context.accesses
+        arrived, accesses = self.context.now(), self.context.accesses
         session = self._find_lent(session_id, holder(), arrived)
         use = _Use(arrived, session)
         accesses.enter(use)

@@ -5,7 +5,6 @@ The core is below the listeners and the manager, and imports neither. It calls t
 
 from __future__ import annotations
 
-import time
 from dataclasses import dataclass, field
 from typing import Any, Generic, Protocol, TypeVar
 
@@ -77,9 +76,13 @@ class Context(Generic[S]):
     accesses: Accesses
     counts: Counts = field(default_factory=Counts)
 
+    def now(self) -> float:
+        """Return the time of the sessions, in seconds since the epoch."""
+        return self.accesses.clock.now()
+
     def new_record(self, kind: type[Record], key: bytes) -> Record:
         """Return the record of a session that begins now, as the configuration has it."""
         config = self.config
         return kind.created(
-            key, time.time(), config.max_inactive_interval, config.max_lifetime, config.newcomer_interval
+            key, self.now(), config.max_inactive_interval, config.max_lifetime, config.newcomer_interval
         )

@@ -7,7 +7,6 @@ its effects are reported: the listeners hear of the sessions that were evicted, 
 from __future__ import annotations
 
 import logging
-import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import replace
@@ -69,14 +68,14 @@ def bind(sessions: LimitedSessions, key: bytes, changes: Changes) -> bool:
     The login may be refused at once. Evictions wait for the commit (:func:`evict_beyond`): the request may fail.
     """
     user = changes.principal if sessions.context.config.when_too_many == "deny" else None
-    return save(sessions, user if isinstance(user, str) else None, key, changes, time.time())
+    return save(sessions, user if isinstance(user, str) else None, key, changes, sessions.context.now())
 
 
 def evict_beyond(sessions: LimitedSessions, record: SessionRecord) -> None:
     """Evict the oldest logins of the user beside the live session with this *record*, whose login is committed."""
     config = sessions.context.config
     if config.max_sessions_per_principal is not None and config.when_too_many == "evict":
-        save(sessions, record.principal, record.key, Changes(principal=record.principal), time.time())
+        save(sessions, record.principal, record.key, Changes(principal=record.principal), sessions.context.now())
 
 
 @contextmanager

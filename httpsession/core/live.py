@@ -78,7 +78,7 @@ class LiveSession(Session):
         new_id, new_key = draw(self.context.config.id_bytes)
         if self._login is not None:
             self.record.key = new_key
-        elif not self._sessions.store.save(key_of(self.id), Changes(new_key=new_key), time.time()):
+        elif not self._sessions.store.save(key_of(self.id), Changes(new_key=new_key), self.context.now()):
             if not self.attributes.is_left and self._sessions.store.peek(self.record.key) is None:
                 raise is_over()
             return False
@@ -89,7 +89,7 @@ class LiveSession(Session):
     def undo_rotation(self, former_id: str) -> bool:
         if self.id == former_id:
             return True
-        if not self._sessions.store.save(key_of(self.id), Changes(new_key=key_of(former_id)), time.time()):
+        if not self._sessions.store.save(key_of(self.id), Changes(new_key=key_of(former_id)), self.context.now()):
             return False
         self.id = self.record.id = former_id
         return True
@@ -117,7 +117,7 @@ class LiveSession(Session):
         self.id, new_key = draw(config.id_bytes)
         self.record = replace(record, id=self.id, key=new_key)
         if config.max_lifetime is not None:
-            self.record.deadline = time.time() + config.max_lifetime
+            self.record.deadline = self.context.now() + config.max_lifetime
         self.attributes = Attributes(values)
         self.audience = self.context.audience  # of a request that was left behind, too: it gets a session again
 
@@ -162,12 +162,11 @@ class LiveSession(Session):
 
     def update(self, name: str, function: Callable[[Any], Any]) -> Any:
         """Compare and swap until no other thread came in between; *function* runs without a lock."""
-        encode = self._sessions.encode
         for _ in updates.attempts(self.attributes, self.record.key, name):
             old = self.attributes.get(name)
             new = updates.call(function, None if old is ABSENT else old, self.attributes, self.record.key, name)
-            if encode is not None:
-                encode(new, name)
+            if new is not None:
+                self.check(name, new)
             if (new is None and old is ABSENT) or self.replace(name, old, ABSENT if new is None else new):
                 break
         return new
@@ -210,7 +209,7 @@ class LiveSession(Session):
         record, changed = self.record, self.attributes.marked()
         own = {name: value for name, value in changed.items() if value is not ABSENT}
         changes = login.changes(record, removed=changed.keys() - own.keys())
-        if limits.save(self._sessions, record.principal, login.record.key, changes, time.time()):
+        if limits.save(self._sessions, record.principal, login.record.key, changes, self.context.now()):
             self._login = None
             self.is_own = True
             self._adopt(login, own, changes)
@@ -265,7 +264,7 @@ class LiveSession(Session):
         click must not empty the cart. If it was ended, only what was set since the login stays.
         """
         store = self._sessions.store
-        was_left = not login.clears and store.was_left(login.record.key, time.time())
+        was_left = not login.clears and store.was_left(login.record.key, self.context.now())
         values = self.attributes.snapshot() if was_left else own
         entry = LiveEntry(self.record, Attributes(values))
         self._sessions.make_room_for(partial(limits.create, self._sessions, entry))
@@ -276,12 +275,12 @@ class LiveSession(Session):
     def release(self, arrived: float) -> None:
         """Record the end of the request: the session begins to idle, and its client knows of it."""
         record = self.record
-        record.used = time.time()
+        record.used = time.time() + self.context.accesses.clock.offset
         record.is_new = False
         self.is_released: bool = True
 
     def _save(self, changes: Changes) -> bool:
-        return self._sessions.store.save(self.record.key, changes, time.time())
+        return self._sessions.store.save(self.record.key, changes, self.context.now())
 
 
 class LiveSessions(Sessions[LiveSession, LiveEntry]):

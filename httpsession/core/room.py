@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import logging
 import threading
-import time
 from collections.abc import Callable
 from math import ceil
 from typing import Any, Final, Protocol, TypeVar
@@ -129,7 +128,7 @@ class Room:
         context, store = sessions.context, sessions.store
         in_use = context.accesses.in_use
         if len(store) >= most:
-            removed += ((stored, "expired") for stored in store.expire(time.time(), BATCH, in_use))
+            removed += ((stored, "expired") for stored in store.expire(context.now(), BATCH, in_use))
         while len(store) >= most:
             stored = store.evict(in_use)
             if stored is None:

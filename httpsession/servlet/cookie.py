@@ -92,7 +92,10 @@ class SessionCookieConfig(Translated):
         return int(self.getAttribute("Max-Age") or -1)
 
     def setMaxAge(self, seconds: int) -> None:
-        """Set the seconds for which the client keeps the cookie; negative: until the browser is closed; zero: none."""
+        """Set the seconds for which the client keeps the cookie; negative: until the browser is closed.
+
+        Zero raises IllegalArgumentException: the client would not keep the cookie.
+        """
         self._check()
         is_negative = is_whole(seconds) and seconds < 0
         native.SessionCookieConfig(max_age=-1 if is_negative else seconds)  # which refuses what is no such number

@@ -143,7 +143,7 @@ def check_values(values: Mapping[str, bytes]) -> None:
 
 
 def note_damage(part: str, key: bytes | None = None, principal: str | None = None) -> None:
-    """Log an audit event: a part of an entry cannot be read, its ``record`` or an ``attribute``. It shows no value."""
+    """Log an audit event: the ``record`` of an entry or an ``attribute`` cannot be read, or its ``seal`` is broken."""
     audit.note("session_data_corrupt", key=key, principal=principal, level=logging.WARNING, part=part)
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import re
 from collections.abc import Callable, Iterable
 from functools import lru_cache
@@ -13,6 +14,13 @@ from ..config import SessionConfig, SessionTrackingMode
 from ..ids import DIGITS
 from .spelling import mount_point, scheme_of
 
+_log = logging.getLogger("httpsession")
+
+_OVER_HTTP = (
+    "SessionCookieConfig.secure is True, but a request came over http: unless a proxy in front of the application "
+    "speaks https with the client, the client drops the cookie, and each of its requests begins a session. "
+    "Serve the application over https, or leave secure at 'auto'."
+)
 #: The placeholder of the id in a rendered cookie.
 _ID = "SESSION-ID"
 
@@ -39,20 +47,28 @@ class CookieTracking:
         self.find_ids_plainly: Callable[[str], list[str]] = re.compile(
             rf"{name}(?:(?<=\A{name})|(?<=;{name})|(?<=; {name})|(?<=\A {name})){value}"
         ).findall
+        self._has_warned: bool = False
         further = (f"; {name}={value}" if value else f"; {name}" for name, value in config.cookie.attributes.items())
         self._further: str = "".join(further)
         self._rendered = lru_cache(maxsize=64)(self._render)
 
     def sent(self, cookies: str) -> list[str]:
         """Return the values of the session cookie in a Cookie header, verbatim and in order, ids or not."""
-        pairs = (pair.strip(" \t").partition("=") for pair in cookies.split(";"))
-        return [value.lstrip(" \t") for name, equals, value in pairs if equals and name.rstrip(" \t") == self.name]
+        return sent(cookies, self.name)
+
+    def path(self, script_name: str) -> str:
+        """Return the path of the application for browsers: the configured one, or where it is mounted."""
+        mounted = quote(mount_point(script_name), safe="/!$&'()*+,:=@~", encoding="latin-1")
+        return self._config.path or mounted or "/"
 
     def add(self, headers: Iterable[_Header], session_id: str, script_name: str, scheme: str) -> list[_Header]:
         """Return *headers* with the cookie that gives the client the id.
 
         *script_name* and *scheme* are those of the environ, in any spelling.
         """
+        if self._config.secure is True and not self._has_warned and scheme_of(scheme) != "https":
+            self._has_warned = True
+            _log.warning(_OVER_HTTP)
         # A cookie with Max-Age also has Expires, which depends on the time and so cannot be cached.
         render = self._rendered if self._config.max_age < 0 else self._render
         template, _ = render(script_name, scheme)
@@ -77,7 +93,7 @@ class CookieTracking:
 
         One rendering serves many sessions.
         """
-        path = quote(mount_point(script_name), safe="/!$&'()*+,:=@~", encoding="latin-1") or "/"
+        path = self.path(script_name)
         https = scheme_of(scheme) == "https"
         max_age = self._config.max_age
         return self._dump(_ID, None if max_age < 0 else max_age, path, https), self._dump("", 0, path, https)
@@ -90,7 +106,7 @@ class CookieTracking:
             value,
             max_age=max_age,
             expires=0 if max_age == 0 else None,
-            path=config.path or path,
+            path=path,
             domain=config.domain,
             secure=https if config.secure == "auto" else config.secure,
             httponly=config.http_only,
@@ -98,6 +114,12 @@ class CookieTracking:
             partitioned=config.partitioned,
         )
         return header + self._further
+
+
+def sent(cookies: str, wanted: str) -> list[str]:
+    """Return the values of one cookie in a Cookie header, verbatim and in order; only blanks and tabs are trimmed."""
+    pairs = (pair.strip(" \t").partition("=") for pair in cookies.split(";"))
+    return [value.lstrip(" \t") for name, equals, value in pairs if equals and name.rstrip(" \t") == wanted]
 
 
 def _is_same_cookie(header: tuple[str, str], cookie: str) -> bool:

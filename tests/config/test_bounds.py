@@ -37,7 +37,7 @@ BOUNDS = {
     (SessionConfig, "max_attributes"): ([1, MOST], [0, -1, 1.0, *HUGE]),
     (SessionConfig, "max_sessions_per_principal"): ([1, MOST, None], [0, -1, -(10**400), 1.0, *HUGE]),
     (SessionConfig, "id_bytes"): ([16, 64], [15, 65, 0, -16, 32.0, *HUGE]),
-    (SessionCookieConfig, "max_age"): ([-1, 0, 1, MOST], [-2, -(10**400), 0.5, 60.0, *HUGE]),
+    (SessionCookieConfig, "max_age"): ([-1, 1, MOST], [0, -2, -(10**400), 0.5, 60.0, *HUGE]),
 }
 GOOD = [(cls, name, value) for (cls, name), (good, _) in BOUNDS.items() for value in good]
 BAD = [(cls, name, value) for (cls, name), (_, bad) in BOUNDS.items() for value in (*bad, *NO_NUMBERS)]

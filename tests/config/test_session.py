@@ -5,6 +5,7 @@ from __future__ import annotations
 import dataclasses
 import itertools
 import math
+import re
 import time
 
 import pytest
@@ -29,7 +30,7 @@ COOKIE_GOOD = {
     "path": [None, "/", "/app", "/a/b/", "/caf%C3%A9", "/a,b=c:d"],
     "http_only": [True, False],
     "secure": [True, False, "auto"],
-    "max_age": [-1, 0, 1, 3600, 400 * 86400],
+    "max_age": [-1, 1, 3600, 400 * 86400],
     "same_site": ["Strict", "Lax", None],
     "partitioned": [False],
     "attributes": [{}, {"Priority": "High"}, {"Flag": ""}, {"x": "a b=c,d:e"}],
@@ -75,7 +76,7 @@ COOKIE_BAD = {
     "path": ["", "app", "app/", "/a b", "/a;b", "/a\n", "/a\0", "/caf\xe9", "/\x7f", " /", 5, b"/", True],
     "http_only": [None, 0, 1, "", "true", "False", []],
     "secure": [None, 0, 1, "", "AUTO", "true", "false", []],
-    "max_age": [-2, -100, 1.0, 1.5, math.nan, math.inf, "60", None, True, False],
+    "max_age": [0, -2, -100, 1.0, 1.5, math.nan, math.inf, "60", None, True, False],
     "same_site": ["", "laxer", "Non", " Lax", "Lax\n", "Lax; Secure", True, False, 0, []],
     "partitioned": [None, 0, 1, "", "true", []],
     "attributes": [
@@ -104,7 +105,7 @@ CONFIG_GOOD = {
     "allow_url_login": [True, False],
     "client_hints": [(), ("user_agent",), ("user_agent", "address")],
     "clear_site_data": [(), ("cache", "storage"), ("executionContexts",), ("*",)],
-    "encryption_keys": [(), (bytes(32),), ("00" * 32, bytes(32))],
+    "encryption_keys": [(), (bytes(32),), (b"a" * 32, bytes(32))],
     "id_bytes": [16, 17, 64],
     "sweep_interval": [None, 0.1, 1, 3600],
 }
@@ -131,7 +132,7 @@ CONFIG_BAD = {
     "allow_url_login": [None, 0, 1, "true"],
     "client_hints": [None, "user_agent", ["agent"], [None], 5, [["user_agent"]]],
     "clear_site_data": [None, "cache", ["caches"], [None], 5, {"cache": 1, "x": 2}],
-    "encryption_keys": [None, "00" * 32, bytes(32), 5],
+    "encryption_keys": [],  # no message shows what may be a key: test_keys.py
     "id_bytes": [15, 65, 0, -16, 16.0, "16", None, True, 2**70],
     "sweep_interval": [0, -1, 0.0, math.nan, math.inf, "10", True, False],
 }
@@ -209,6 +210,27 @@ class TestValues:
         assert (config.tracking_modes, config.id_bytes, config.sweep_interval) == ({COOKIE}, 16, 10)
         assert config.expire_cookie is True
         assert (config.distributable, config.types) == (False, {})
+
+    @pytest.mark.parametrize("setting", ["max_sessions", "cookie.domain", "sweep_interval", "tracking_modes"])
+    @pytest.mark.parametrize("text", ["u:s3cret", "redis:user:s3cret", "redis://u:s3cret"])
+    def test_login_in_the_wrong_place(self, setting, text):
+        """A login without a host, given to a setting by mistake, is not shown."""
+        with pytest.raises(ConfigError, match=re.escape(setting)) as caught:
+            SessionConfig.from_mapping({setting: text})
+        assert "s3cret" not in str(caught.value)
+
+    def test_modes_that_fail(self):
+        """An object that cannot be represented is no tracking mode, and no failure of its own."""
+
+        class Failing:
+            def __repr__(self):
+                raise KeyError("never shown")
+
+        for modes in ([Failing()], {Failing()}, [COOKIE, Failing()], [b"cookie"], [None]):
+            with pytest.raises(
+                ConfigError, match=r"SessionConfig\.tracking_modes is .*, but must be COOKIE, URL or both"
+            ):
+                SessionConfig(tracking_modes=modes)
 
     def test_value_that_cannot_be_shown(self):
         """A number of more digits than Python prints is refused like any other."""
@@ -354,3 +376,56 @@ class TestText:
         assert text.startswith("SessionCookieConfig(name='JSESSIONID', ")
         assert "attributes={'Priority': 'High'}" in text
         assert "tracking_modes=" in repr(SessionConfig())
+
+
+class TestCombinations:
+    """Settings that do not go together (R22), and those that are seldom meant (R16)."""
+
+    @pytest.mark.parametrize("name", ["__Host-id", "__host-id", "__HOST-Http-id"])
+    @pytest.mark.parametrize("modes", [["URL"], ["COOKIE", "URL"]], ids=len)
+    def test_host_prefix_in_urls(self, name, modes):
+        """The prefix says that no other host can plant the id, and any host can plant a URL."""
+        cookie = SessionCookieConfig(name=name, secure=True, path="/")
+        with pytest.raises(
+            ConfigError, match=r"SessionCookieConfig\.name is .*without __Host- if tracking_modes has URL"
+        ):
+            SessionConfig(cookie=cookie, tracking_modes=modes)
+        assert SessionConfig(cookie=cookie).cookie.name == name
+
+    def test_cookie_beyond_the_session(self):
+        """A cookie does not outlive the session; a cookie that ends before it is right."""
+        for max_age in (-1, 1, 3600):
+            assert SessionConfig(max_lifetime=3600, cookie=SessionCookieConfig(max_age=max_age))
+        with pytest.raises(
+            ConfigError, match=r"SessionCookieConfig\.max_age is 3601, .*at most the max_lifetime of 3600"
+        ):
+            SessionConfig(max_lifetime=3600, cookie=SessionCookieConfig(max_age=3601))
+        with pytest.raises(ConfigError, match=r"max_age is 1, .*at most the max_lifetime of 0\.5"):
+            SessionConfig(max_lifetime=0.5, cookie=SessionCookieConfig(max_age=1))
+
+    def test_lifetime_below_the_interval(self):
+        """The earlier end counts, so this is right."""
+        assert SessionConfig(max_lifetime=60, max_inactive_interval=3600).weaknesses() == []
+
+    @pytest.mark.parametrize(
+        ("settings", "words"),
+        [
+            ({"max_inactive_interval": 0}, ["max_inactive_interval is 0 and max_lifetime is None"]),
+            ({"max_inactive_interval": -1}, ["max_inactive_interval is -1 and max_lifetime is None"]),
+            ({"max_inactive_interval": 0, "max_lifetime": 60}, []),
+            ({"cookie": SessionCookieConfig(http_only=False)}, ["SessionCookieConfig.http_only is False"]),
+            ({"cookie": SessionCookieConfig(http_only=False), "tracking_modes": ["URL"]}, []),
+            ({}, []),
+        ],
+        ids=repr,
+    )
+    def test_what_is_said_in_the_log(self, settings, words, caplog):
+        """A setting that is allowed and weakens is said once, when the manager is made, by name."""
+        with Site(**settings) as site:
+            for _ in range(3):
+                site.ask("/", lambda request: request.get_session())
+        records = [record for record in caplog.records if record.name == "httpsession"]
+
+        assert [record.levelname for record in records] == ["WARNING"] * len(words)
+        for record, word in zip(records, words, strict=True):
+            assert word in record.getMessage()

@@ -64,14 +64,21 @@ typed_settings = st.fixed_dictionaries(
         "cookie.domain": st.none() | st.sampled_from(["example.com", ".example.com", "none.example"]),
         "cookie.path": st.none() | st.sampled_from(["/", "/app", "/caf%C3%A9", "/a=b,c:d"]),
         "cookie.http_only": st.booleans(),
-        "cookie.max_age": st.integers(-1, 2**31 - 1),
+        "cookie.max_age": st.just(-1) | st.integers(1, 2**31 - 1),
         "cookie.same_site": st.sampled_from(["Strict", "Lax", "None", None]),
         "cookie.partitioned": st.booleans(),
         "cookie.attributes": st.dictionaries(
             token.filter(lambda name: name.lower() not in own_attributes), value_text, max_size=1
         ),
     },
-)
+).map(lambda typed: without_late_cookie(typed))
+
+
+def without_late_cookie(typed):
+    """Leave out a Max-Age beyond the lifetime of the session, which is refused."""
+    lifetime, max_age = typed.get("max_lifetime"), typed.get("cookie.max_age", -1)
+    is_late = lifetime is not None and max_age > lifetime
+    return {name: value for name, value in typed.items() if not (is_late and name == "cookie.max_age")}
 
 
 def settings():
@@ -240,6 +247,27 @@ class TestSpring:
 
 class TestKeys:
     """Keys that are wrong."""
+
+    def test_mapping_that_contains_itself(self):
+        """A mapping that contains itself has keys of any length: the first too long one is unknown."""
+        for key in ("cookie", "", "x" * 300):
+            mapping = {}
+            mapping[key] = mapping
+            with pytest.raises(ConfigError, match="is unknown; the nearest known name is"):
+                SessionConfig.from_mapping(mapping)
+
+    @pytest.mark.parametrize("key", ["x" * 10_000_000, "password" * 1_000_000, "-" * 1_000_000, "cookie." * 100_000])
+    def test_huge(self, key):
+        """A huge key is refused as soon as its beginning is read, and not shown in full."""
+        with pytest.raises(ConfigError) as caught:
+            SessionConfig.from_mapping({key: "1"})
+        assert len(str(caught.value)) < 400
+
+    @pytest.mark.parametrize("variable", [5, None, b"HTTPSESSION_ID_BYTES", ("HTTPSESSION_ID_BYTES",)])
+    def test_variable_that_is_no_text(self, variable):
+        """An environment whose names are no texts, such as ``os.environb``, is an error that shows the name."""
+        with pytest.raises(ConfigError, match=r"is no name of a variable$"):
+            SessionConfig.from_environ({variable: "x"})
 
     @pytest.mark.parametrize(
         ("key", "nearest"),

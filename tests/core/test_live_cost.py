@@ -35,7 +35,7 @@ def environ(manager):
         pytest.param(untouched, "theme=dark; lang=en", 6, id="untouched, no id"),
         pytest.param(untouched, "the id", 11, id="untouched, with id"),
         pytest.param(reading, "the id", 35, id="read"),
-        pytest.param(writing, "the id", 40, id="write"),
+        pytest.param(writing, "the id", 41, id="write"),
     ],
 )
 def test_calls_of_a_request(manager, environ, app, cookie, most):

@@ -11,6 +11,7 @@ import pytest
 from demo.steps import STEPS
 from tests.demo.visitor import Page, Visitor
 
+TOKEN = re.compile(r'(?<=name="csrf_token" value=")[^"]*')
 OTTO = ("otto", "paper-boat")
 MINA = ("mina", "green-kettle")
 ZOE = ("zoe", "seven-lanterns")
@@ -46,10 +47,11 @@ class TestAllPages:
 
     @pytest.mark.parametrize("path", PAGES)
     def test_a_stranger_gets_the_page_and_no_cookie(self, visitor: Visitor, path: str) -> None:
-        """Looking makes no session, neither at home nor at the login form."""
+        """Looking makes no session, neither at home nor at the login form; a form has a cookie for its token."""
         page = visitor.get(path)
 
         assert (page.status, page.cookies) == (200, [])
+        assert ("Set-Cookie" in page.headers) == (bool(page.forms) and not path.startswith("/tracking/url"))
 
     @pytest.mark.parametrize("path", [*PAGES, "/nowhere", "/v3/account"])
     def test_the_browser_is_told_to_be_careful(self, visitor: Visitor, path: str) -> None:
@@ -82,15 +84,23 @@ class TestAllPages:
     )
     def test_a_form_of_another_site_is_refused(self, visitor: Visitor, headers: dict[str, str]) -> None:
         """Another site cannot log a visitor in as another user."""
-        page = visitor.post("/v2/login", {"name": OTTO[0], "password": OTTO[1]}, headers)
+        form = visitor.get("/v2/login").form("/login")
+        page = visitor.submit(form, headers, name=OTTO[0], password=OTTO[1])
 
-        assert (page.status, page.cookies) == (403, [])
+        assert (page.status, page.cookies, page.text) == (403, [], "The request was refused.")
+
+    @pytest.mark.parametrize("path", [*FORMS, *(f"{step.path}/login" for step in STEPS)])
+    def test_a_form_without_a_token_is_refused(self, visitor: Visitor, path: str) -> None:
+        """Each form has a token, which another site cannot know; without cookies it must name this site."""
+        page = visitor.post(path, {"name": OTTO[0], "password": OTTO[1]}, {})
+
+        assert (page.status, page.text) == (403, "The request was refused.")
 
     def test_a_form_of_this_site_is_taken(self, visitor: Visitor, demo_url: str) -> None:
         """Browsers name the origin with every form, also with those of the site itself."""
         headers = {"Origin": demo_url.rstrip("/"), "Sec-Fetch-Site": "same-origin"}
 
-        assert visitor.post("/v2/login", {"name": OTTO[0], "password": OTTO[1]}, headers).status == 303
+        assert visitor.fill_in("/v2/login", headers, name=OTTO[0], password=OTTO[1]).status == 303
 
     def test_the_index_links_to_the_steps_in_order(self, visitor: Visitor) -> None:
         """Every step can be reached from the first page."""
@@ -139,16 +149,20 @@ class TestLogin:
     @pytest.mark.parametrize("path", [step.path for step in STEPS])
     def test_a_wrong_name_and_a_wrong_password_get_the_same_answer(self, visitor: Visitor, path: str) -> None:
         """The answer does not tell which names there are, and makes no session."""
-        wrong_name = visitor.post(f"{path}/login", {"name": f"nobody{path}", "password": "x"})
-        wrong_password = visitor.post(f"{path}/login", {"name": "zoe", "password": "x"})
+        wrong_name = visitor.fill_in(f"{path}/login", name=f"nobody{path}", password="x")
+        wrong_password = visitor.fill_in(f"{path}/login", name="zoe", password="x")
+        names, passwords = (TOKEN.sub("", page.html) for page in (wrong_name, wrong_password))
 
         assert (wrong_name.status, wrong_name.cookies) == (422, [])
         assert "The name or the password is wrong." in wrong_name.text
-        assert (wrong_name.status, wrong_name.html) == (wrong_password.status, wrong_password.html)
+        assert (wrong_name.status, names) == (wrong_password.status, passwords)
 
     def test_a_form_without_fields_is_a_failed_login(self, visitor: Visitor) -> None:
         """A field that a client leaves out is empty, and no error of the server."""
-        assert visitor.post("/v2/login", {}).status == 422
+        form = visitor.get("/v2/login").form("/login")
+        token = form.fields["csrf_token"]
+
+        assert visitor.post(form.action, {"csrf_token": token}).status == 422
 
 
 class TestBareCookie:
@@ -171,7 +185,7 @@ class TestBareCookie:
     def test_a_copied_cookie_outlives_the_logout(self, visitor: Visitor) -> None:
         """The server knows of no session that it could end."""
         home = visitor.follow(visitor.log_in(visitor.get("/cookie/"), *OTTO))
-        (copied,) = [f"{cookie.name}={cookie.value}" for cookie in visitor.jar]
+        (copied,) = [f"{cookie.name}={cookie.value}" for cookie in visitor.session_cookies()]
         visitor.submit(home.form("/logout"))
 
         assert "Hello, Otto Brandt" in visitor.get("/cookie/", headers={"Cookie": copied}).text
@@ -231,7 +245,7 @@ class TestV2:
     def test_a_second_login_changes_the_id(self, visitor: Visitor, new_visitor: Callable[..., Visitor]) -> None:
         """An id from before a login opens nothing after it."""
         old = session_id(visitor.log_in(visitor.get("/v2/"), *OTTO))
-        new = session_id(visitor.post("/v2/login", {"name": MINA[0], "password": MINA[1]}))
+        new = session_id(visitor.fill_in("/v2/login", name=MINA[0], password=MINA[1]))
 
         assert old != new
         assert "Hello, Mina Park" in visitor.get("/v2/").text
@@ -240,17 +254,20 @@ class TestV2:
     def test_a_planted_id_is_not_adopted(self, visitor: Visitor) -> None:
         """A login with an id made by the client gets another id."""
         planted = "0" * 32
-        redirect = visitor.post(
-            "/v2/login", {"name": MINA[0], "password": MINA[1]}, {"Cookie": f"JSESSIONID={planted}"}
-        )
+        form = visitor.get("/v2/login").form("/login")
+        (cookie,) = visitor.jar
+        cookies = {"Cookie": f"JSESSIONID={planted}; {cookie.name}={cookie.value}"}
+        redirect = visitor.submit(form, cookies, name=MINA[0], password=MINA[1])
 
         assert planted != session_id(redirect)
 
-    def test_logging_out_as_a_stranger_changes_nothing(self, visitor: Visitor) -> None:
-        """A second click on the button is no error."""
-        redirect = visitor.post("/v2/logout", {})
+    def test_logging_out_twice_changes_nothing(self, visitor: Visitor) -> None:
+        """The session is over, and its tokens with it."""
+        home = visitor.follow(visitor.log_in(visitor.get("/v2/"), *OTTO))
+        assert visitor.submit(home.form("/logout")).status == 303
+        second = visitor.submit(home.form("/logout"))
 
-        assert (redirect.status, redirect.cookies) == (303, [])
+        assert (second.status, second.cookies) == (403, [])
 
 
 class TestV3:
@@ -284,7 +301,7 @@ class TestInfo:
 
     def test_what_a_session_knows(self, visitor: Visitor, home: Page) -> None:
         """All properties are shown; ``is_new`` is true until the client comes back."""
-        (cookie,) = visitor.jar
+        (cookie,) = visitor.session_cookies()
 
         assert cookie.value == shown(home, "id")
         assert shown(home, "max_inactive_interval") == "60 seconds"
@@ -364,12 +381,12 @@ class TestInfo:
         assert len({shown(page, "id") for page in (home, otto, mina)}) == 3
 
     def test_invalidate(self, visitor: Visitor, home: Page) -> None:
-        """The session is over, and the browser told to forget its cookie."""
+        """The session is over, its tokens with it, and the browser told to forget its cookie."""
         redirect = visitor.submit(home.form("/invalidate"))
 
         assert "Max-Age=0" in redirect.cookies[0]
         assert "You have no session" in visitor.follow(redirect).text
-        assert visitor.submit(home.form("/invalidate")).status == 303
+        assert visitor.submit(home.form("/invalidate")).status == 403
 
 
 class TestEverywhere:
@@ -401,9 +418,12 @@ class TestEverywhere:
         assert session_id(redirect) not in home.html
 
     def test_a_stranger_ends_nothing(self, visitor: Visitor) -> None:
-        """The forms do nothing for a visitor who is not logged in."""
+        """The forms do nothing for a visitor who is not logged in, but has a token."""
+        token = visitor.get("/everywhere/login").form("/login").fields["csrf_token"]
+
         for form in ("elsewhere", "end"):
-            assert visitor.post(f"/everywhere/{form}", {"handle": "0" * 40}).headers["Location"] == "/everywhere/"
+            page = visitor.post(f"/everywhere/{form}", {"csrf_token": token, "handle": "0" * 40})
+            assert page.headers["Location"] == "/everywhere/"
 
     def test_ending_one(self, new_visitor: Callable[..., Visitor]) -> None:
         """A member ends one other session, and not that of another member, whose handle is no use (R81)."""
@@ -411,8 +431,9 @@ class TestEverywhere:
         for visitor, member in ((at_home, OTTO), (other, MINA), (new_visitor(), MINA)):
             visitor.log_in(visitor.get("/everywhere/"), *member)
         foreign = re.findall(r'name="handle" value="(\w+)"', other.get("/everywhere/").html)
+        token = at_home.get("/everywhere/").form("/elsewhere").fields["csrf_token"]
         for handle in foreign:
-            at_home.post("/everywhere/end", {"handle": handle})
+            assert at_home.post("/everywhere/end", {"csrf_token": token, "handle": handle}).status == 303
         assert set(foreign) <= set(re.findall(r'value="(\w+)"', other.get("/everywhere/").html))
 
         at_home.submit(at_home.get("/everywhere/").form("/elsewhere"))

@@ -43,7 +43,7 @@ def log_in_and_out(url: str, path: str) -> None:
     """Log in, be known again and again, log out, and be a stranger again and again, with a copy of the cookie, too."""
     visitor = Visitor(url)
     visitor.follow(visitor.log_in(visitor.get(path), *MINA))
-    (cookie,) = visitor.jar
+    (cookie,) = visitor.session_cookies()
     copied = {"Cookie": f"{cookie.name}={cookie.value}"}
     pages = [visitor.get(path) for _ in range(8)]
     assert {"Hello, Mina Park" in page.text for page in pages} == {True}

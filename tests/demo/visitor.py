@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from email.message import Message
 from html.parser import HTMLParser
-from http.cookiejar import CookieJar
+from http.cookiejar import Cookie, CookieJar
 from typing import Any
 from urllib.parse import urlencode, urljoin
 from urllib.request import HTTPCookieProcessor, HTTPHandler, OpenerDirector, Request
@@ -34,8 +34,8 @@ class Page:
 
     @property
     def cookies(self) -> list[str]:
-        """The Set-Cookie headers."""
-        return self.headers.get_all("Set-Cookie", [])
+        """The Set-Cookie headers of sessions; a form without a session has a cookie of its own."""
+        return [cookie for cookie in self.headers.get_all("Set-Cookie", []) if "-CSRF=" not in cookie]
 
     def form(self, end: str) -> Form:
         """Return the one form whose action is a path that ends in *end*, whatever id is behind it."""
@@ -59,13 +59,14 @@ class Visitor:
         return self._open(url, headers, method=method)
 
     def post(self, url: str, fields: dict[str, str], headers: dict[str, str] | None = None) -> Page:
-        """Send a form."""
-        return self._open(url, headers, data=urlencode(fields).encode())
+        """Send a form, with the origin of the page that it is on, as browsers do."""
+        own = {"Origin": self.root.rstrip("/")}
+        return self._open(url, own if headers is None else headers, data=urlencode(fields).encode())
 
-    def submit(self, form: Form, **fields: str) -> Page:
+    def submit(self, form: Form, headers: dict[str, str] | None = None, **fields: str) -> Page:
         """Fill in a form of a page and send it."""
         assert form.method == "post"
-        return self.post(form.action, form.fields | fields)
+        return self.post(form.action, form.fields | fields, headers)
 
     def follow(self, page: Page) -> Page:
         """Go where a form redirected to."""
@@ -74,8 +75,15 @@ class Visitor:
 
     def log_in(self, home: Page, name: str, password: str) -> Page:
         """Go from the home page of a step to its login form and send it; return the response, which is a redirect."""
-        login = self.get(home.links["Log in"])
-        return self.submit(login.form("/login"), name=name, password=password)
+        return self.fill_in(home.links["Log in"], name=name, password=password)
+
+    def fill_in(self, login: str, headers: dict[str, str] | None = None, **fields: str) -> Page:
+        """Open a login form, fill it in and send it; without names and passwords it is sent empty."""
+        return self.submit(self.get(login).form("/login"), headers, **{"name": "", "password": ""} | fields)
+
+    def session_cookies(self) -> list[Cookie]:
+        """Return the cookies of sessions that the client keeps."""
+        return [cookie for cookie in self.jar if not cookie.name.endswith("-CSRF")]
 
     def _open(self, url: str, headers: dict[str, str] | None, **what: Any) -> Page:
         request = Request(urljoin(self.root, url), headers=headers or {}, **what)  # noqa: S310 (always of the demo)

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-import httpsession
+import httpsession.csrf
 
 PAGE = (Path(__file__).parents[2] / "docs/reference/api.md").read_text()
 #: The section of the page about each face, and how a member of it is written there.
@@ -76,6 +76,7 @@ SIGNATURES = (
     "SessionMiddleware",
     "SessionManager",
     "SessionManager.invalidate_all",
+    *(f"csrf.{name}" for name in httpsession.csrf.__all__),
 )
 
 

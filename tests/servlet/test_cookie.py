@@ -57,7 +57,6 @@ class TestCookieConfig:
             ("setSecure", True, "isSecure", "secure", ""),
             ("setSecure", False, "isSecure", "Secure", None),
             ("setMaxAge", 60, "getMaxAge", "max-age", "60"),
-            ("setMaxAge", 0, "getMaxAge", "Max-Age", "0"),
             ("setMaxAge", -1, "getMaxAge", "Max-Age", "-1"),
         ],
     )

@@ -466,13 +466,6 @@ class TestWriting:
         assert attributes["max-age"] == "3600"
         assert attributes["expires"] == "Thu, 01 Jan 2026 13:00:00 GMT"
 
-    @freeze_time("2026-01-01 12:00:00")
-    def test_max_age_of_zero(self):
-        """Zero is written as well: the browser is to forget the cookie at once."""
-        attributes = attributes_of(self.new(max_age=0)[1])
-        assert attributes["max-age"] == "0"
-        assert parsedate_to_datetime(attributes["expires"]).timestamp() <= time.time()
-
     def test_expires_moves_on(self):
         """The Expires of a later cookie is later: it is not rendered once for all."""
         with Site(cookie=SessionCookieConfig(max_age=60)) as site, freeze_time("2026-01-01 12:00:00") as clock:
@@ -533,7 +526,7 @@ class TestWriting:
             assert set(attributes_of(set_cookie)) == {"httponly", "samesite", "path"}
             assert set_cookie.isprintable()
             answer = site.ask("/", lambda r: r.get_session(), script_name=mount)
-            assert len(answer.headers) == 2
+            assert [name for name, _ in answer.headers] == ["Content-Type", "Set-Cookie", "Cache-Control", "Vary"]
 
     @pytest.mark.parametrize("name", ["SESSION-ID", "MY-SESSION-ID", "SESSION-IDS", "SID", "id", "JSESSIONID"])
     def test_any_name(self, name):
@@ -728,6 +721,40 @@ class TestExpiring:
         with Site(tracking_modes={"cookie", "url"}) as site:
             path = f"/;jsessionid={site.new_id()}"
             assert not site.ask(path, lambda r: r.get_session(False).invalidate()).set_cookies
+
+
+class TestSecureOverHttp:
+    """R28: a cookie that is Secure by configuration, in a request that came over http."""
+
+    @pytest.fixture
+    def warnings(self, caplog):
+        """Returns the warnings about it so far."""
+        return lambda: [record for record in caplog.records if "SessionCookieConfig.secure" in record.getMessage()]
+
+    @pytest.mark.parametrize("max_age", [-1, 60])
+    def test_said_once(self, warnings, max_age):
+        """The first such cookie makes a warning, which names the setting and what happens."""
+        with Site(cookie=SessionCookieConfig(secure=True, max_age=max_age)) as site:
+            assert [len(site.ask("/", lambda r: r.get_session()).set_cookies) for _ in range(3)] == [1] * 3
+
+        (warning,) = warnings()
+        assert warning.levelname == "WARNING"
+        assert "secure is True, but a request came over http" in warning.getMessage()
+
+    @pytest.mark.parametrize(("secure", "scheme"), [(True, "https"), ("auto", "http"), (False, "http")])
+    def test_not_said(self, warnings, secure, scheme):
+        """A cookie that the client keeps is no matter for the log."""
+        with Site(cookie=SessionCookieConfig(secure=secure)) as site:
+            site.ask("/", lambda r: r.get_session(), scheme=scheme)
+
+        assert warnings() == []
+
+    def test_not_said_without_a_cookie(self, warnings):
+        """A request that is given no cookie came over http without harm."""
+        with Site(cookie=SessionCookieConfig(secure=True)) as site:
+            site.ask("/", lambda r: r.get_session(create=False))
+
+        assert warnings() == []
 
 
 BAD_IDS = [

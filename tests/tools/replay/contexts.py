@@ -21,6 +21,7 @@ RECORDINGS = Path(__file__).parent / "recordings"
 LEFT_OUT = {
     "max2": "Tomcat refuses every session above its cap; here those whose client never came back are given up first",
     "samesiteattr": "SameSite=None without Secure is refused, since no browser keeps such a cookie (R22)",
+    "maxage0": "Max-Age=0 is refused: no browser keeps such a cookie, and each request would begin a session (R22)",
     "override": "Tomcat's context.xml overrules the application's own configuration",
     "usehttponly": "Tomcat's context.xml overrules the application's own configuration",
     "absredirect": "whether Tomcat makes Location absolute, which is no matter of sessions",

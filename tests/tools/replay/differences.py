@@ -219,13 +219,6 @@ DIFFERENCES = (
         rules.timeout_of_zero,
     ),
     Difference(
-        "a cookie with the max-age zero: Expires",
-        "is ten seconds after the epoch",
-        "is the epoch",
-        "S79",
-        rules.expires_at_the_epoch,
-    ),
-    Difference(
         "a quoted id in a cookie",
         "is unquoted and found",
         "is no id: a quote is a character like others",

@@ -15,7 +15,7 @@ from .here import HereScenario
 from .shared import SharedScenario
 
 #: Configurations whose cookies the model does not know.
-_CONFIGS = frozenset(("cookiefull", "maxage0", "samesite", "slash"))
+_CONFIGS = frozenset(("cookiefull", "samesite", "slash"))
 _ENCODING = ("encodeURL", "encodeRedirectURL")
 
 

@@ -299,13 +299,6 @@ def timeout_of_zero(one: Observation) -> bool:
     return is_zero and both == ({"returns": -60}, {"returns": 0})
 
 
-def expires_at_the_epoch(one: Observation) -> bool:
-    """The cookie is to go at once; it was ten seconds after the epoch."""
-    if (one.kind, one.field) != ("cookie", "Expires") or one.exchange.config.get("cookie", {}).get("max-age") != 0:
-        return False
-    return (one.recorded, one.observed) == ("Thu, 01 Jan 1970 00:00:10 GMT", "Thu, 01 Jan 1970 00:00:00 GMT")
-
-
 def quoted_id(one: Observation) -> bool:
     """The client sent an id in quotes, which is none: what is requested has the quotes in it, and opens nothing."""
     is_quoted = any(value.startswith('"') for value in model.in_cookies(one.exchange))
