@@ -9,6 +9,8 @@ from typing import Final
 
 #: A regular expression for the characters of an id; an id of *n* bytes has 2 *n* of them.
 DIGITS: Final = "[0-9A-F]"
+#: Bytes in a key.
+KEY_SIZE: Final = 32
 #: Hexadecimal digits of a handle: neither an id of the default size nor a key has so many.
 HANDLE_DIGITS: Final = 40
 

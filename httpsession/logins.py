@@ -10,7 +10,7 @@ from .config.fields import in_seconds, is_seconds
 from .core import limits
 from .errors import LoginRequiredError, StoreError, TooManySessionsError, UrlLoginError, shown
 from .exchange import Exchange
-from .record import AUTH_TIME, CSRF_NOTE, check_principal, time_note
+from .record import CSRF_NOTE, LOGIN, check_principal, pack_time
 from .session import HttpSession
 
 #: Seconds by which the clocks of two machines may differ: a login that seems to be later still counts.
@@ -27,13 +27,13 @@ def login(exchange: Exchange, principal: str) -> HttpSession:
     if session is not None and session.record.principal == principal:
         if not session.is_own and session.change_id() and session.note(CSRF_NOTE) is not None:
             session.set_note(CSRF_NOTE, None)  # a login renews it, whoever was logged in
-        session.set_note(AUTH_TIME, time_note(exchange.sessions.context.now()))
+        session.set_note(LOGIN, pack_time(exchange.sessions.context.now()))
         exchange.renewal = "reauthentication"
         return exchange.http_session
     try:
         limits.check(exchange.sessions, principal)
         session = exchange.create() if session is None else session
-        session.login(principal, {**exchange.client_hints, AUTH_TIME: time_note(exchange.sessions.context.now())})
+        session.login(principal, {**exchange.client_hints, LOGIN: pack_time(exchange.sessions.context.now())})
     except TooManySessionsError as error:
         exchange.refusal = error
         raise

@@ -17,13 +17,21 @@ from .ids import handle_of
 
 #: Bytes of the longest attribute that a shared store accepts and reads.
 MAX_VALUE: Final = 1 << 21
-#: The note that has the time of the latest login.
-AUTH_TIME: Final = "auth_time"
-_TIME: Final = Struct("<d")
 #: The bytes of the longest principal, in UTF-8.
 MAX_PRINCIPAL: Final = 1024
 #: The name of the note with the secret to which CSRF tokens answer.
 CSRF_NOTE: Final = "csrf"
+
+
+#: The notes that tell when the user logged in, and when a logout everywhere has spared the session since.
+LOGIN: Final = "auth_time"
+SPARED: Final = "spared"
+_TIME: Final = Struct("<d")
+
+
+def pack_time(time: float) -> bytes:
+    """Return the note that holds a time."""
+    return _TIME.pack(time)
 
 
 def check_principal(principal: object) -> str:
@@ -57,11 +65,6 @@ def with_note(notes: Mapping[str, bytes], name: str, value: bytes | None) -> dic
     """Return a copy of *notes* in which *name* has the *value*; None: it is not there."""
     others = {other: note for other, note in notes.items() if other != name}
     return others if value is None else {**others, name: value}
-
-
-def time_note(at: float) -> bytes:
-    """Return the note that keeps a time."""
-    return _TIME.pack(at)
 
 
 @dataclass(slots=True, eq=False)
@@ -115,14 +118,15 @@ class SessionRecord:
     @property
     def auth_time(self) -> float | None:
         """When the user logged in last, in seconds since the epoch; None: never in this session."""
-        note = self.notes.get(AUTH_TIME, b"")
+        note = self.notes.get(LOGIN, b"")
         at: float = _TIME.unpack(note)[0] if len(note) == _TIME.size else nan
         return at if isfinite(at) else None
 
+    @property
     def login_time(self) -> float:
-        """Return when the user logged in, or when the session was created if that is not known."""
-        at = self.auth_time
-        return self.creation_time if at is None else at
+        """When the user logged in, or was spared by a logout everywhere since; the creation where no note tells."""
+        times = [self.notes[name] for name in (LOGIN, SPARED) if name in self.notes]
+        return max((_TIME.unpack(note)[0] for note in times if len(note) == _TIME.size), default=self.creation_time)
 
     @property
     def is_newcomer(self) -> bool:

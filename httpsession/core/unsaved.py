@@ -104,7 +104,7 @@ class Unsaved:
         is_same = interval == self._interval and principal == self._principal and notes is self._notes
         if is_same and self.new_key is None:
             return Changes(put=put, removed=removed) if put or removed else None
-        changed_notes = {} if notes is self._notes else {**dict.fromkeys(self._notes), **notes}
+        changed_notes = {} if notes is self._notes else _difference(self._notes, notes)
         if self._seal is not None and self.new_key is not None:
             changed_notes[SEAL] = self._seal(replace(record, key=self.new_key))
         return Changes(
@@ -118,3 +118,8 @@ class Unsaved:
             clear=self.clears,
             notes=changed_notes,
         )
+
+
+def _difference(before: Mapping[str, bytes], after: Mapping[str, bytes]) -> dict[str, bytes | None]:
+    """Return the notes that were set, and None for each that was removed."""
+    return {name: after.get(name) for name in before.keys() | after if before.get(name) != after.get(name)}

@@ -5,8 +5,9 @@ from __future__ import annotations
 from functools import partial
 from typing import Any
 
-from ..record import SessionRecord
+from ..record import SPARED, SessionRecord, pack_time
 from .collection import Sessions
+from .logouts import forget_logins
 from .session import Session, call_all
 
 
@@ -42,13 +43,16 @@ class Users:
 
         All are ended, whatever listeners raise. The first exception goes to the caller.
         """
-        kept, keys = self._list_beside(principal, None if spared is None else self.find(principal, spared))
-        ended: list[bool] = []
-
-        def end(key: bytes) -> None:
-            ended.append(self._sessions.end(key, principal))
-
-        call_all(partial(end, key) for key in keys if key != kept)
+        sessions, ended = self._sessions, list[bool]()
+        now = sessions.context.now()
+        if isinstance(spared, Session) and spared.stored_id is None:
+            # The store does not have its login yet.
+            spared.set_note(SPARED, pack_time(now))
+        named = None if spared is None else self.find(principal, spared)
+        kept, keys = self._list_beside(principal, named)
+        ends = [partial(lambda key: ended.append(sessions.end(key, principal)), key) for key in keys if key != kept]
+        # It comes last, or another process would take the sessions for expired.
+        call_all([*ends, partial(forget_logins, sessions.store, sessions.context.config, principal, now, named)])
         return sum(ended)
 
     def find(self, principal: str, named: Session | str) -> bytes | None:

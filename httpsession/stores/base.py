@@ -128,7 +128,7 @@ class Changes:
 
 
 def _login_time(stored: Stored) -> float:
-    return stored.record.login_time()
+    return stored.record.login_time
 
 
 def check_values(values: Mapping[str, bytes]) -> None:
@@ -213,7 +213,7 @@ class SessionStore(Protocol[T]):
 
         With a limit and a principal in *changes*, the user has at most so many sessions afterwards that are not due,
         however many processes log the user in at once. If there are more, the oldest others are removed
-        (:meth:`SessionRecord.login_time`) and returned in :attr:`Limit.removed`, or the save is refused.
+        (:attr:`SessionRecord.login_time`) and returned in :attr:`Limit.removed`, or the save is refused.
 
         Raises:
             TooManySessionsError: the limit refuses the login; nothing has changed.
@@ -252,7 +252,9 @@ class SessionStore(Protocol[T]):
     def touch(self, accesses: Iterable[Touch], in_use: InUse = nothing_in_use) -> None:
         """Record requests that are in flight or have ended, in the order of their arrival.
 
-        Unknown keys are ignored, and times never move back. A session that was due when a request arrived stays due.
+        The background thread calls this every second, also without any: a shared store may learn then what other
+        processes have done. Unknown keys are ignored, and times never move back. A session that was due when a request
+        arrived stays due.
         *in_use* is that of :meth:`load`.
         """
 
@@ -305,6 +307,40 @@ class Prefixed(Protocol):
 
         Raises:
             StoreError: the system fails, or the user may not look.
+        """
+
+
+@runtime_checkable
+class Advising(Protocol):
+    """A store in a system whose settings may lose sessions."""
+
+    def advice(self) -> list[str]:
+        """Return a sentence for each setting that loses sessions, without secrets.
+
+        Raises:
+            StoreError: the system fails, or the user may not look.
+        """
+
+
+@runtime_checkable
+class Revoking(Protocol):
+    """A store whose list of a user's sessions may be incomplete. So it keeps when users were logged out everywhere."""
+
+    def forget_logins(self, principal: str, before: float, life: float, spared: bytes | None = None) -> None:
+        """Load no session any more in which *principal* logged in before a time, but the *spared* one.
+
+        This holds for sessions that :meth:`SessionStore.records_of` does not list, and for logins under way that are
+        saved later (:attr:`SessionRecord.login_time`). Other store objects may learn of it :data:`SLACK` seconds late.
+        Callers end the listed sessions themselves, so that listeners hear of them at once.
+
+        Args:
+            principal: the user.
+            before: the time before which logins count no more.
+            life: seconds for which a session that is being saved now may last without a request.
+            spared: the key of the session that stays, followed as by :meth:`SessionStore.save`.
+
+        Raises:
+            ValueError: it is no principal (:func:`.check_principal`).
         """
 
 

@@ -12,7 +12,7 @@ from typing import Any
 import pytest
 
 from ..errors import TooManySessionsError
-from ..record import AUTH_TIME, SessionRecord, time_note
+from ..record import LOGIN, SessionRecord, pack_time
 from ..stores.base import Changes, Limit, Stored
 from .base import INTERVAL, AnyStore, Contract, Race, contents, draw, keys_of, session_for
 
@@ -24,7 +24,7 @@ class Users(Contract):
         """Log in to a new session of the limit's user *at* this time; return its key, or None if that is refused."""
         key = self.add(store, {"cart": b"1"}, at=at)
         new = self.draw_for(store, key)
-        notes = {AUTH_TIME: time_note(self.at(at))}
+        notes = {LOGIN: pack_time(self.at(at))}
         login = Changes(new_key=new, is_login=True, principal=limit.principal, limit=limit, notes=notes, **changes)
         try:
             assert store.save(key, login, self.at(at))
@@ -36,7 +36,7 @@ class Users(Contract):
     def create_within(self, store: AnyStore, limit: Limit, at: float = 0.0) -> bytes | None:
         """Create a session of the limit's user *at* this time; return its key, or None if that is refused."""
         record = SessionRecord.created(draw(), self.at(at), INTERVAL, None)
-        record.principal, record.notes = limit.principal, {AUTH_TIME: time_note(self.at(at))}
+        record.principal, record.notes = limit.principal, {LOGIN: pack_time(self.at(at))}
         try:
             assert store.create(session_for(store, record), limit)
         except TooManySessionsError:
@@ -122,7 +122,7 @@ class Users(Contract):
         first, second = (self.create_within(store, Limit("anna", 2, True), at=number) for number in range(2))
         assert first is not None
         moved = self.draw_for(store, first)
-        notes = {AUTH_TIME: time_note(self.at(2))}
+        notes = {LOGIN: pack_time(self.at(2))}
         assert store.save(first, Changes(new_key=moved, limit=Limit("anna", 2, True), notes=notes), self.at(2))
         limit = Limit("anna", 2, True)
         third = self.create_within(store, limit, at=3)

@@ -11,6 +11,7 @@ import pytest
 from httpsession import SessionConfig, TooManySessionsError
 from httpsession.ids import key_of
 from httpsession.stores.redis.names import Names
+from httpsession.stores.redis.replies import is_list
 from tests.core.test_users import log_in
 from tests.support.core import store_of
 from tests.support.threads import outcome_of, together
@@ -238,7 +239,7 @@ def register_of(store, user=b"anna"):
     """Return the keys in the register that Redis keeps of a user."""
     shard = sha256(user).digest()[0]
     name = Names(store.prefix).register[shard] + user
-    return set(store._client.read(shard, b"ZRANGE", name, 0, -1))
+    return set(store._client.read(shard, is_list, b"ZRANGE", name, 0, -1))
 
 
 def test_no_limit(worker_without_limit):

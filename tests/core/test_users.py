@@ -14,7 +14,7 @@ import pytest
 
 from httpsession import InvalidSessionError, LoginRequiredError
 from httpsession.ids import key_of
-from httpsession.record import time_note
+from httpsession.record import pack_time
 from httpsession.stores.base import Changes
 from tests.support.clock import START
 from tests.support.core import store_of
@@ -296,7 +296,7 @@ class TestRecentLogin:
     def test_from_the_future(self, worker, clock, later, is_recent):
         """A login that another machine's clock places a little later counts, and one far in the future does not."""
         session_id = log_in(worker, "anna")
-        notes = {"auth_time": time_note(START + later)}
+        notes = {"auth_time": pack_time(START + later)}
         assert store_of(worker.manager).save(key_of(session_id), Changes(notes=notes), time.time())
 
         assert (self.ask(worker, session_id) == "recent") is is_recent

@@ -13,15 +13,19 @@ from hashlib import sha256
 from math import inf
 from typing import Any, Final, Protocol
 
+from ...ids import KEY_SIZE
 from ..base import SLACK, Limit, StoredSession
 from .layout import PRINCIPAL, RECORD, session_of
 from .names import Names
+from .replies import Form, is_count, is_mark
 from .scripts import ENTER, RETENTION, Script
 from .transport import Word
 
 #: Seconds for which a register stays after the latest login, if its session has no deadline. No request but a login
 #: prolongs the life of a register.
 _LIFE: Final = 90 * RETENTION
+#: The longest time between taking a place and the end of the login, in timeouts.
+_LONGEST: Final = 3
 
 
 class Server(Protocol):
@@ -30,10 +34,10 @@ class Server(Protocol):
     def run(self, shard: int, script: Script, keys: Sequence[bytes], *words: Word, retry: bool = False) -> Any:
         """Return what a script returns."""
 
-    def read_all(self, commands: Iterable[tuple[int, tuple[Word, ...]]]) -> list[Any]:
+    def read_all(self, form: Form, commands: Iterable[tuple[int, tuple[Word, ...]]]) -> list[Any]:
         """Return the replies to commands that read, errors for values of the wrong type among them."""
 
-    def execute_all(self, commands: Iterable[tuple[int, tuple[Word, ...]]]) -> list[Any]:
+    def execute_all(self, form: Form, commands: Iterable[tuple[int, tuple[Word, ...]]]) -> list[Any]:
         """Return the replies to commands that may be sent again."""
 
 
@@ -43,20 +47,20 @@ class Places:
     Args:
         client: the way to the servers.
         names: the names of the keys.
-        longest: the most seconds between taking a place and the end of the login.
+        timeout: the seconds that a command may take.
         remove: removes a session and returns it, if the user is logged in.
     """
 
     def __init__(
-        self, client: Server, names: Names, longest: float, remove: Callable[[bytes, str], StoredSession | None]
+        self, client: Server, names: Names, timeout: float, remove: Callable[[bytes, str], StoredSession | None]
     ) -> None:
         self._client: Server = client
         self._names: Names = names
-        self._longest: float = longest
+        self._longest: float = _LONGEST * timeout
         self._remove: Callable[[bytes, str], StoredSession | None] = remove
 
     def log_in(
-        self, limit: Limit, key: bytes, former: bytes, now: float, deadline: float, save: Callable[[], bool]
+        self, limit: Limit, key: bytes, former: bytes, now: float, deadline: float, save: Callable[[], Any]
     ) -> bool:
         """Log a user in by *save*, and keep to the limit; return what *save* returns.
 
@@ -83,7 +87,7 @@ class Places:
             return True
         if not self._claim(limit, key, former, now, deadline):
             raise limit.refusal()
-        is_saved = save()
+        is_saved = bool(save())
         if not is_saved:
             self._drop(limit, [key])
         return is_saved
@@ -143,11 +147,11 @@ class Places:
     def _alive(self, limit: Limit, places: Collection[bytes], now: float) -> set[bytes]:
         """Return the keys under which the user has sessions that are not due, in one round trip to each server."""
         fields = (RECORD, PRINCIPAL)
-        keys = [key for key in places if key]
+        keys = [key for key in places if len(key) == KEY_SIZE]
         commands: list[tuple[int, tuple[Word, ...]]] = [
             (key[0], (b"HGET", self._names.session[key[0]] + key, field)) for key in keys for field in fields
         ]
-        values = iter(self._client.read_all(commands))
+        values = iter(self._client.read_all(is_mark, commands))
         return {key for key in keys if self._is_alive(limit, key, [next(values), next(values)], now)}
 
     def _is_alive(self, limit: Limit, key: bytes, values: list[Any], now: float) -> bool:
@@ -162,7 +166,7 @@ class Places:
         """Remove places from the register."""
         shard, name = self._register(limit)
         if keys:
-            self._client.execute_all([(shard, (b"ZREM", name, *keys))])
+            self._client.execute_all(is_count, [(shard, (b"ZREM", name, *keys))])
 
     def _register(self, limit: Limit) -> tuple[int, bytes]:
         """Return the shard and the name of a user's register."""
