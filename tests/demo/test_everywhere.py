@@ -22,8 +22,10 @@ def everywhere(monkeypatch: pytest.MonkeyPatch) -> object:
 
 
 def post(browser: Client, path: str, **form: str) -> TestResponse:
-    """Send a form."""
-    return browser.post(path, base_url=ROOT, data=form)
+    """Send a form, with the token of the login page."""
+    token = re.search(r'name="csrf_token" value="([^"]+)"', browser.get("/login", base_url=ROOT).text)
+    assert token is not None
+    return browser.post(path, base_url=ROOT, data={"csrf_token": token[1], **form})
 
 
 @pytest.mark.parametrize("path", ["/end", "/elsewhere"])
