@@ -13,9 +13,9 @@ import pytest
 
 from httpsession.codec import Codec, sealed
 from httpsession.config import cookie, webxml
+from httpsession.core.session import Session
 from httpsession.csrf import guard
 from httpsession.csrf.origin import Origins
-from httpsession.exchange import Exchange
 from httpsession.record import SessionRecord
 from httpsession.stores import url as store_url
 from httpsession.stores.redis.store import RedisStore
@@ -81,10 +81,9 @@ def decode_pickles(monkeypatch):
     monkeypatch.setattr(Codec, "decode", decode_any)
 
 
-def keep_the_id_at_login(exchange, principal):
+def keep_the_id_at_login(session, principal, notes):
     """Bind the user to the session without another id."""
-    exchange._find_or_create().record.principal = principal
-    return exchange._http_session
+    session.record.principal = principal
 
 
 def put_another_cookie(tracking, headers, value):
@@ -110,7 +109,7 @@ FAULTS = [
     ("csrf", lambda patch: patch.setattr(Origins, "veto", lambda origins, environ: None)),
     ("links", lambda patch: patch.setattr(tracking_url, "_URL", re.compile("(?s).*"))),
     ("links", lambda patch: patch.setattr(tracking_url, "_QUOTED_SLASH", re.compile("(?!)"))),
-    ("middleware", lambda patch: patch.setattr(Exchange, "login", keep_the_id_at_login)),
+    ("middleware", lambda patch: patch.setattr(Session, "login", keep_the_id_at_login)),
     ("middleware", lambda patch: patch.setattr(CookieTracking, "_put", put_another_cookie)),
     ("path_parameter", lambda patch: patch.setattr(UrlTracking, "__init__", after(UrlTracking, ignore_case))),
     ("redis_hashes", lambda patch: patch.setattr(RedisStore, "remove", lambda store, key: None)),
