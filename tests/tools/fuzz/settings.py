@@ -42,6 +42,7 @@ EDGES: tuple[Any, ...] = (
 )
 #: Values that are likely to be right, also in combinations that are not.
 LIKELY: dict[str, tuple[Any, ...]] = {
+    "profile": ("default", "hardened", "HARDENED"),
     "name": ("JSESSIONID", "sid", "__Host-sid", "__Secure-sid", "__http-sid"),
     "domain": (None, "example.com", ".Example.com"),
     "path": (None, "/", "/app"),
@@ -81,6 +82,7 @@ SPELLINGS = ("{}", "{}", "server.servlet.session.{}", "{}_", "cookie.{}", "COOKI
 NAMES = (
     *SESSION,
     *(f"cookie.{name}" for name in COOKIE),
+    "profile",
     "timeout",
     "server.servlet.session.timeout",
     "store",
@@ -169,7 +171,14 @@ def _from_python(choices: Choices) -> SessionConfig:
         settings["cookie"] = _value(choices)
     elif cookie:
         settings["cookie"] = SessionCookieConfig(**cookie)
-    return SessionConfig(**settings)
+    if not choices.is_one_in(4):
+        return SessionConfig(**settings)
+    config = SessionConfig.hardened(**settings)
+    assert (config.cookie.secure, config.cookie.http_only) == (True, True)
+    assert config.cookie.name.lower().startswith(("__host-", "__secure-", "__http-"))
+    assert not config.tracks(SessionTrackingMode.URL)
+    assert min(config.max_inactive_interval, config.max_lifetime, config.newcomer_interval) > 0
+    return config
 
 
 def _from_mapping(choices: Choices) -> SessionConfig:
