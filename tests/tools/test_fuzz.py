@@ -59,18 +59,18 @@ def after(cls, act):
 
 
 def trim_white_space(tracking):
-    """Let the cookie's name be surrounded by any white space, as Django does."""
+    """Trim any white space around the cookie's name, as Django does."""
     tracking.find_ids = re.compile(rf"(?:\A|;)\s*{tracking.name}=([0-9A-F]{{32}})\s*(?=;|\Z)").findall
     tracking.find_ids_plainly = tracking.find_ids
 
 
 def ignore_case(tracking):
-    """Let the path parameter have any case."""
+    """Accept the path parameter in any case."""
     tracking._parameter = re.compile(tracking._parameter.pattern, re.IGNORECASE)
 
 
 def decode_pickles(monkeypatch):
-    """Let the codec read the format of other packages, too."""
+    """Decode pickles, too, as other packages do."""
     decode = Codec.decode
 
     def decode_any(self, data, name=None):
@@ -152,7 +152,7 @@ class TestEngine:
     """How a run finds, shortens and reports."""
 
     def test_same_seed(self):
-        """A seed draws the same inputs each time, and another seed draws others."""
+        """A seed draws the same inputs each time, and another seed draws other inputs."""
         drawn = {}
         for seed in (1, 1, 2):
             inputs = []
@@ -172,7 +172,7 @@ class TestEngine:
         assert finding.data[1] == 0
 
     def test_other_errors_are_other_findings(self):
-        """Shortening does not turn a finding into another one, which an input without bytes would be here."""
+        """Shortening does not turn a finding into another finding, which an input without bytes would be here."""
 
         def check(choices):
             if choices.below(256) < 128:

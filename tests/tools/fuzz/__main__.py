@@ -27,7 +27,7 @@ SAVED = Path("build/fuzz")
 
 
 def main(given: list[str] | None = None) -> int:
-    """Print a line for each target, and each input that breaks an invariant; return 1 if there is one."""
+    """Print a line for each target, and each input that breaks an invariant; return 1 if there is any."""
     parser = argparse.ArgumentParser(prog="python -m tests.tools.fuzz", description=__doc__)
     parser.add_argument("targets", nargs="*", metavar="TARGET", help=f"by default all: {', '.join(TARGETS)}")
     parser.add_argument("--inputs", type=int, default=10_000, help="inputs for each target, 10,000 by default")

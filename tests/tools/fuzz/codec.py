@@ -49,7 +49,7 @@ class Item:
 
 
 class Stranger(dict):
-    """A class that is not registered, and a subclass of one that is known."""
+    """A class that is not registered, and a subclass of a known class."""
 
 
 TYPES = {"colour": Colour, "item": Item, "path": (PurePosixPath, str, PurePosixPath)}
@@ -145,7 +145,7 @@ def same(one: Any, other: Any) -> bool:
 
 
 def _spelled(member: object) -> str:
-    """Return the text of a member of a set; equal ones have equal texts, whatever the order of sets inside."""
+    """Return the text of a member of a set; equal members have equal texts, whatever the order of sets inside."""
     if isinstance(member, frozenset | tuple):
         texts = [*map(_spelled, member)]
         return f"{type(member)}{texts if isinstance(member, tuple) else sorted(texts)}"

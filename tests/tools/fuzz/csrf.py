@@ -53,7 +53,7 @@ PLAIN_VALUES = ("", "a", "a b&c=d", "é", "\r\n--xx--\r\n", "x" * 300)
 
 @dataclass
 class Secrets:
-    """What an attacker does not know: the ids of two sessions, a cookie, and tokens that answer to each."""
+    """The secrets that an attacker does not know: the ids of two sessions, a cookie, and tokens that answer to each."""
 
     session_id: str
     other_id: str

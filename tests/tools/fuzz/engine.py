@@ -1,4 +1,4 @@
-"""The run of a target: inputs drawn from a seed, and the shortest form of one that breaks an invariant."""
+"""The run of a target: inputs drawn from a seed, and the shortest form of an input that breaks an invariant."""
 
 from __future__ import annotations
 
@@ -14,16 +14,16 @@ from tempfile import TemporaryDirectory
 
 from .choices import Choices
 
-#: What a target does with the choices of an input.
+#: The function of a target, which takes the choices of an input.
 Check = Callable[[Choices], object]
 
 #: The lengths of inputs; short ones leave most choices at zero.
 LENGTHS = (4, 16, 32, 64, 128, 256, 512)
 #: Seconds of the processor that one input may take. An input has less than a kilobyte.
 PATIENCE = 2.0
-#: What no line of a log may have: a control character, which could forge another line, or an id.
+#: The text that no line of a log may have: a control character, which could forge another line, or an id.
 FORBIDDEN = re.compile(r"[\x00-\x1f\x7f-\x9f\u2028\u2029]|[0-9A-F]{32}")
-#: How many shorter inputs are tried in place of one that breaks an invariant.
+#: The most shorter inputs that are tried in place of an input that breaks an invariant.
 TRIALS = 2000
 
 
@@ -43,7 +43,7 @@ class _Reader(logging.Handler):
         self.bad: str | None = None
 
     def emit(self, record: logging.LogRecord) -> None:
-        """Look at a line. An exception here could be taken for one of the package."""
+        """Look at a line. The package could catch an exception that is raised here."""
         line = record.getMessage()
         if FORBIDDEN.search(line):
             self.bad = line
@@ -93,7 +93,7 @@ def _now() -> float:
 def play(check: Check, data: bytes) -> tuple[float, BaseException | None]:
     """Check one input. Return the seconds of the processor that it took, and the exception if it breaks an invariant.
 
-    A SystemExit and the exceptions of pytest are exceptions like others here; only Ctrl-C ends the run.
+    A SystemExit and the exceptions of pytest count, too; only Ctrl-C ends the run.
     """
     failure: BaseException | None = None
     with _log_read() as reader:

@@ -17,7 +17,7 @@ from typing import NoReturn
 
 from .engine import LENGTHS, Run, play
 
-#: What the child leaves: how many inputs it has checked, the one that breaks an invariant, and the words of libFuzzer.
+#: The files that the child leaves: the number of inputs, the input that breaks an invariant, and the log of libFuzzer.
 COUNT, FOUND, LOG = "count", "found", "log"
 
 
@@ -39,7 +39,7 @@ def run(name: str, *, inputs: int, seconds: float | None, seed: int) -> tuple[Ru
 
 
 def fuzz(name: str, folder: Path, inputs: str, seconds: str, seed: str) -> NoReturn:
-    """Run a target until the child has checked so many inputs, or one breaks an invariant."""
+    """Run a target until the child has checked so many inputs, or an input breaks an invariant."""
     import atheris
 
     with atheris.instrument_imports(include=["httpsession"]):

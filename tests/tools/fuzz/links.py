@@ -1,6 +1,6 @@
 """URLs in links and redirects: the id goes to no other origin and to no other application, and is put in once.
 
-Where a URL leads is decided by Ada, an implementation of the URL Standard of WHATWG, as browsers have one.
+Where a URL leads is decided by Ada, an implementation of the URL Standard of WHATWG, as browsers have it.
 """
 
 from __future__ import annotations
@@ -210,7 +210,7 @@ def _check_no_text(site: Site, url: object) -> None:
 
 
 def _check_rewritten(url: str, once: str, session_id: str) -> None:
-    """Check that the id is the last parameter of the path, and that the URL without it is the one that was given."""
+    """Check that the id is the last parameter of the path, and that the URL without it is the given URL."""
     path, tail = _parts(once)
     parameter = f";jsessionid={session_id}"
     assert path.endswith(parameter)

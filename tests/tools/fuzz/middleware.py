@@ -114,7 +114,7 @@ class World:
             assert self.client.jar.receive(cookie, https=self.scheme == "https")
 
     def _plant(self, other: Client) -> None:
-        """Make another client send the ids of this one, unless a user is logged in under one of them."""
+        """Make another client send the ids of this client, unless a user is logged in under any of them."""
         if not self.client.ids & self.members.keys():
             other.jar, other.url_id = CookieJar(cookies=dict(self.client.jar.cookies)), self.client.url_id
 
@@ -135,7 +135,7 @@ class World:
         return made
 
     def _application(self, environ: dict, start_response: Callable) -> Iterable[bytes]:
-        """Do a step, and answer in the style of this request, which does the others."""
+        """Do a step, and answer in the style of this request, which does the remaining steps."""
         request = request_session(environ)
         self.step(request)
         return self.style(self, request, start_response)
@@ -169,7 +169,7 @@ class World:
 
 
 def put(world: World, session: HttpSession, _: RequestSession) -> None:
-    """Store what a user keeps secret, or what is nobody's."""
+    """Store a secret of the user, or a public value."""
     is_member = world.members.get(session.id) == world.client.name
     with suppress(CodecError):  # a name that cannot be stored
         session[world.choices.pick(NAMES)] = f"secret of {world.client.name}" if is_member else "public"
@@ -252,7 +252,7 @@ def writing(world: World, request: RequestSession, start_response: Callable) -> 
 
 
 def correcting(world: World, request: RequestSession, start_response: Callable) -> Iterable[bytes]:
-    """Set the headers, then others for an error, as frameworks do."""
+    """Set the headers, then those of an error, as frameworks do."""
     start_response("200 OK", world.headers())
     try:
         world.step(request)
@@ -286,7 +286,7 @@ STYLES = (complete, streaming, writing, correcting, closing)
 
 @contextmanager
 def target() -> Iterator[Check]:
-    """Prepare a memory, one for values that can be stored, and a database for a few of the inputs."""
+    """Prepare a store in memory, another for storable values alone, and a database for a few of the inputs."""
     with folder_in_memory() as folder, ExitStack() as stack:
         url = f"sqlite:///{folder / 'sessions.db'}?synchronous=off"
         live, distributable, shared = (

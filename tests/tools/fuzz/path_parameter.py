@@ -63,7 +63,7 @@ def decoded(raw: str) -> str:
 
 @contextmanager
 def target() -> Iterator[Check]:
-    """Prepare a site that tracks by URL, with two sessions, and one that does not."""
+    """Prepare a site that tracks by URL, with two sessions, and a site that does not."""
     with Site(tracking_modes=["URL"]) as site, Site() as cookies_only:
         live = [site.new_id(), site.new_id()]
         pieces = [*PIECES, *live, UNKNOWN_ID, *(f";{START}{one}" for one in (*live, UNKNOWN_ID)), live[0].lower()]

@@ -37,7 +37,7 @@ class Burglar:
         self._notes = [b"#" + name.encode() for name in scene.victim.record.notes]
 
     def change(self, choices: Choices) -> bool:
-        """Change a field, put another one in its place, or something else in the place of the hash."""
+        """Change, add or remove a field, or replace the hash by a value of another type."""
         match choices.below(8):
             case 0 | 1 | 2:
                 name = choices.pick([*self._scene.victim.attributes])
@@ -98,7 +98,7 @@ class Burglar:
 
 @contextmanager
 def target() -> Iterator[Check]:
-    """Prepare a Redis server with two stores, one of them encrypted."""
+    """Prepare a Redis server with a plain store and an encrypted store."""
     with folder_in_memory() as folder, ExitStack() as stack:
         server = RedisServer(folder / "redis")
         stack.callback(server.stop)

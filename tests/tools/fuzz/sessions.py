@@ -1,7 +1,7 @@
 """The life of sessions: what requests find, and what listeners hear, is what a simple model says.
 
 Clients make whole requests, send ids of the past, and log in and out. Between the requests the clock goes on, a sweep
-runs, a user's sessions are ended everywhere, and a worker is replaced by another one.
+runs, a user's sessions are ended everywhere, and a new worker replaces the present worker.
 """
 
 from __future__ import annotations
@@ -36,7 +36,7 @@ COOKIE = re.compile(r"JSESSIONID=([0-9A-F]*);")
 
 @dataclass
 class Model:
-    """What is known of a session."""
+    """The expected state of a session."""
 
     created: float
     deadline: float
@@ -94,7 +94,7 @@ class World:
             store.remove(stored.record.key)
         self.live: dict[str, Model] = {}
         self.past: list[str] = []
-        #: The former ids of sessions that have another one now, and when they got it.
+        #: The former ids of sessions that have another id now, and when they got it.
         self.moved: dict[str, float] = {}
         #: The ids that the clients keep.
         self.kept: list[str | None] = [None, None, None]
@@ -142,7 +142,7 @@ class World:
         return model
 
     def _request(self, choices: Choices) -> None:
-        """Make a request with the id that a client keeps, or with one of the past."""
+        """Make a request with the id that a client keeps, or with an id of the past."""
         client = choices.below(len(self.kept))
         sent = choices.pick(self.past) if self.past and choices.is_one_in(6) else self.kept[client]
         # Until then the accesses of requests with a former id follow the session, as if they had been under way.
@@ -164,7 +164,7 @@ class World:
         self._receive(client, sent, present, answer.set_cookies)
 
     def _receive(self, client: int, sent: str | None, present: list, cookies: list[str]) -> None:
-        """Check the cookie of a response: there is one if and only if the client needs another one than it has sent."""
+        """Check the cookie of a response: it is there if and only if the client needs another id than it has sent."""
         session_id, model = present
         if model is not None and session_id != sent:
             (cookie,) = cookies
@@ -233,7 +233,7 @@ class World:
         self._move(present, new_id)
 
     def _move(self, present: list, new_id: str) -> None:
-        """Let the session have a new id, under which alone it is found from now on."""
+        """Give the session a new id, by which alone requests find it from now on."""
         session_id, model = present
         if new_id != session_id:
             del self.live[session_id]

@@ -1,7 +1,7 @@
-"""Settings: a configuration is refused by name, or each of its cookies is one that browsers accept and delete again.
+"""Settings: a configuration is refused by name, or browsers accept and delete each of its cookies.
 
 They are given in Python, as a mapping of texts, and as variables of the environment. A configuration that is written as
-texts is read back as the same one.
+texts is read back as the same configuration.
 """
 
 from __future__ import annotations
@@ -101,7 +101,7 @@ def target() -> Iterator[Check]:
 
 
 def check(choices: Choices) -> None:
-    """Make a configuration in one of the three ways, and check it or the error."""
+    """Make a configuration in any of the three ways, and check it or the error."""
     try:
         config = choices.pick((_from_python, _from_mapping, _from_environ))(choices)
     except ConfigError as error:

@@ -62,7 +62,7 @@ class Burglar:
         self._do(f"DELETE FROM {self._sessions} WHERE key != ?", key)
 
     def _rename(self, choices: Choices, name: str | bytes) -> None:
-        """Give an attribute another name, or one that is no UTF-8, or remove it."""
+        """Give an attribute another name, which may be no UTF-8, or remove it."""
         match choices.below(4):
             case 0:
                 self._set(name, "name = CAST(x'ff' AS TEXT)")
@@ -94,7 +94,7 @@ def _is_utf_8(name: bytes) -> bool:
 
 @contextmanager
 def target() -> Iterator[Check]:
-    """Prepare a database with two stores, one of them encrypted."""
+    """Prepare a database with a plain store and an encrypted store."""
     with folder_in_memory() as folder:
         path = folder / "sessions.db"
         url = f"sqlite:///{path}?synchronous=off&prefix="

@@ -1,4 +1,4 @@
-"""What holds when other programs have changed a session in a shared store, whichever it is.
+"""Invariants of a session in any shared store that other programs have changed.
 
 Without encryption the session is gone, or is what its record and its values now say: a value that does not decode is
 absent, and costs the session nothing else. Values that are changed into other values of the codec are believed. With
@@ -71,11 +71,11 @@ class Scene:
         others = [codec.encode(value) for value in VALUES.values()]
         sessions = (self.victim, self.bystander)
         kept = [value for one in sessions for part in (one.attributes, one.record.notes) for value in part.values()]
-        #: Bytes that may stand in the place of others: of this session, of another one, or of other formats.
+        #: Bytes that may replace a value: of this session, of another session, or of another format.
         self.pool: tuple[bytes, ...] = (*FOREIGN, *others, *kept, b"")
 
     def check(self, burglar: Burglar, choices: Choices) -> None:
-        """Have the session of the victim changed, and check what requests, a sweep and lists make of it."""
+        """Restore and change the session of the victim; check it by requests, a sweep and lists."""
         assert self.store.create(StoredSession(replace(self.victim.record), dict(self.victim.attributes)))
         changes = [burglar.change(choices) for _ in range(1 + choices.below(3))]
         try:
@@ -92,7 +92,7 @@ class Scene:
             burglar.clean()
 
     def foreign(self, choices: Choices, data: bytes) -> bytes:
-        """Return bytes in place of *data*: some that are near to it, or others."""
+        """Return bytes in place of *data*: a mutation of it, or bytes of the pool."""
         return choices.mutated(data) if choices.flag() else choices.pick(self.pool)
 
     def _check_found(self, found: Seen | None, burglar: Burglar, *, is_record_whole: bool) -> None:
