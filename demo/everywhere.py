@@ -12,7 +12,7 @@ from httpsession.csrf import CsrfMiddleware, csrf_field
 from httpsession.werkzeug import Request
 
 from . import members
-from .pages import failed_login_page, greeting, login_page, page
+from .pages import Visitor, failed_login_page, greeting, login_page, page
 from .store import store_for
 from .web import Application, get, link, post, see_other
 
@@ -23,7 +23,7 @@ def home(request: Request) -> Response:
     """Greet the member, and list all sessions of this member."""
     session = request.get_session(create=False)
     principal = None if session is None else session.principal
-    hello = greeting(request, members.find(principal), login=link(request, "/login"), logout=link(request, "/logout"))
+    hello = greeting(request, visitor(request))
     if session is None or principal is None:
         return page(request, hello, LESSON)
     return page(request, hello, sessions(request, session, principal), LESSON)
@@ -31,14 +31,14 @@ def home(request: Request) -> Response:
 
 def login(request: Request) -> Response:
     """Show the form."""
-    return login_page(request, link(request, "/login"))
+    return login_page(request, visitor(request))
 
 
 def log_in(request: Request) -> Response:
     """Bind the member to the session, so that ``sessions_of`` finds it."""
-    member = members.authenticate(request.form.get("name", ""), request.form.get("password", ""))
+    member = members.authenticate(request)
     if member is None:
-        return failed_login_page(request, link(request, "/login"))
+        return failed_login_page(request, visitor(request))
     request.login(member.name)
     return see_other(request, "/")
 
@@ -55,6 +55,13 @@ def log_out_elsewhere(request: Request) -> Response:
     if session is not None and session.principal is not None:
         manager.invalidate_all(session.principal, except_=session)
     return see_other(request, "/")
+
+
+def visitor(request: Request) -> Visitor:
+    """Return the visitor, as the session says."""
+    session = request.get_session(create=False)
+    member = None if session is None else members.find(session.principal)
+    return Visitor(member, link(request, "/login"), link(request, "/logout"))
 
 
 def sessions(request: Request, session: HttpSession, principal: str) -> Markup:

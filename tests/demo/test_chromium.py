@@ -49,6 +49,18 @@ def test_login_by_cookie(demo_url: str, tmp_path: Path) -> None:
         assert "Hello, stranger" in chromium.text()
 
 
+@pytest.mark.parametrize("path", ["v2/", "info/", "tracking/both/"])
+def test_reloading_after_a_login_sends_no_password(demo_url: str, tmp_path: Path, path: str) -> None:
+    """The page that a browser shows after a login, or to which it goes back, is no response to a form (R92)."""
+    with Chromium(PROGRAM, tmp_path) as chromium:
+        log_in(chromium, demo_url + path)
+        history = chromium.call("Page.getNavigationHistory")["entries"]
+        assert history[-1]["url"].partition(";")[0] == demo_url + path
+        chromium.reload()
+        assert "Hello, Otto Brandt" in chromium.text()
+        assert chromium.last_method == "GET"
+
+
 def test_a_browser_that_refuses_cookies(demo_url: str, tmp_path: Path) -> None:
     """It cannot log in by cookie; by URL it stays logged in from page to page, until it logs out."""
     with Chromium(PROGRAM, tmp_path, takes_cookies=False) as chromium:
