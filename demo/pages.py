@@ -42,14 +42,14 @@ _CODE = Markup("""\
 _NEXT = Markup('<p><a href="{path}/">Next: {title}</a></p>')
 
 _MEMBER = Markup("""\
-<section class="card">
+<section class="card greeting">
 <p>Hello, <strong>{full_name}</strong>. You are logged in.</p>
 <form method="post" action="{logout}">{field}<button>Log out</button></form>
 </section>
 """)
 
 _STRANGER = Markup("""\
-<section class="card">
+<section class="card greeting">
 <p>Hello, stranger. You are not logged in.</p>
 <p><a class="button" href="{login}">Log in</a></p>
 </section>
@@ -70,7 +70,7 @@ _LOGIN = Markup("""\
 
 _ACCOUNTS = Markup("""\
 <p>These accounts are there for you to try:</p>
-<table>
+<table class="accounts">
 <thead><tr><th>Name</th><th>Password</th><th>Member</th></tr></thead>
 <tbody>
 {}
