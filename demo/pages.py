@@ -55,6 +55,10 @@ _STRANGER = Markup("""\
 </section>
 """)
 
+_AGAIN = Markup("""\
+<p>You can log in again, to show that it is still you, or as another member.</p>
+""")
+
 _LOGIN = Markup("""\
 {greeting}
 <h2>Log in</h2>
@@ -140,7 +144,7 @@ def failed_login_page(request: Request, visitor: Visitor) -> Response:
 
 
 def _login_form(request: Request, visitor: Visitor, error: str) -> Markup:
-    hello = "" if visitor.member is None else greeting(request, visitor)
+    hello = "" if visitor.member is None else greeting(request, visitor) + _AGAIN
     return _LOGIN.format(
         greeting=hello, action=visitor.login, error=error, accounts=_accounts(), field=csrf_field(request)
     )
