@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from demo.steps import STEPS
+from demo.steps import STEPS, Step
 from tests.support.chromium import Chromium
 
 PROGRAM = shutil.which("chromium") or ""
@@ -33,6 +33,17 @@ def test_every_page_fits_and_breaks_no_policy(demo_url: str, tmp_path: Path) -> 
             assert chromium.evaluate("document.styleSheets.length") == 1
             assert chromium.evaluate("document.documentElement.scrollWidth") <= 360
 
+        assert chromium.complaints == []
+
+
+@pytest.mark.parametrize("step", STEPS, ids=lambda step: step.path)
+def test_the_page_of_a_member_fits(demo_url: str, tmp_path: Path, step: Step) -> None:
+    """What a member sees is no wider than a telephone either, whatever the browser is called."""
+    with Chromium(PROGRAM, tmp_path) as chromium:
+        chromium.call("Emulation.setDeviceMetricsOverride", width=360, height=740, deviceScaleFactor=1, mobile=True)
+        log_in(chromium, f"{demo_url.rstrip('/')}{step.path}/")
+        assert "Hello, Otto Brandt" in chromium.text()
+        assert chromium.evaluate("document.documentElement.scrollWidth") <= 360
         assert chromium.complaints == []
 
 

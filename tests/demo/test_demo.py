@@ -398,10 +398,10 @@ class TestEverywhere:
         other.log_in(other.get("/everywhere/"), *MINA)
 
         home = at_home.get("/everywhere/")
-        assert (len(re.findall(r"UTC \S+ this one", home.text)), len(re.findall(r"UTC \S+ End", home.text))) == (1, 2)
+        assert (home.text.count("UTC this one"), home.text.count("UTC End")) == (1, 2)
         home = at_home.follow(at_home.submit(home.form("/elsewhere")))
         assert "Hello, Zoë O'Hara & Sons" in home.text
-        assert (len(re.findall(r"UTC \S+ this one", home.text)), len(re.findall(r"UTC \S+ End", home.text))) == (1, 0)
+        assert (home.text.count("UTC this one"), home.text.count("UTC End")) == (1, 0)
         for visitor in (at_work, on_the_way):
             assert "Hello, stranger" in visitor.get("/everywhere/").text
         assert "Hello, Mina Park" in other.get("/everywhere/").text
@@ -437,7 +437,7 @@ class TestEverywhere:
         at_home.submit(at_home.get("/everywhere/").form("/elsewhere"))
         at_work.log_in(at_work.get("/everywhere/"), *OTTO)
         home = at_home.follow(at_home.submit(at_home.get("/everywhere/").form("/end")))
-        assert ("Hello, Otto" in home.text, re.findall(r"UTC \S+ End", home.text)) == (True, [])
+        assert ("Hello, Otto" in home.text, "UTC End" in home.text) == (True, False)
         assert "Hello, stranger" in at_work.get("/everywhere/").text
 
 
