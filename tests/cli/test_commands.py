@@ -146,7 +146,7 @@ def test_notes_are_not_shown(run, url, store):
 
 def test_values_that_cannot_be_shown(run, url, store):
     """A registered type is named, damaged bytes are reported, and long values are shortened."""
-    codec = Codec({"shop.Colour": Colour, "shop.Cart": Cart}, max_bytes=2**24)
+    codec = Codec({"shop.Colour": Colour, "shop.Cart": Cart}, max_bytes=2**21)
     values = {"colour": Colour.RED, "cart": Cart(["x"]), "long": "x" * 500_000, "number": 10**6000}
     encoded = {name: codec.encode(value) for name, value in values.items()}
     handle = add_encoded(store, {**encoded, "damaged": b"\xff\x00"})
