@@ -18,6 +18,7 @@ from httpsession.csrf import guard
 from httpsession.csrf.origin import Origins
 from httpsession.record import SessionRecord
 from httpsession.stores import url as store_url
+from httpsession.stores.redis import layout
 from httpsession.stores.redis.store import RedisStore
 from httpsession.stores.sqlite import rows
 from httpsession.tracking import CookieTracking, UrlTracking
@@ -112,6 +113,8 @@ FAULTS = [
     ("middleware", lambda patch: patch.setattr(Session, "login", keep_the_id_at_login)),
     ("middleware", lambda patch: patch.setattr(CookieTracking, "_put", put_another_cookie)),
     ("path_parameter", lambda patch: patch.setattr(UrlTracking, "__init__", after(UrlTracking, ignore_case))),
+    ("payloads", lambda patch: patch.setattr(layout, "isnan", lambda number: False)),
+    ("payloads", lambda patch: patch.setattr(rows, "_record_of", believe_records)),
     ("redis_hashes", lambda patch: patch.setattr(RedisStore, "remove", lambda store, key: None)),
     ("redis_hashes", believe_seals),
     ("sessions", lambda patch: patch.setattr(SessionRecord, "is_due", lambda record, now, slack=0.0: False)),
