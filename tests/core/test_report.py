@@ -10,7 +10,8 @@ import pytest
 from httpsession import audit, request_session
 from httpsession.ids import handle_of, key_of
 from httpsession.stores.base import SLACK
-from tests.support.core import flush
+from tests.core.test_shared_bad_input import RedisBurglar, SQLiteBurglar
+from tests.support.core import flush, store_of
 from tests.support.request import TEXT, fetch
 
 UNKNOWN_ID = "0123456789ABCDEF" * 2
@@ -237,6 +238,41 @@ def test_malformed_id(browser, told, cookie):
     """A value that is no id is no event: it was never looked up, and nothing of it is logged (R89)."""
     browser.request(look, cookie)
     assert told() == []
+
+
+def test_shadowed_cookie(browser, told):
+    """Cookies with the ids of two live sessions are one event, of the session that the request uses."""
+    browser.request(begin)
+    first, browser.id = browser.id, None
+    browser.request(begin)
+    told()
+    browser.request(look, f"{first}; JSESSIONID={browser.id}")
+    assert told() == ["session_cookie_ambiguous"]
+    assert told.records[0].session == audit.reference(key_of(first))
+
+
+def test_excess(start_worker, told):
+    """A login beyond the limit on a user's sessions is one event, beside the end of the session that makes way."""
+    client = Client([start_worker(max_sessions_per_principal=1)])
+    client.request(lambda session: session.login("anna"))
+    told()
+    client.id = None
+    client.request(lambda session: session.login("anna"))
+    assert sorted(told()) == ["excess_sessions_exceeded", "session_created", "session_expired: evicted"]
+
+
+def test_damaged_record(browser, told, url, redis_server):
+    """A record that cannot be read is one event, and the request has sent the id of no session then."""
+    if url == "memory://":
+        pytest.skip("memory has no bytes that could be damaged")
+    browser.request(begin)
+    told()
+    store = store_of(browser.workers[0].manager)
+    burglar = SQLiteBurglar(store._database.path) if "sqlite" in url else RedisBurglar(redis_server.client)
+    burglar.damage(browser.id)
+    browser.request(look)
+    assert told() == ["session_data_corrupt", "session_unknown_id"]
+    assert told.records[0].details == {"part": "record"}
 
 
 def test_flood(browser, told):
