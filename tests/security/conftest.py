@@ -9,10 +9,10 @@ from contextlib import ExitStack
 import pytest
 
 from httpsession import audit
-from httpsession.manager import sessions_behind
-from tests.security.probe import probes
+from tests.security.probe import Mounts
 from tests.security.wire import Server, in_process, over_socket
 from tests.support.gunicorn import Gunicorn
+from tests.support.servers import RedisServer
 
 STORES = ["memory", "sqlite", "redis"]
 THREADS = ("--worker-class", "gthread", "--threads", "16")
@@ -27,7 +27,17 @@ SERVERS = {
 
 def url_in(store, folder, redis):
     """Return the URL of a store of this kind."""
-    return {"memory": "memory://", "sqlite": f"sqlite:///{folder}/sessions.db", "redis": None}[store] or redis().unix_url
+    return {"memory": "memory://", "sqlite": f"sqlite:///{folder}/sessions.db", "redis": None}[
+        store
+    ] or redis().unix_url
+
+
+@pytest.fixture(scope="session")
+def redis_of_servers(tmp_path_factory):
+    """The Redis server of the real servers, whose background threads are none of the other tests' business."""
+    server = RedisServer(tmp_path_factory.mktemp("redis"))
+    yield server
+    server.stop()
 
 
 @pytest.fixture(scope="session")
@@ -40,7 +50,7 @@ def served(request, tmp_path_factory):
             if name not in started:
                 folder = tmp_path_factory.mktemp("served")
                 store, options = SERVERS[name]
-                url = url_in(store, folder, lambda: request.getfixturevalue("redis_server"))
+                url = url_in(store, folder, lambda: request.getfixturevalue("redis_of_servers"))
                 environment = os.environ | {"HTTPSESSION_TEST_FOLDER": str(folder), "HTTPSESSION_TEST_STORE": url}
                 app = "tests.security.served:application"
                 gunicorn = Gunicorn(folder, app, *options, environment=environment)
@@ -79,6 +89,12 @@ def log(monkeypatch):
     logger.removeHandler(log)
 
 
+def close(mounts):
+    """Close the managers of the applications that were used."""
+    for app in mounts.values():
+        app.manager.close()
+
+
 @pytest.fixture
 def serve_here(request, tmp_path, log):
     """Serves the probe application in this process, from a store of a kind, with other configurations if need be."""
@@ -88,11 +104,9 @@ def serve_here(request, tmp_path, log):
             url = url_in(store, tmp_path, lambda: request.getfixturevalue("redis_server"))
             if store == "redis":
                 request.getfixturevalue("redis_server").client.flushall()
-            app, managers = probes(url, tmp_path, configs, listeners)
-            for manager in managers.values():
-                stack.callback(manager.close)
-                sessions_behind(manager)._sweeper.stop()  # the tests say when it flushes and sweeps
-            return Server(in_process(app), tmp_path, log.text, managers)
+            mounts = Mounts(url, tmp_path, configs, listeners, is_still=True)
+            stack.callback(close, mounts)
+            return Server(in_process(mounts), tmp_path, log.text, mounts)
 
         yield serve
 

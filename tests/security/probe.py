@@ -14,6 +14,7 @@ from urllib.parse import parse_qs
 
 from httpsession import SessionConfig, SessionManager, SessionMiddleware, request_session
 from httpsession.csrf import CsrfMiddleware, csrf_token
+from httpsession.manager import sessions_behind
 from tests.support.waiting import PATIENCE
 
 #: The configurations, by the path at which each is mounted.
@@ -47,7 +48,7 @@ class Call:
             if "x-www-form-urlencoded" in self.environ.get("CONTENT_TYPE", ""):
                 size = int(self.environ.get("CONTENT_LENGTH") or 0)
                 text += "&" + self.environ["wsgi.input"].read(size).decode("latin-1")
-            self._parameters = {name: values[0] for name, values in parse_qs(text).items()}
+            self._parameters = {name: values[0] for name, values in parse_qs(text, keep_blank_values=True).items()}
         return self._parameters
 
     def __getitem__(self, name):
@@ -234,27 +235,41 @@ def public(call, start_response):
 STYLES = {f"/style/{name.__name__}": name for name in (generator, write, no_content, not_modified, error, public)}
 
 
-def probes(url, folder, configs=None, listeners=()):
-    """Return the application with its mounts, and the manager of each; *folder* as for :class:`Call`."""
-    managers, apps = {}, {}
-    for mount, config in (CONFIGS if configs is None else configs).items():
-        prefix = f"p{mount.replace('/', '')}"
-        store = url if url == "memory://" else f"{url}?prefix={prefix}"
-        managers[mount] = SessionManager(store, config=config(), listeners=listeners)
+class Mounts(dict):
+    """The applications by mount, each made when it is first asked for, as are the managers."""
+
+    def __init__(self, url, folder, configs=None, listeners=(), *, is_still=False):
+        """Keep what the applications are made of; *folder* as for :class:`Call`.
+
+        Where it *is still*, the test flushes and sweeps, and no background thread does.
+        """
+        super().__init__()
+        self._url = url
+        self._folder = Path(folder)
+        self._configs = CONFIGS if configs is None else configs
+        self._listeners = listeners
+        self._is_still = is_still
+
+    def __missing__(self, mount):
+        store = self._url if self._url == "memory://" else f"{self._url}?prefix=p{mount.replace('/', '')}"
+        manager = SessionManager(store, config=self._configs[mount](), listeners=self._listeners)
+
+        if self._is_still:
+            sessions_behind(manager)._sweeper.stop()
 
         def inner(environ, start_response):
-            return page(environ, start_response, Path(folder))
+            return page(environ, start_response, self._folder)
 
-        apps[mount] = SessionMiddleware(CsrfMiddleware(inner) if mount == "/csrf" else inner, managers[mount])
+        self[mount] = SessionMiddleware(CsrfMiddleware(inner) if mount == "/csrf" else inner, manager)
+        return self[mount]
 
-    def dispatch(environ, start_response):
-        first = "/" + environ["PATH_INFO"][1:].partition("/")[0].partition(";")[0]
-        mount = first if first in apps else ""
+    def __call__(self, environ, start_response):
+        """Answer a request by the application that is mounted at the beginning of its path."""
+        first = "/" + environ["PATH_INFO"][1:].partition("/")[0]
+        mount = first if first in self._configs else ""
         environ["SCRIPT_NAME"] += mount
         environ["PATH_INFO"] = environ["PATH_INFO"][len(mount) :]
         try:
-            return apps[mount](environ, start_response)
+            return self[mount](environ, start_response)
         except BoomError:  # as an error handler around all applications
             return answer(start_response, HTTPStatus.INTERNAL_SERVER_ERROR, "sorry")
-
-    return dispatch, managers

@@ -6,7 +6,7 @@ import logging
 import os
 from pathlib import Path
 
-from tests.security.probe import probes
+from tests.security.probe import CONFIGS, Mounts
 
 FOLDER = Path(os.environ["HTTPSESSION_TEST_FOLDER"])
 # All that the package logs, in one file of all workers.
@@ -14,4 +14,6 @@ _handler = logging.FileHandler(FOLDER / "events", delay=True)
 logging.getLogger("httpsession").addHandler(_handler)
 logging.getLogger("httpsession").setLevel(logging.DEBUG)
 
-application, _ = probes(os.environ["HTTPSESSION_TEST_STORE"], FOLDER)
+application = Mounts(os.environ["HTTPSESSION_TEST_STORE"], FOLDER)
+for mount in CONFIGS:
+    application[mount]

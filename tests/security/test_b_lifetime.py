@@ -42,7 +42,7 @@ class TestEnd:
         with pytest.raises(FaultyError):
             client.post("/logout")
         assert not server.has(client.id)
-        assert server.managers[""].stats().active == 0
+        assert server.active == 0
 
     @pytest.mark.parametrize(
         "settings",
@@ -108,7 +108,7 @@ class TestTimeouts:
         here.wait(clock, 1801)
         assert client.get("/peek").json is None
         assert "session_expired" in here.log()
-        assert here.managers[""].stats().active == 0
+        assert here.active == 0
 
     def test_refused_request_does_not_extend(self, here, clock):
         """A request that comes too late does not begin the time anew (R14)."""
@@ -145,8 +145,8 @@ class TestTimeouts:
     def test_never(self, serve_here, store, clock, interval):
         """An interval of zero or less never ends a session, and the log says so when the manager is made (R16)."""
         server = serve_here(store, {"": lambda: SessionConfig(max_inactive_interval=interval)})
-        assert "never expire" in server.log()
         client = server.client().with_session()
+        assert server.log().count("never expire") == 1
         server.wait(clock, 10**8)
         assert server.has(client.id)
 

@@ -14,6 +14,7 @@ from threading import Thread
 from urllib.parse import unquote_to_bytes, urlencode
 from wsgiref.validate import validator
 
+from tests.security.probe import Mounts
 from tests.support.browser import CookieJar
 from tests.support.core import flush
 from tests.support.waiting import PATIENCE, wait_until
@@ -67,8 +68,13 @@ class Server:
     folder: Path
     #: Returns the lines that were logged so far.
     log: Callable[[], str]
-    #: The managers by mount, if they are in this process.
-    managers: dict | None = None
+    #: The applications by mount, if they are in this process.
+    mounts: Mounts | None = None
+
+    @property
+    def active(self):
+        """The number of sessions at the mount without a path, in this process."""
+        return self.mounts[""].manager.stats().active
 
     def ask(self, method, target, *, cookie=None, body=b"", headers=()):
         """Send a request with these parts and return the response. Texts are sent as latin-1."""
@@ -85,8 +91,8 @@ class Server:
 
     def wait(self, clock, seconds):
         """Advance the clock of this process, after what its background threads do each second."""
-        for manager in self.managers.values():
-            flush(manager)
+        for app in self.mounts.values():
+            flush(app.manager)
         clock.tick(seconds)
 
     def has(self, session_id, *, mount="", name="JSESSIONID"):
