@@ -7,7 +7,7 @@ It knows nothing of listeners and stores. The core notifies after each change, a
 from __future__ import annotations
 
 import threading
-from collections.abc import Collection, Mapping
+from collections.abc import Callable, Collection, Mapping
 from enum import Enum
 from types import MappingProxyType
 from typing import Any, Final
@@ -24,7 +24,7 @@ class Absent(Enum):
 #: Stands for the value of an attribute that does not exist; None can be a value.
 ABSENT: Final = Absent.ABSENT
 
-#: The marks of a map without marked changes. A map with marks replaces it and never changes it.
+#: The marks of all maps without marked changes. A map replaces it before its first mark, and never changes it.
 NOT_MARKED: Final[dict[str, object]] = {}
 
 
@@ -98,6 +98,26 @@ class Attributes:
         """Return all names, also of attributes that are absent to reads since their values cannot be decoded."""
         return list(self.snapshot())
 
+    def count(self) -> int:
+        """Return how many attributes can be read."""
+        self.check_open()
+        return len(self._values)
+
+    def any_name(self) -> str | None:
+        """Return the name of an attribute that can be read; None if there is none. The first one is chosen."""
+        with self._lock:
+            self.check_open()
+            return next(iter(self._values), None)
+
+    def sizes(self, known: Mapping[str, int], measure: Callable[[str, object], int]) -> dict[str, int]:
+        """Return the sizes of all values by name: those that are *known*, the others as *measure* tells them."""
+        values = self.snapshot().items()
+        return {name: known[name] if name in known else measure(name, value) for name, value in values}
+
+    def stored(self, name: str) -> bytes | None:
+        """Return what the store has as *name*; None if it has nothing. In memory there is no such thing."""
+        return None
+
     def remove_unreadable(self, name: object) -> None:
         """Remove what the store has as *name* and cannot be decoded. In memory there is no such thing."""
 
@@ -155,7 +175,8 @@ class Attributes:
                 self._check_changeable()
             if any(self._values.get(name) != value for name, value in expected.items()):
                 return False
-            kept = {} if clear else {name: value for name, value in self._values.items() if name not in removed}
+            gone = frozenset(removed)
+            kept = {} if clear else {name: value for name, value in self._values.items() if name not in gone}
             self._values = kept | dict(put)
         return True
 
@@ -167,8 +188,12 @@ class Attributes:
 
     def _mark(self, name: str, owner: object) -> None:
         """Note the mark of the latest change of *name*, or that it has none. The caller holds the lock."""
-        others = {other: mark for other, mark in self._owners.items() if other != name}
-        self._owners = others if owner is None else {**others, name: owner}
+        if owner is None:
+            self._owners.pop(name, None)
+            return
+        if self._owners is NOT_MARKED:
+            self._owners = {}
+        self._owners[name] = owner
 
     def close(self) -> dict[str, Any]:
         """Close the map and return its values.

@@ -6,11 +6,12 @@ import logging
 from collections.abc import Iterable
 from contextlib import suppress
 from types import TracebackType
-from typing import Any, Final, Self
+from typing import TYPE_CHECKING, Any, Final, Self
 
 from . import fork
 from .codec import Codec
 from .config import SessionConfig, SessionCookieConfig
+from .config.keys import read_keys
 from .core.accesses import Accesses
 from .core.collection import Sessions
 from .core.context import Context
@@ -20,8 +21,12 @@ from .core.shared import SharedSessions
 from .errors import ConfigError, NotCopied, kind_of, shown
 from .events import Listener, Listeners
 from .ids import KEY_SIZE
-from .record import Handled, SessionInfo, SessionStats, check_principal
+from .record import MAX_VALUE, Handled, SessionInfo, SessionStats, check_principal
+from .session import HttpSession, core_of
 from .stores import AnyStore, open_store
+
+if TYPE_CHECKING:
+    from .codec.sealed import Sealing
 
 _log = logging.getLogger("httpsession")
 
@@ -64,9 +69,10 @@ class SessionManager(NotCopied):
         """Open the store and choose the kind of its sessions: live or shared."""
         config, opened = self.config, open_store("memory://" if store is None else store)
         if opened.is_shared:
-            codec = Codec(config.types)
-            return SharedSessions(Context(self, config, codec, listeners, Accesses(keeps_latest=True)), opened, codec)
-        live_codec = Codec(config.types) if config.distributable else None
+            codec, sealing = _shared_codec(config)
+            context = Context(self, config, codec, listeners, Accesses(keeps_latest=True))
+            return SharedSessions(context, opened, codec, sealing)
+        live_codec = Codec(config.types, max_bytes=config.max_attribute_bytes) if config.distributable else None
         return LiveSessions(Context(self, config, live_codec, listeners, Accesses(keeps_latest=False)), opened)
 
     def _in_use(self) -> Sessions[Session, Any]:
@@ -142,7 +148,8 @@ class SessionManager(NotCopied):
                 session has been invalidated.
         """
         principal = check_principal(principal)
-        return self._in_use().end_all(principal, but=None if except_ is None else _key_of(except_))
+        hold = core_of(except_) if isinstance(except_, HttpSession) else None
+        return self._in_use().end_all(principal, but=None if except_ is None else _key_of(except_), hold=hold)
 
     def close(self) -> None:
         """Stop the background thread and close the store.
@@ -159,6 +166,23 @@ class SessionManager(NotCopied):
                 self._sessions.close()
             finally:
                 self._is_closed = True
+
+
+def _shared_codec(config: SessionConfig) -> tuple[Codec, Sealing | None]:
+    """Return the codec for a shared store, and what encrypts its encodings if there are keys.
+
+    Raises:
+        ConfigError: there are keys, and the package that encrypts is not installed.
+    """
+    if not config.encryption_keys:
+        return Codec(config.types, max_bytes=config.max_attribute_bytes), None
+    try:
+        from .codec.sealed import OVERHEAD, Sealing
+    except ImportError:
+        what = "SessionConfig.encryption_keys needs the package cryptography"
+        raise ConfigError(f"{what}: pip install httpsession[crypto]") from None
+    codec = Codec(config.types, max_bytes=min(config.max_attribute_bytes, MAX_VALUE - OVERHEAD))
+    return codec, Sealing(read_keys(config.encryption_keys), codec)
 
 
 def check_config(config: object) -> SessionConfig:

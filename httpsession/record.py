@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from math import inf
+from struct import Struct
 from typing import Final, Literal, Protocol, Self
 
 from .errors import shown
@@ -19,6 +20,17 @@ MAX_VALUE: Final = 1 << 21
 MAX_PRINCIPAL: Final = 1024
 #: The name of the note with the secret to which CSRF tokens answer.
 CSRF_NOTE: Final = "csrf"
+
+
+#: The notes that tell when the user logged in, and when a logout everywhere has spared the session since.
+LOGIN: Final = "auth_time"
+SPARED: Final = "spared"
+_TIME: Final = Struct("<d")
+
+
+def pack_time(time: float) -> bytes:
+    """Return the note that holds a time."""
+    return _TIME.pack(time)
 
 
 def check_principal(principal: object) -> str:
@@ -101,6 +113,12 @@ class SessionRecord:
     def handle(self) -> str:
         """The key in hexadecimal (:attr:`SessionInfo.handle`). It finds the session, but opens it for no client."""
         return self.key.hex()
+
+    @property
+    def login_time(self) -> float:
+        """When the user logged in, or was spared by a logout everywhere since; the creation where no note tells."""
+        times = [self.notes[name] for name in (LOGIN, SPARED) if name in self.notes]
+        return max((_TIME.unpack(note)[0] for note in times if len(note) == _TIME.size), default=self.creation_time)
 
     @property
     def is_newcomer(self) -> bool:

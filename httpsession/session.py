@@ -191,7 +191,7 @@ class HttpSession(NotCopied, MutableMapping[str, Any]):
         return iter(self._session.attributes.snapshot())
 
     def __len__(self) -> int:
-        return len(self._session.attributes.snapshot())
+        return self._session.attributes.count()
 
     def __contains__(self, name: object) -> bool:
         return self._session.attributes.get(name) is not ABSENT
@@ -249,15 +249,21 @@ class HttpSession(NotCopied, MutableMapping[str, Any]):
 
         Attributes in a shared store that cannot be decoded are removed when there are no others.
         """
-        for name in self._session.attributes.names():
+        while (name := self._session.attributes.any_name()) is not None:
             value = self._session.unbind(name)
-            if value is not ABSENT:
+            if value is not ABSENT:  # otherwise another thread was faster
                 return name, value
+        self._session.clear()
         raise KeyError("the session has no attributes")
 
     def clear(self) -> None:
         """Remove all attributes, also those in a shared store that cannot be decoded."""
         self._session.clear()
+
+
+def core_of(session: HttpSession) -> Session:
+    """Return the core session behind the face, for this package alone."""
+    return session._session
 
 
 class Accessor(NotCopied):

@@ -16,7 +16,7 @@ from ..errors import StoreError
 from ..ids import draw, draw_until
 from ..record import SessionRecord
 from ..stores import SharedStore
-from ..stores.base import Changes, StoredSession
+from ..stores.base import Advising, Changes, StoredSession
 from .store_option import opened, store_option
 from .text import VALUE, counted, escaped
 
@@ -42,9 +42,20 @@ def check(url: str, create: bool) -> None:
     with opened(url, create=create, remedy="check --create makes the store") as store:
         seconds = Trial(store).run(_ROUNDS)
         click.echo(f"{escaped(store.describe(), VALUE)}\n{counted(len(store), 'session')}")
+        advice = _advice_of(store)
     for verb, median_time in seconds.items():
         click.echo(f"{verb:<8}{median_time * 1000:>9.3f} ms")
-    click.echo("All is well.")
+    for sentence in advice:
+        click.echo(f"Warning: {escaped(sentence, VALUE)}", err=True)
+    click.echo("The store works, but see the warning." if advice else "All is well.")
+
+
+def _advice_of(store: SharedStore) -> list[str]:
+    """Return the advice of a store about its system; none if the user may not look at the settings."""
+    try:
+        return store.advice() if isinstance(store, Advising) else []
+    except StoreError:
+        return []
 
 
 class Trial:

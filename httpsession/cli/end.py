@@ -2,15 +2,21 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Iterable
+from typing import Final
 
 import click
 
 from ..record import SessionRecord
 from ..stores import SharedStore
+from ..stores.base import Revoking
 from .handles import digits_of, find, trouble
 from .store_option import opened, store_option
 from .text import counted, escaped
+
+#: Seconds for which a session of a login under way may last without a request. The application's interval is not known.
+_LIFE: Final = 30 * 86400
 
 
 @click.command()
@@ -38,6 +44,8 @@ def _end_all(store: SharedStore, principal: str, is_confirmed: bool) -> None:
     records = store.records_of(principal)
     if records and not is_confirmed:
         click.confirm(f"End {counted(len(records), 'session')} of {escaped(principal)}?", abort=True, err=True)
+    if isinstance(store, Revoking):
+        store.forget_logins(principal, time.time(), _LIFE)
     click.echo(f"{_remove(store, records)} ended")
 
 

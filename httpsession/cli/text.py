@@ -16,7 +16,7 @@ VALUE: Final = 200
 
 _MINUTE, _HOUR, _DAY = 60, 3600, 86400
 #: Decodes the values of any application, except its registered types.
-_codec = Codec(max_depth=100, max_bytes=2**31)
+_codec = Codec(max_depth=100)
 _repr = Repr()
 _repr.maxstring = _repr.maxother = _repr.maxlong = WORD
 

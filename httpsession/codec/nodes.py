@@ -14,15 +14,14 @@ values. The items are:
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from contextlib import suppress
-from dataclasses import fields
 from datetime import date, datetime, time, timedelta, timezone, tzinfo
 from decimal import MAX_EMAX, MAX_PREC, MIN_EMIN, Context, Decimal, InvalidOperation
 from functools import cache
 from itertools import chain
 from reprlib import repr as short_repr
-from typing import Any, Final
+from typing import Any, Final, NoReturn
 from uuid import UUID, SafeUUID
 from zoneinfo import ZoneInfo, available_timezones
 
@@ -45,8 +44,12 @@ are_native: Final = NATIVE.issuperset
 IMMUTABLE: Final[frozenset[type]] = NATIVE | (
     {bytes, date, time, datetime, timedelta, Decimal, UUID} | ({Markup} if Markup else set())
 )
+#: The types whose values can always change in place.
+MUTABLE: Final[frozenset[type]] = frozenset({list, dict, set})
 _MIN_INT: Final = -(2**63)
 _MAX_INT: Final = 2**64 - 1
+#: The types of members of a set that are sorted as such. Other members are sorted by their encodings.
+_SORTED: Final = ({int}, {str})
 #: How many keys or members may share their hashes with others.
 _CROWD: Final = 256
 #: Exact whatever context an application has set, which may write lower case or turn numbers into NaN.
@@ -54,6 +57,10 @@ _EXACT: Final = Context(prec=MAX_PREC, Emin=MIN_EMIN, Emax=MAX_EMAX, capitals=1,
 _MICROSECOND: Final = timedelta(microseconds=1)
 write: Final[Callable[[object], bytes]] = Encoder().encode
 _zones = cache(available_timezones)
+
+
+#: The remedy for functions of a registered pair that fail.
+MEND: Final = "correct the functions with which the class is registered in types"
 
 
 class RefusedError(Exception):
@@ -86,56 +93,6 @@ class TooManyError(RefusedError):
     """A value takes too many bytes."""
 
 
-class Packing:
-    """The packing of one value into what msgspec writes, within the bounds of depth and bytes."""
-
-    __slots__ = ("_depth", "_native", "_packers", "_room", "has_pairs")
-
-    def __init__(self, packers: Mapping[type, Packer], depth: int, room: int, native: frozenset[type] = NATIVE) -> None:
-        self._packers = packers
-        self._depth = depth
-        #: How many bytes may still follow: an item takes at least one, a node at least three. This is counted on the
-        #: way, since a small list may contain another list many times, which is written as often.
-        self._room = room
-        self._native = native
-        #: Whether a function of the application has turned a part of the value into data.
-        self.has_pairs: bool = False
-
-    def node(self, value: object) -> object:
-        """Return what is written for a value that is not native."""
-        cls = type(value)
-        pack = self._packers.get(cls)
-        if pack is None:
-            raise RefusedError(_why_unknown(cls))
-        self._depth -= 1
-        if self._depth < 0 and not _is_flat(value):
-            raise RefusedError("nested too deep")
-        node = pack(self, value)
-        self._depth += 1
-        return node
-
-    def items(self, values: Sequence[object]) -> Sequence[object]:
-        """Return what is written for the items of a node; *values* is a list or tuple."""
-        self._room -= len(values) + 2
-        if self._room < 0:
-            raise TooManyError
-        native = self._native
-        if are_native(map(type, values)) and native is NATIVE:
-            return values
-        return [value if type(value) in native else self.node(value) for value in values]
-
-
-#: The number of a kind, and the items.
-Node = tuple[int, Sequence[object]]
-Packer = Callable[[Packing, Any], object]
-Maker = Callable[[Sequence[Any]], object]
-
-
-def _is_flat(value: object) -> bool:
-    """Return whether a value is written without a node."""
-    return type(value) is bytes or (type(value) is int and _MIN_INT <= value <= _MAX_INT)
-
-
 def name_of(cls: type) -> str:
     """Return the name of a type in messages, at most some 100 characters of it."""
     return cut(cls.__qualname__ if cls.__module__ == "builtins" else f"{cls.__module__}.{cls.__qualname__}", 100)
@@ -147,31 +104,91 @@ def cut(text: str, length: int) -> str:
     return text if len(text) <= length else f"{text[: length // 2]}...{text[-length // 2 :]}"
 
 
-def children(value: Any) -> Iterator[tuple[str, object]]:
-    """Yield the values inside of *value*, each with the step of the path that leads there."""
-    cls = type(value)
-    if cls is list or cls is tuple:
-        yield from ((f"[{at}]", item) for at, item in enumerate(value))
-    elif cls is set or cls is frozenset:
-        yield from (("{}", item) for item in value)
-    elif cls is dict:
-        yield from ((".keys()", key) for key in value)
-        yield from ((f"[{short_repr(key) if type(key) in IMMUTABLE else '...'}]", item) for key, item in value.items())
-    elif any("__dataclass_fields__" in vars(base) for base in cls.__mro__):  # is_dataclass() would ask the metaclass
-        yield from ((f".{field.name}", getattr(value, field.name, None)) for field in fields(cls))
+#: The number of a kind, and the items.
+Node = tuple[int, Sequence[object]]
 
 
-def _why_unknown(cls: type) -> str:
-    """Return why a type has no packer."""
-    for base in cls.__mro__[1:]:
-        if base in PACKERS or base in NATIVE:
-            return f"a subclass of {name_of(base)}, as which it would come back"
-    return "which is neither supported nor registered in types"
+def _sequence_packer(kind: int) -> Callable[[Packing, Sequence[object]], Node]:
+    """Return the packer of lists or tuples: the method of :class:`Packing` that does most of the work."""
+
+    def pack(self: Packing, values: Sequence[object]) -> Node:
+        self._room -= len(values) + 2
+        if self._room < 0:
+            raise TooManyError
+        native, packers = self._native, self._packers
+        if are_native(map(type, values)) and native is NATIVE:
+            return kind, values
+        if self._depth < 1:
+            return kind, [value if type(value) in native else self.node(value) for value in values]
+        self._depth -= 1
+        items = [value if type(value) in native else packers[type(value)](self, value) for value in values]
+        self._depth += 1
+        return kind, items
+
+    return pack
+
+
+class Packing:
+    """The packing of one value into what msgspec writes, within the bounds of depth and bytes."""
+
+    __slots__ = ("_depth", "_native", "_packers", "_room", "has_pairs")
+
+    def __init__(self, packers: Mapping[type, Packer], depth: int, room: int, native: frozenset[type] = NATIVE) -> None:
+        self._packers = packers
+        #: How many levels of nodes may still be within the present one.
+        self._depth = depth
+        #: How many bytes may still follow: an item takes at least one, a node at least three. This is counted on the
+        #: way, since a small list may contain another list many times, which is written as often.
+        self._room = room
+        self._native = native
+        #: Whether a function of the application has turned a part of the value into data.
+        self.has_pairs: bool = False
+
+    def node(self, value: object) -> object:
+        """Return what is written for a value that is not native."""
+        pack = self._packers[type(value)]
+        if self._depth < 1 and not _is_flat(value):
+            raise RefusedError("nested too deep")
+        self._depth -= 1
+        node = pack(self, value)
+        self._depth += 1
+        return node
+
+    def items(self, values: Sequence[object]) -> Sequence[object]:
+        """Return what is written for the items of a node; *values* is a list or tuple."""
+        return self.pack_tuple(values)[1]
+
+    pack_list = _sequence_packer(LIST)
+    pack_tuple = _sequence_packer(TUPLE)
+
+
+class Packers(dict[type, "Packer"]):
+    """The packers of values, by type. Looking up another type raises RefusedError."""
+
+    def __missing__(self, cls: type) -> NoReturn:
+        for base in cls.__mro__[1:]:
+            if base in PACKERS or base in NATIVE:
+                raise RefusedError(f"a subclass of {name_of(base)}, as which it would come back")
+        raise RefusedError("which is neither supported nor registered in types")
+
+
+Packer = Callable[[Packing, Any], object]
+Maker = Callable[[Sequence[Any]], object]
+
+
+def _is_flat(value: object) -> bool:
+    """Return whether a value is written without a node."""
+    return type(value) is bytes or (type(value) is int and _MIN_INT <= value <= _MAX_INT)
 
 
 def _check_crowd(values: Collection[object]) -> None:
     """Refuse keys or members whose hashes were made to collide: a dict or set of them takes quadratic time."""
-    if len(values) > _CROWD and len(values) - len(set(map(hash, values))) > _CROWD:
+    try:
+        hashes = set(map(hash, values))
+    except Exception as error:  # of a registered class
+        why = f"with a key or member whose hash raised {name_of(type(error))}"
+        raise RefusedError(why, "store a list of them") from error
+    if len(values) - len(hashes) > _CROWD:
         why = f"with more than {_CROWD} keys or members that share their hashes with others"
         raise RefusedError(why, "store a list of them")
 
@@ -190,13 +207,13 @@ def _make_int(items: Sequence[Any]) -> int:
 def _pack_dict(packing: Packing, value: dict[object, object]) -> Node:
     if len(value) > _CROWD:
         _check_crowd(value)
-    return DICT, packing.items(list(chain.from_iterable(value.items())))
+    return DICT, packing.items([*chain.from_iterable(value.items())])
 
 
 def make_dict(items: Sequence[Any]) -> dict[Any, Any]:
     """Return the dict of alternating keys and values."""
     length = len(items)
-    if length > _CROWD:
+    if length > 2 * _CROWD:
         _check_crowd(items[::2])
     pairs = iter(items)
     made = dict(zip(pairs, pairs))  # noqa: B905 - a key without a value is found by the length
@@ -209,8 +226,9 @@ def _set_packer(kind: int) -> Packer:
     """Return a packer that sorts members, so that equal sets have equal encodings."""
 
     def pack(packing: Packing, value: Collection[Any]) -> Node:
-        _check_crowd(value)
-        if set(map(type, value)) in ({str}, {int}):
+        if len(value) > _CROWD:
+            _check_crowd(value)
+        if set(map(type, value)) in _SORTED:
             return kind, packing.items(sorted(value))
         return kind, sorted(packing.items([*value]), key=write)
 
@@ -219,7 +237,8 @@ def _set_packer(kind: int) -> Packer:
 
 def _set_maker(cls: Callable[[Iterable[Any]], Collection[Any]]) -> Maker:
     def make(items: Sequence[Any]) -> Collection[Any]:
-        _check_crowd(items)
+        if len(items) > _CROWD:
+            _check_crowd(items)
         made = cls(items)
         if len(made) != len(items):
             raise ValueError("a member that occurs twice")
@@ -297,8 +316,8 @@ def _maker(cls: Callable[[Any, Any, Any], object]) -> Maker:
 
 #: The packers of values, by type.
 PACKERS: Final[Mapping[type, Packer]] = {
-    list: lambda packing, value: (LIST, packing.items(value)),
-    tuple: lambda packing, value: (TUPLE, packing.items(value)),
+    list: Packing.pack_list,
+    tuple: Packing.pack_tuple,
     set: _set_packer(SET),
     frozenset: _set_packer(FROZENSET),
     dict: _pack_dict,

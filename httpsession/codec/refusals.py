@@ -2,14 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import suppress
 from reprlib import repr as short_repr
+from typing import Any, Final
 
 from ..errors import CodecError
-from .nodes import RefusedError, cut, name_of
+from .dataclass import stored_fields
+from .nodes import IMMUTABLE, MEND, RefusedError, UnreadableError, cut, name_of
 from .remedies import remedy_for
 
 _SURROGATE = "a lone surrogate, which UTF-8 cannot hold"
+#: The step of a path into an object that is registered with a pair of functions.
+TO: Final = ".to()"
 #: How many characters of a path a message has.
 _PATH = 300
 
@@ -48,6 +53,9 @@ class Search:
         """Return where in a refused value the trouble is, the object there, and its refusal."""
         if any(value is outer for outer in within):
             return path, value, RefusedError("which contains itself", "store a copy without the reference to itself")
+        if depth < 1 and path.endswith(TO) and type(value) is type(within[-1]):
+            why = "whose function to returned another object of this class, again and again"
+            return path, value, RefusedError(why, MEND)
         if depth < 1:
             why = f"nested deeper than {self._max_depth} levels"
             return path, value, RefusedError(why, "store the inner part as an attribute of its own")
@@ -67,6 +75,30 @@ class Search:
         return None
 
 
+def children(value: Any) -> Iterator[tuple[str, object]]:
+    """Yield the values inside of *value*, each with the step of the path that leads there."""
+    cls = type(value)
+    if cls is list or cls is tuple:
+        yield from ((f"[{at}]", item) for at, item in enumerate(value))
+    elif cls is set or cls is frozenset:
+        yield from (("{}", item) for item in value)
+    elif cls is dict:
+        yield from ((".keys()", key) for key in value)
+        yield from ((f"[{short_repr(key) if type(key) in IMMUTABLE else '...'}]", item) for key, item in value.items())
+    elif any("__dataclass_fields__" in vars(base) for base in cls.__mro__):  # is_dataclass() would ask the metaclass
+        for name in stored_fields(cls):
+            with suppress(Exception):  # of a field that cannot be read, which is refused itself
+                yield f".{name}", getattr(value, name)
+
+
+def told(error: Exception) -> str:
+    """Return the message of an exception, cut; its type if it has none, or if its class cannot print it."""
+    text = ""
+    with suppress(Exception):
+        text = str(error)
+    return cut(text, 150) or type(error).__name__
+
+
 def check_name(name: str) -> None:
     """Raise CodecError if the *name* of an attribute cannot be written in UTF-8."""
     try:
@@ -82,9 +114,10 @@ def cannot_store(name: str | None, why: str, remedy: str, path: str | None = Non
 
 def cannot_read(name: str | None, error: Exception) -> CodecError:
     """Return the error for stored bytes of the attribute *name* whose reading failed with *error*."""
-    why = str(error)[:150] or type(error).__name__
-    remedy = getattr(error, "remedy", "set the attribute again or remove it")
-    return CodecError(f"{_subject(name)} cannot be read: {why}; {remedy}", name, name)
+    remedy = (
+        error.remedy if isinstance(error, RefusedError | UnreadableError) else "set the attribute again or remove it"
+    )
+    return CodecError(f"{_subject(name)} cannot be read: {told(error)}; {remedy}", name, name)
 
 
 def _subject(name: str | None) -> str:

@@ -3,19 +3,20 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import MISSING, fields, is_dataclass
+from dataclasses import MISSING, Field, is_dataclass
 from enum import Enum
 from functools import cached_property
-from inspect import getattr_static
 from itertools import chain
-from pathlib import PurePath
+from pathlib import Path, PurePath
 from reprlib import repr as short_repr
 from types import MemberDescriptorType
 from typing import Any, Final, Protocol
 
 from ..errors import ConfigError, shown
+from .dataclass import stored_fields
 from .nodes import (
     ENUM,
+    MEND,
     NATIVE,
     OBJECT,
     PACKERS,
@@ -37,7 +38,6 @@ Pair = tuple[type, Callable[[Any], Any], Callable[[Any], Any]]
 Types = Mapping[str, type | Pair]
 
 _ALLOWED: Final = "must be a dataclass or an Enum class, or a tuple (class, to, from) such as {}"
-_MEND: Final = "correct the functions with which the class is registered in types"
 _MAX_NAME: Final = 100
 
 
@@ -147,9 +147,12 @@ class RegisteredDataclass:
         self.kind: int = OBJECT
         self.cls: type = cls
         self._name = name
-        self._fields = {field.name: field for field in fields(cls) if not _is_computed(cls, field.name)}
+        self.fields: Mapping[str, Field[Any]] = stored_fields(cls)
+        params: Any = getattr(cls, "__dataclass_params__", None)
+        #: Whether the fields of an object cannot be set again.
+        self.is_frozen: bool = params is not None and params.frozen is True
         members = [member for base in cls.__mro__ for member in vars(base).items()]
-        self._known = self._fields.keys() | {key for key, own in members if type(own) is cached_property}
+        self._known = self.fields.keys() | {key for key, own in members if type(own) is cached_property}
         self._slots = {key for key, own in members if type(own) is MemberDescriptorType} - self._known
 
     def pack(self, packing: Packing, value: object) -> Node:
@@ -160,10 +163,22 @@ class RegisteredDataclass:
             why = f"with attributes that are no fields: {cut(', '.join(sorted(map(str, unknown))), 200)}"
             raise RefusedError(why, "declare them as fields, or delete them first")
         try:
-            pairs = [(key, getattr(value, key)) for key in self._fields]
-        except AttributeError as error:
-            raise RefusedError(f"whose field {error.name} is not set", "set it first") from None
+            pairs = [(key, getattr(value, key)) for key in self.fields]
+        except Exception:
+            raise self._refusal(value) from None
         return OBJECT, packing.items([self._name, *chain.from_iterable(pairs)])
+
+    def _refusal(self, value: object) -> RefusedError:
+        """Return why an object is refused of which a field cannot be read."""
+        for key in self.fields:
+            try:
+                getattr(value, key)
+            except AttributeError:
+                return RefusedError(f"whose field {key} is not set", "set it first")
+            except Exception as error:
+                remedy = "correct the class, or register it with a pair of functions"
+                return RefusedError(f"whose field {key} raised {name_of(type(error))}", remedy)
+        return RefusedError("with a field that could not be read once", "set it again")
 
     def make(self, items: Sequence[Any]) -> object:
         """Make an object as ``copy.copy`` does: neither ``__init__`` nor ``__post_init__`` is called.
@@ -171,12 +186,12 @@ class RegisteredDataclass:
         A field that was added since the object was written gets its default.
         """
         values = make_dict(items)
-        unknown = values.keys() - self._fields.keys()
+        unknown = values.keys() - self.fields.keys()
         if unknown:
             why = f"{self._name} has no field {short_repr(unknown.pop())}"
             raise UnreadableError(why, "give the class this field, or register it as another name")
         made: object = object.__new__(self.cls)
-        for key, field in self._fields.items():
+        for key, field in self.fields.items():
             if key in values:
                 value = values[key]
             elif field.default_factory is not MISSING:
@@ -195,8 +210,8 @@ class RegisteredPair:
 
     def __init__(self, name: str, cls: type, to: Callable[[Any], Any], make: Callable[[Any], Any]) -> None:
         self.kind: int = PAIR
-        # Path() makes a PosixPath or a WindowsPath, so no object is of the type Path.
-        self.cls: type = type(cls()) if cls.__module__.startswith("pathlib") and issubclass(cls, PurePath) else cls
+        # Path() makes a PosixPath or a WindowsPath, and PurePath() likewise, so no object is of these types.
+        self.cls: type = type(cls()) if cls in (Path, PurePath) else cls
         self._name = name
         self._to = to
         self._make = make
@@ -216,10 +231,10 @@ class RegisteredPair:
             data = self._to(value)
         except Exception as error:
             raise RefusedError(
-                f"whose function to in types[{self._name!r}] raised {name_of(type(error))}", _MEND
+                f"whose function to in types[{self._name!r}] raised {name_of(type(error))}", MEND
             ) from error
         if data is value:
-            raise RefusedError(f"whose function to in types[{self._name!r}] returned the object itself", _MEND)
+            raise RefusedError(f"whose function to in types[{self._name!r}] returned the object itself", MEND)
         return data
 
     def make(self, items: Sequence[Any]) -> object:
@@ -232,23 +247,11 @@ class RegisteredPair:
         try:
             made = self._make(data)
         except Exception as error:
-            raise UnreadableError(f"{place} raised {name_of(type(error))}", _MEND) from error
+            raise UnreadableError(f"{place} raised {name_of(type(error))}", MEND) from error
         if type(made) is not self.cls:
             made_type, own = name_of(type(made)), name_of(self.cls)
-            raise UnreadableError(f"{place} returned an object of type {made_type}, not {own}", _MEND)
+            raise UnreadableError(f"{place} returned an object of type {made_type}, not {own}", MEND)
         return made
-
-
-def is_frozen(cls: type) -> bool:
-    """Return whether *cls* is a dataclass whose fields cannot be set again."""
-    params: Any = getattr(cls, "__dataclass_params__", None)
-    return params is not None and params.frozen is True
-
-
-def _is_computed(cls: type, field: str) -> bool:
-    """Return whether a field of a dataclass is a property that cannot be set."""
-    own = getattr_static(cls, field, None)
-    return isinstance(own, property) and own.fset is None
 
 
 def _is_plain(cls: type) -> bool:

@@ -25,6 +25,7 @@ from .fields import (
     require_seconds,
     with_field_docs,
 )
+from .keys import read_keys
 from .texts import Source, read_environ, read_mapping
 from .webxml import read_web_xml
 
@@ -125,8 +126,9 @@ class SessionConfig:
     ``"cache"``, ``"cookies"``, ``"storage"``, ``"executionContexts"`` or ``"*"``."""
 
     encryption_keys: Iterable[bytes | str] = field(default=(), repr=False)
-    """The keys that encrypt attributes at rest, newest first: 32 bytes each, or those in hexadecimal or base64.
-    The first encrypts, and all decrypt. Without keys the encodings are readable in the store."""
+    """The keys that encrypt attributes in a shared store, newest first: 32 bytes each, or those in hexadecimal or
+    base64. The first encrypts, and all decrypt. Without keys the encodings are readable in the store. With keys a
+    session that was written without them, or was changed in the store, is no session."""
 
     id_bytes: int = 16
     """Random bytes in an id, 16 to 64. The id has twice as many hexadecimal digits."""
@@ -150,10 +152,7 @@ class SessionConfig:
         require(self.when_too_many in ("evict", "deny"), self, "when_too_many", "'evict' or 'deny'")
         self._fold_names("client_hints", _HINTS)
         self._fold_names("clear_site_data", _DIRECTIVES)
-        given = self.encryption_keys
-        fits = isinstance(given, Iterable) and not isinstance(given, str | bytes | bytearray)
-        require(fits, self, "encryption_keys", "a sequence of keys")
-        object.__setattr__(self, "encryption_keys", tuple(given))
+        object.__setattr__(self, "encryption_keys", read_keys(self.encryption_keys))
         require(is_whole(self.id_bytes) and 16 <= self.id_bytes <= 64, self, "id_bytes", "a whole number, 16 to 64")
         require_seconds(_is_seconds_or_none, self, "sweep_interval", allowed)
 

@@ -113,7 +113,8 @@ class Accesses:
     def flush(self, touch: Callable[[Iterable[Touch]], None], *, with_in_flight: bool = False) -> None:
         """Pass the requests that have ended to *touch*, in the order of arrival.
 
-        *with_in_flight* adds the requests in flight, as if they ended now. Notes stay until *touch* has returned, so
+        *with_in_flight* adds the requests in flight, as if they ended now, and calls *touch* also if there are none: a
+        shared store learns then what other processes have done. Notes stay until *touch* has returned, so
         that a thread which finds no notes can rely on it that the store knows of all accesses.
 
         One thread flushes at a time; other threads wait. Requests may add notes meanwhile, which stay for the next
@@ -132,7 +133,7 @@ class Accesses:
                 for access in list(self.in_flight):
                     touches += [(key, access.arrived, now) for key in access.store_keys()]
             try:
-                if touches:
+                if touches or with_in_flight:
                     touch(_thinned(touches))
             except StoreError:
                 if len(notes) > MAX_NOTES:

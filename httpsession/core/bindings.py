@@ -12,6 +12,7 @@ from ..attributes import ABSENT, Attributes, DetachedError, LeftAttributes
 from ..errors import InvalidSessionError, shown
 from ..record import SessionRecord
 from .silence import Silence
+from .sizes import Encode, Sizes
 
 _log = logging.getLogger("httpsession")
 
@@ -65,8 +66,12 @@ class Keeper(Protocol):
     drops_changes: bool
 
     @property
-    def encode(self) -> Callable[[object, str], object] | None:
-        """The function that encodes the value of a name, or raises CodecError; None: any value can be kept."""
+    def encode(self) -> Encode | None:
+        """The function that encodes values, or raises CodecError; None: any value can be kept."""
+
+    @property
+    def new_sizes(self) -> Callable[[], Sizes]:
+        """Returns the sizes of the attributes of a session, none of which has grown yet."""
 
     def check_open(self) -> None:
         """Raise IllegalStateError if the manager is closed."""
@@ -87,6 +92,8 @@ class Bindings:
     audience: BindingAudience[Any]
     record: SessionRecord
     attributes: Attributes
+    #: The sizes of the attributes; None while none has grown.
+    _sizes: Sizes | None = None
     #: How to undo what the request has changed since it changed the id; None while it has not.
     undo_log: UndoLog | None = None
 
@@ -94,12 +101,12 @@ class Bindings:
         """Note how to undo the latest change."""
         log.undos.append(undo)
 
-    def check(self, name: str, value: Any = None) -> None:
+    def check(self, name: str, value: Any = ABSENT) -> None:
         """Refuse a change before anything has changed, if its name or value cannot be kept.
 
         Raises:
             ValueError: *name* is no string.
-            CodecError: *value* cannot be stored, where sessions are shared or distributable.
+            CodecError: *value* cannot be stored or exceeds a bound, where sessions are shared or distributable.
             IllegalStateError: the manager has closed the store.
         """
         if not isinstance(name, str):
@@ -107,8 +114,25 @@ class Bindings:
         if self._sessions.drops_changes:
             self._sessions.check_open()
         encode = self._sessions.encode
-        if encode is not None:
-            encode(value, name)
+        if encode is None:
+            return
+        if value is ABSENT:
+            encode(None, name, b"")
+            return
+        former = self.attributes.stored(name)
+        data = encode(value, name, former or b"")
+        if former is None or len(data) > len(former):
+            self._check_growth(name, data)
+
+    def _check_growth(self, name: str, data: bytes) -> None:
+        """Refuse the encoding of an attribute that is new or longer than before, if it exceeds a bound of the session.
+
+        Raises:
+            CodecError: it does.
+        """
+        if self._sizes is None:
+            self._sizes = self._sessions.new_sizes()
+        self._sizes.grow(self.attributes, name, len(data))
 
     def bind(self, name: str, value: Any) -> None:
         """Set an attribute, and notify its values and the listeners.

@@ -18,12 +18,14 @@ from typing import ClassVar, Generic, TypeVar
 from .. import fork
 from ..errors import IllegalStateError, InvalidSessionError, StoreError
 from ..ids import draw
-from ..record import SessionRecord, SessionStats
+from ..record import SPARED, SessionRecord, SessionStats, pack_time
 from ..stores.base import SessionStore, Stored
 from .context import Context
 from .counts import End
+from .logouts import forget_logins
 from .room import BATCH, Room
 from .session import Session, call_all
+from .sizes import Encode, Sizes
 from .sweeper import Sweeper
 
 _log = logging.getLogger("httpsession")
@@ -49,9 +51,9 @@ class Sessions(ABC, Generic[S, T]):
     def __init__(self, context: Context[Session], store: SessionStore[T]) -> None:
         self.context: Context[Session] = context
         self.store: SessionStore[T] = store
-        codec = context.codec
         #: Encodes an attribute, or refuses it; None: any value can be kept.
-        self.encode: Callable[[object, str], bytes] | None = None if codec is None else codec.encode
+        self.encode: Encode | None = None if context.codec is None else context.codec.encode
+        self.new_sizes: Callable[[], Sizes] = partial(Sizes, context.config, self.encode)
         #: Whether :meth:`close` was called.
         self.is_closed: bool = False
         bound = context.config.max_sessions
@@ -167,18 +169,19 @@ class Sessions(ABC, Generic[S, T]):
         self.open(stored).finish("expired" if is_expired else "invalidated")
         return not is_expired
 
-    def end_all(self, principal: str, *, but: bytes | None) -> int:
-        """End the sessions in which *principal* is logged in, *but* not the one with this key; return how many.
+    def end_all(self, principal: str, *, but: bytes | None, hold: Session | None = None) -> int:
+        """End the sessions of *principal*, *but* not the one with this key and this *hold*; return how many.
 
         All are ended, whatever listeners raise. The first exception goes to the caller.
         """
+        now, ended = self.context.now(), list[bool]()
+        if hold is not None and hold.stored_id is None:
+            # The store does not have its login yet.
+            hold.set_note(SPARED, pack_time(now))
         spared, keys = self._list_beside(principal, but)
-        ended: list[bool] = []
-
-        def end(key: bytes) -> None:
-            ended.append(self.end(key))
-
-        call_all(partial(end, key) for key in keys if key != spared)
+        ends = [partial(lambda key: ended.append(self.end(key)), key) for key in keys if key != spared]
+        # It comes last, or another process would take the sessions for expired.
+        call_all([*ends, partial(forget_logins, self.store, self.context.config, principal, now, but)])
         return sum(ended)
 
     def _list_beside(self, principal: str, but: bytes | None) -> tuple[bytes | None, list[bytes]]:

@@ -162,12 +162,11 @@ class LiveSession(Session):
 
     def update(self, name: str, function: Callable[[Any], Any]) -> Any:
         """Compare and swap until no other thread came in between; *function* runs without a lock."""
-        encode = self._sessions.encode
         for _ in updates.attempts(self.attributes, self.record.key, name):
             old = self.attributes.get(name)
             new = updates.call(function, None if old is ABSENT else old, self.attributes, self.record.key, name)
-            if encode is not None:
-                encode(new, name)
+            if new is not None:
+                self.check(name, new)
             if (new is None and old is ABSENT) or self.replace(name, old, ABSENT if new is None else new):
                 break
         return new

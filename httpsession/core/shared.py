@@ -4,24 +4,26 @@ from __future__ import annotations
 
 import logging
 import time
-from collections.abc import Callable, Collection, Iterator, Mapping
-from contextlib import contextmanager, nullcontext
+from collections.abc import Collection, Mapping
 from dataclasses import replace
 from functools import partial
-from typing import Any, ClassVar
+from typing import TYPE_CHECKING, ClassVar
 
-from ..attributes import ABSENT
 from ..codec import Codec
 from ..errors import StoreError
 from ..ids import draw, draw_until, key_of
-from ..record import SessionRecord
-from ..stores.base import SLACK, Changes, SessionStore, StoredSession
+from ..record import LOGIN, SessionRecord, pack_time, with_note
+from ..stores.base import SLACK, Changes, SessionStore, StoredSession, note_damage
 from . import updates
 from .collection import Sessions
 from .context import Audience, Context
 from .session import Session
+from .shared_update import SharedUpdates
 from .snapshot import AttributeSnapshot
-from .unsaved import Unsaved
+from .unsaved import SEAL, Unsaved
+
+if TYPE_CHECKING:
+    from ..codec.sealed import SealedCodec, Sealing  # which imports what only applications with keys have
 
 _log = logging.getLogger("httpsession")
 
@@ -29,11 +31,8 @@ _log = logging.getLogger("httpsession")
 _COUNT_AGE = 1.0
 
 
-class SharedSession(Session):
+class SharedSession(SharedUpdates):
     """A hold on a shared session: one request's snapshot of it, and the changes of the request."""
-
-    #: Whether another request has ended the session, or has cut this one off by a login.
-    _is_lost: bool = False
 
     def __init__(
         self,
@@ -45,21 +44,26 @@ class SharedSession(Session):
         previous_access: float,
         *,
         is_own: bool = False,
+        sealed: SealedCodec | None = None,
     ) -> None:
-        """Begin with a session of the store, or with one that the request creates: the commit creates it there."""
+        """Begin with a session of the store, or with one that the request creates: the commit creates it there.
+
+        *sealed* is the codec of the attributes if it encrypts them.
+        """
         self.context: Context[Session] = sessions.context
         self.audience: Audience[Session] = self.context.audience
         self.id: str = session_id
         self.record: SessionRecord = record
-        self.attributes: AttributeSnapshot = attributes
+        self.attributes = attributes
         self.failures: list[StoreError] = failures
         self.previous_access: float = previous_access
         self.is_own: bool = is_own
         self._sessions: SharedSessions = sessions
-        #: Whether the store has the session.
-        self._is_stored: bool = not is_own
+        self._is_stored = not is_own
         self._is_new: bool = is_own
-        self._unsaved: Unsaved = Unsaved(session_id, record.max_inactive_interval, record.principal, record.notes)
+        self._sealed: SealedCodec | None = sealed
+        seal = None if sealed is None else sealed.seal
+        self._unsaved = Unsaved(session_id, record.max_inactive_interval, record.principal, record.notes, seal)
         #: The names of attributes that were notified of being deserialised, and must be notified before the save.
         self._activated: set[str] = set()
 
@@ -79,7 +83,7 @@ class SharedSession(Session):
         size = self.context.config.id_bytes
         if self._is_stored:
             self.id, new_key = draw_until(size, partial(self._sessions.store.can_move, self.record.key))
-            self._unsaved.rotate(new_key, self.record, self.attributes)
+            self._unsaved.rotate(new_key, self.record, self.attributes, self._check_growth)
         else:
             self.id, self.record.key = draw(size)
         return True
@@ -101,60 +105,10 @@ class SharedSession(Session):
             lifetime = self.context.config.max_lifetime
             if lifetime is not None:
                 self.record.deadline = self.context.now() + lifetime
-        self.record.principal, self.record.notes = principal, {}
+        self.record.principal, self.record.notes = principal, {LOGIN: pack_time(self.context.now())}
 
     def change_interval(self, seconds: int) -> None:
         self.record.max_inactive_interval = seconds
-
-    def update(self, name: str, function: Callable[[Any], Any]) -> Any:
-        with self._noting_failure():
-            is_slow = False
-            for attempt in updates.attempts(self.attributes, self.record.key, name):
-                with self._sessions.turns.wait() if attempt and not is_slow else nullcontext():
-                    began = time.monotonic()
-                    if attempt and self._is_stored and not self._unsaved.is_login:
-                        self._read_again(name)
-                    is_done, new = self._try_update(name, function)
-                if is_done:
-                    break
-                # The function may wait for a thread that waits for its turn.
-                is_slow = is_slow or time.monotonic() - began >= updates.PATIENCE
-        return new
-
-    def _try_update(self, name: str, function: Callable[[Any], Any]) -> tuple[bool, Any]:
-        """Return whether the value was replaced, and the new value; False and None if another request was faster."""
-        snapshot, codec = self.attributes, self._sessions.codec
-        value, before, stored = snapshot.get(name), snapshot.encoded(name), snapshot.stored(name)
-        argument = None if before is None else codec.decode(before, name)
-        new = updates.call(function, argument, snapshot, self.record.key, name)
-        if snapshot.get(name) is not value:  # the function or another thread of this request has changed it
-            return False, None
-        self.audience.will_passivate(self, new)
-        data = None if new is None else codec.encode(new, name)
-        put, removed = ({}, [name]) if data is None else ({name: data}, [])
-        # After a login changes take effect with it, at the commit.
-        is_saved = self._is_stored and not self._is_lost and not self._unsaved.is_login
-        if is_saved:
-            changes = Changes(put=put, removed=removed, expected={name: stored})
-            if not self._sessions.store.save(self.record.key, changes, self.context.now()):
-                return False, None
-        while (old := snapshot.get(name)) is not ABSENT or new is not None:
-            if self.replace(name, old, ABSENT if new is None else new):
-                break  # if not, another thread of this request was faster
-        if new is None:
-            snapshot.remove_unreadable(name)
-        if is_saved:
-            snapshot.mark_saved(put, removed)
-            snapshot.mark_unchanged(name)
-        return True, new
-
-    def _read_again(self, name: str) -> None:
-        """Read one attribute from the store again."""
-        stored = self._sessions.store.peek(self.record.key)
-        if stored is not None:
-            self.attributes.rebase_one(name, stored.attributes.get(name))
-        else:
-            self._lose()
 
     def remove(self) -> bool:
         if not self._is_stored:
@@ -182,13 +136,13 @@ class SharedSession(Session):
         if self._sessions.tells_activation:
             self._passivate()
         if not self._is_stored:
-            self._store(self.attributes.changes(is_final=True)[0])
+            self._store(self.attributes.changes(self._check_growth, is_final=True)[0])
             return
         own = self.attributes.set_since_login() if unsaved.is_login else {}
         if unsaved.is_undone:
             changes = unsaved.before_rotation
         else:
-            changes = unsaved.changes(self.record, self.attributes, is_final=True)
+            changes = unsaved.changes(self.record, self.attributes, self._check_growth, is_final=True)
         if changes is None:
             return
         if self._save(changes):
@@ -210,8 +164,7 @@ class SharedSession(Session):
         if changes.new_key is None or changes.is_login:
             return False
         self.id = self._unsaved.id
-        self._unsaved.lose_rotation()
-        return store.save(record.key, replace(changes, new_key=None), self.context.now())
+        return store.save(record.key, self._unsaved.lose_rotation(changes), self.context.now())
 
     def _begin_again(self, changes: Changes, own: dict[str, bytes]) -> None:
         """Begin a session of which only this client knows, since the former one has gone.
@@ -222,13 +175,15 @@ class SharedSession(Session):
         snapshot, was_left = self.attributes, self._sessions.store.was_left(self.record.key, self.context.now())
         put = snapshot.merged(changes.put, changes.removed) if was_left and not changes.clear else own
         self.record = replace(self.record, key=key_of(self.id))
+        if self._sealed is not None:  # the session of the other request has the former mark
+            put = self._sealed.renew(put)
         snapshot.restart(put)
         self._sessions.make_room_for(partial(self._store, put))
         self._tell_created(put.keys() - own.keys())
 
     def _store(self, put: dict[str, bytes]) -> None:
         """Create the session in the store."""
-        if not self._sessions.store.create(StoredSession(self.record, put)):
+        if not self._sessions.store.create(self._unsaved.creation(self.record, put)):
             raise StoreError("the id drawn for a new session is taken: the random numbers of this machine repeat")
         self._is_stored, self._is_lost = True, False
         self.is_own = True
@@ -238,7 +193,8 @@ class SharedSession(Session):
         """Begin with the next changes: the store has these ones."""
         record = self.record
         self.attributes.mark_saved(put, removed)
-        self._unsaved = Unsaved(self.id, record.max_inactive_interval, record.principal, record.notes)
+        seal = None if self._sealed is None else self._sealed.seal
+        self._unsaved = Unsaved(self.id, record.max_inactive_interval, record.principal, record.notes, seal)
 
     def release(self, arrived: float) -> None:
         """Note the access for the next flush."""
@@ -260,32 +216,28 @@ class SharedSession(Session):
         for value in self.attributes.touched(activated):
             self.audience.will_passivate(self, value)
 
-    def _lose(self) -> None:
-        self._is_lost = True
-        self.silence("another request has ended it or has logged in")
-
-    @contextmanager
-    def _noting_failure(self) -> Iterator[None]:
-        try:
-            yield
-        except StoreError as error:
-            self.failures.append(error)
-            raise
-
 
 class SharedSessions(Sessions[SharedSession, StoredSession]):
     """The sessions of a shared store."""
 
     slack: ClassVar[float] = SLACK
 
-    def __init__(self, context: Context[Session], store: SessionStore[StoredSession], codec: Codec) -> None:
+    def __init__(
+        self,
+        context: Context[Session],
+        store: SessionStore[StoredSession],
+        codec: Codec,
+        sealing: Sealing | None = None,
+    ) -> None:
         self.codec: Codec = codec
+        self._sealing: Sealing | None = sealing
         #: Whether attributes can be of a type that is notified of being serialised and deserialised.
         self.tells_activation: bool = any(issubclass(kind, context.audience.activatable) for kind in codec.classes)
         self._count: int = 0
         self._counted_at: float = -_COUNT_AGE
         super().__init__(context, store)
-
+        if sealing is not None:
+            self.encode = sealing.measure
         #: The turns of updates that met a conflict.
         self.turns: updates.Turns = updates.Turns()
 
@@ -294,7 +246,12 @@ class SharedSessions(Sessions[SharedSession, StoredSession]):
         if found is None:
             return None
         stored, previous_access, is_expired = found
-        session = self._open(stored, session_id, failures, previous_access)
+        sealed: SealedCodec | None = None
+        if self._sealing is not None:
+            sealed = self._unseal(self._sealing, stored)
+            if sealed is None:
+                return None
+        session = self._open(stored, session_id, failures, previous_access, sealed)
         if is_expired:
             session.finish("expired")
             return None
@@ -303,13 +260,34 @@ class SharedSessions(Sessions[SharedSession, StoredSession]):
         return session
 
     def open(self, stored: StoredSession) -> SharedSession:
-        return self._open(stored, "", [], stored.record.accessed)
+        sealed: SealedCodec | None = None
+        if self._sealing is not None:
+            sealed = self._unseal(self._sealing, stored)
+            if sealed is None:
+                stored = StoredSession(replace(stored.record, principal=None, notes={}), {})
+        return self._open(stored, "", [], stored.record.accessed, sealed)
+
+    def _unseal(self, sealing: Sealing, stored: StoredSession) -> SealedCodec | None:
+        """Return the codec of a session that is as this application stored it. None: it is no session."""
+        record = stored.record
+        note = record.notes.get(SEAL, b"")
+        record.notes = with_note(record.notes, SEAL, None)
+        sealed = None if stored.left_out else sealing.open(note, record, stored.attributes)
+        if sealed is None:
+            note_damage("seal", record.key)
+        return sealed
 
     def _open(
-        self, stored: StoredSession, session_id: str, failures: list[StoreError], previous_access: float
+        self,
+        stored: StoredSession,
+        session_id: str,
+        failures: list[StoreError],
+        previous_access: float,
+        sealed: SealedCodec | None,
     ) -> SharedSession:
-        snapshot = AttributeSnapshot(self.codec, stored.attributes, stored.left_out, stored.record.key)
-        session = SharedSession(self, session_id, stored.record, snapshot, failures, previous_access)
+        record = stored.record
+        snapshot = AttributeSnapshot(sealed or self.codec, stored.attributes, stored.left_out, record.key)
+        session = SharedSession(self, session_id, record, snapshot, failures, previous_access, sealed=sealed)
         if self.tells_activation:
             snapshot.notify(session.activate)
         return session
@@ -338,5 +316,6 @@ class SharedSessions(Sessions[SharedSession, StoredSession]):
     def _begin(self, session_id: str, key: bytes, failures: list[StoreError]) -> SharedSession:
         self._count += 1
         record = self.context.new_record(SessionRecord, key)
-        snapshot = AttributeSnapshot(self.codec, {})
-        return SharedSession(self, session_id, record, snapshot, failures, record.accessed, is_own=True)
+        sealed = None if self._sealing is None else self._sealing.begin()
+        snapshot = AttributeSnapshot(sealed or self.codec, {})
+        return SharedSession(self, session_id, record, snapshot, failures, record.accessed, is_own=True, sealed=sealed)

@@ -5,15 +5,26 @@ from __future__ import annotations
 import logging
 import threading
 from collections.abc import Callable, Collection, Mapping
-from typing import Any
+from typing import Any, Protocol
 
 from ..attributes import ABSENT, NOT_MARKED, Attributes
-from ..codec import Codec
 from ..codec.nodes import IMMUTABLE
 from ..errors import CodecError
 from ..stores.base import note_damage
 
 _log = logging.getLogger("httpsession")
+
+#: Is called with the name and encoding of an attribute that has grown, and raises CodecError to refuse it.
+Grow = Callable[[str, bytes], object]
+
+
+class ValueCodec(Protocol):
+    """Encodes and decodes the values of one session: a :class:`.Codec`, or one that encrypts."""
+
+    def encode(self, value: object, name: str | None = None, former: bytes = b"") -> bytes: ...
+    def decode(self, data: bytes, name: str | None = None) -> Any: ...
+    def changed(self, value: object, data: bytes, name: str | None = None) -> bytes | None: ...
+    def can_change(self, value: object) -> bool: ...
 
 
 class AttributeSnapshot(Attributes):
@@ -27,19 +38,19 @@ class AttributeSnapshot(Attributes):
     __slots__ = ("_changed", "_codec", "_earlier", "_key", "_left_out", "_on_decode", "_stored", "_unread")
 
     def __init__(
-        self, codec: Codec, stored: Mapping[str, bytes], left_out: Collection[str] = (), key: bytes | None = None
+        self, codec: ValueCodec, stored: Mapping[str, bytes], left_out: Collection[str] = (), key: bytes | None = None
     ) -> None:
         # Without super().__init__(), which would be two more calls in each request that reads.
         self._values = {}
         self._lock = threading.Lock()
         self._owners = NOT_MARKED
         self.closed = self.detached = False
-        self._codec: Codec = codec
+        self._codec: ValueCodec = codec
         #: The baseline, which is replaced and never changed, and the names that are not decoded yet.
         self._stored: Mapping[str, bytes] = stored
         self._unread: set[str] = set(stored)
         #: The names of attributes that the store has and does not return.
-        self._left_out: Collection[str] = left_out
+        self._left_out: Collection[str] = left_out and frozenset(left_out)
         #: The key with which the session was read, for audit events.
         self._key: bytes | None = key
         #: The names that were set or removed since the last save; after a login, since the login.
@@ -66,6 +77,16 @@ class AttributeSnapshot(Attributes):
         """Return names and values, as a copy."""
         self._decode_all()
         return super().snapshot()
+
+    def count(self) -> int:
+        """Return how many attributes can be read."""
+        self._decode_all()
+        return super().count()
+
+    def any_name(self) -> str | None:
+        """Return the name of an attribute that can be read; None if there is none."""
+        self._decode_all()
+        return super().any_name()
 
     def names(self) -> list[str]:
         """Return all names: first of the attributes that can be read, then of those that cannot be decoded."""
@@ -114,9 +135,14 @@ class AttributeSnapshot(Attributes):
         """Return the values that were set since the last save, and those of *names* that still exist."""
         return [self._values[name] for name in self._changed | self._earlier | names if name in self._values]
 
-    def changes(self, *, is_final: bool) -> tuple[dict[str, bytes], list[str]]:
+    def changes(self, grow: Grow, *, is_final: bool) -> tuple[dict[str, bytes], list[str]]:
         """Return the changes since the baseline: encodings of values that were set or have changed inside, and the
-        names of removed attributes. If *is_final*, names that were set so far count as unchanged afterwards.
+        names of removed attributes.
+
+        Args:
+            grow: is called with the name and encoding of each value that has changed inside, or may have since it was
+                set, and has grown.
+            is_final: whether names that were set so far count as unchanged afterwards.
 
         Raises:
             CodecError: a value cannot be stored any more.
@@ -129,12 +155,16 @@ class AttributeSnapshot(Attributes):
             removed = [name for name in changed if name not in values and name in there]
         for name in values:
             value = values[name]
-            if name in changed or name not in self._stored:
-                put[name] = self._codec.encode(value, name)
+            former = self._stored[name] if name in self._stored else b""  # noqa: SIM401 - a call less
+            data: bytes | None = None
+            if name in changed or not former:
+                data = self._codec.encode(value, name, former)
             elif type(value) not in IMMUTABLE and self._codec.can_change(value):
-                data = self._codec.changed(value, self._stored[name], name)
-                if data is not None:
-                    put[name] = data
+                data = self._codec.changed(value, former, name)
+            if data is not None:
+                put[name] = data
+                if type(value) not in IMMUTABLE and len(data) > len(former):
+                    grow(name, data)
         if is_final:
             self._changed -= changed
             self._earlier = frozenset()
@@ -142,9 +172,9 @@ class AttributeSnapshot(Attributes):
 
     def mark_saved(self, put: Mapping[str, bytes], removed: Collection[str]) -> None:
         """Add saved changes to the baseline."""
-        self._stored = self.merged(put, removed)
+        self._stored = self.merged(put, removed) if removed else {**self._stored, **put}
         if self._left_out:
-            self._left_out = [name for name in self._left_out if name not in put and name not in removed]
+            self._left_out = frozenset(self._left_out).difference(put, removed)
 
     def mark_unchanged(self, name: str) -> None:
         """Count *name* as unchanged: the store has its present value."""
@@ -157,11 +187,12 @@ class AttributeSnapshot(Attributes):
 
     def set_since_login(self) -> dict[str, bytes]:
         """Return the encodings of the attributes that were set since the login."""
-        return {name: self._codec.encode(self._values[name], name) for name in self._changed if name in self._values}
+        return {name: self.encode(name, self._values[name]) for name in self._changed if name in self._values}
 
     def merged(self, put: Mapping[str, bytes], removed: Collection[str]) -> dict[str, bytes]:
         """Return the baseline with these changes applied."""
-        return {name: data for name, data in self._stored.items() if name not in removed} | dict(put)
+        gone = frozenset(removed)
+        return {name: data for name, data in self._stored.items() if name not in gone} | dict(put)
 
     def restart(self, stored: Mapping[str, bytes]) -> None:
         """Reset to a new session that was stored with some of these attributes."""
@@ -172,19 +203,26 @@ class AttributeSnapshot(Attributes):
 
     def rebase(self, stored: Mapping[str, bytes]) -> None:
         """Replace the baseline by what the store has now. Changes of this request stand."""
-        for name in self._stored.keys() | stored.keys():
-            self.rebase_one(name, stored.get(name))
+        with self._lock:
+            for name in self._stored.keys() | stored.keys():
+                if self._stored.get(name) != stored.get(name):
+                    self._forget_read(name, stored.get(name))
+            self._stored = stored
 
     def rebase_one(self, name: str, data: bytes | None) -> None:
         """Replace the baseline of *name* alone; None: the store has no such attribute."""
         with self._lock:
             if self._stored.get(name) == data:
                 return
-            if name not in self._changed and name not in self._earlier and not self._has_changed_inside(name):
-                self._values.pop(name, None)
-                (self._unread.discard if data is None else self._unread.add)(name)
+            self._forget_read(name, data)
             others = {other: kept for other, kept in self._stored.items() if other != name}
             self._stored = others if data is None else {**others, name: data}
+
+    def _forget_read(self, name: str, data: bytes | None) -> None:
+        """Forget the value of *name*, since the baseline becomes other *data*, unless this request has changed it."""
+        if name not in self._changed and name not in self._earlier and not self._has_changed_inside(name):
+            self._values.pop(name, None)
+            (self._unread.discard if data is None else self._unread.add)(name)
 
     def _has_changed_inside(self, name: str) -> bool:
         """Return whether a stored value was read and has changed inside since."""
@@ -198,12 +236,26 @@ class AttributeSnapshot(Attributes):
 
     def stored(self, name: str) -> bytes | None:
         """Return the encoding of *name* in the baseline; None if there is none."""
-        return self._stored.get(name)
+        return self._stored[name] if name in self._stored else None  # noqa: SIM401 - a call less
 
-    def encoded(self, name: str) -> bytes | None:
-        """Return the encoding of the present value of *name*; None if there is no such attribute."""
+    def copied(self, name: str) -> Any:
+        """Return a copy of the present value of *name*; None if there is no such attribute."""
         value = self.get(name)
-        return None if value is ABSENT else self._codec.encode(value, name)
+        return None if value is ABSENT else self._codec.decode(self.encode(name, value), name)
+
+    def encode(self, name: str, value: object) -> bytes:
+        """Return the encoding of a value that may be set as *name*.
+
+        Raises:
+            CodecError: the value cannot be stored.
+        """
+        return self._codec.encode(value, name, self.stored(name) or b"")
+
+    def sizes(self, known: Mapping[str, int], measure: Callable[[str, object], int]) -> dict[str, int]:
+        """Return the sizes of all attributes by name: those that are *known*, the others as in the baseline."""
+        changed, stored, values = self._changed | self._earlier, self._stored, {**self._values}
+        names = [*values, *(name for name in stored if name not in values and name not in changed)]
+        return {name: known[name] if name in known else len(stored.get(name, b"")) for name in names}
 
     def _decode(self, name: Any) -> None:
         with self._lock:

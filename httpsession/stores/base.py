@@ -101,7 +101,7 @@ def check_values(values: Mapping[str, bytes]) -> None:
 
 
 def note_damage(part: str, key: bytes | None = None, principal: str | None = None) -> None:
-    """Log an audit event: a part of an entry cannot be read, its ``record`` or an ``attribute``. It shows no value."""
+    """Log an audit event: the ``record`` of an entry or an ``attribute`` cannot be read, or its ``seal`` is broken."""
     audit.note("session_data_corrupt", key=key, principal=principal, level=logging.WARNING, part=part)
 
 
@@ -199,7 +199,9 @@ class SessionStore(Protocol[T]):
     def touch(self, accesses: Iterable[Touch], in_use: InUse = nothing_in_use) -> None:
         """Record requests that are in flight or have ended, in the order of their arrival.
 
-        Unknown keys are ignored, and times never move back. A session that was due when a request arrived stays due.
+        The background thread calls this every second, also without any: a shared store may learn then what other
+        processes have done. Unknown keys are ignored, and times never move back. A session that was due when a request
+        arrived stays due.
         *in_use* is that of :meth:`load`.
         """
 
@@ -252,6 +254,40 @@ class Prefixed(Protocol):
 
         Raises:
             StoreError: the system fails, or the user may not look.
+        """
+
+
+@runtime_checkable
+class Advising(Protocol):
+    """A store in a system whose settings may lose sessions."""
+
+    def advice(self) -> list[str]:
+        """Return a sentence for each setting that loses sessions, without secrets.
+
+        Raises:
+            StoreError: the system fails, or the user may not look.
+        """
+
+
+@runtime_checkable
+class Revoking(Protocol):
+    """A store whose list of a user's sessions may be incomplete. So it keeps when users were logged out everywhere."""
+
+    def forget_logins(self, principal: str, before: float, life: float, spared: bytes | None = None) -> None:
+        """Load no session any more in which *principal* logged in before a time, but the *spared* one.
+
+        This holds for sessions that :meth:`SessionStore.records_of` does not list, and for logins under way that are
+        saved later (:attr:`SessionRecord.login_time`). Other store objects may learn of it :data:`SLACK` seconds late.
+        Callers end the listed sessions themselves, so that listeners hear of them at once.
+
+        Args:
+            principal: the user.
+            before: the time before which logins count no more.
+            life: seconds for which a session that is being saved now may last without a request.
+            spared: the key of the session that stays, followed as by :meth:`SessionStore.save`.
+
+        Raises:
+            ValueError: it is no principal (:func:`.check_principal`).
         """
 
 

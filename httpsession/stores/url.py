@@ -20,6 +20,7 @@ _DATABASE = re.compile(r"/?[0-9]{0,5}")
 #: A lone surrogate, and one that no name of a file has: Python puts others for bytes that are no UTF-8.
 _LONE = re.compile("[\ud800-\udfff]")
 _LONE_IN_PATHS = re.compile("[\ud800-\udc7f\udd00-\udfff]")
+_NOT_UTF_8 = "has percent-encoded bytes that are not UTF-8, such as %FF"
 #: Seconds that an operation may wait, at most.
 _LONGEST = 10_000
 
@@ -44,7 +45,13 @@ def flaw_of_prefix(prefix: object) -> str:
     """Return the words that follow the store's name in the error about a wrong prefix; empty for a right one."""
     if isinstance(prefix, str) and _PREFIX.fullmatch(prefix):
         return ""
-    return f"has the prefix {shown(prefix)}, but must have a letter, then up to 31 letters, digits, '_' or '-'"
+    what = _with_value("the prefix", prefix) if isinstance(prefix, str) else f"the prefix {shown(prefix)}"
+    return f"has {what}, but must have a letter, then up to 31 letters, digits, '_' or '-'"
+
+
+def _with_value(what: str, value: str) -> str:
+    """Return the name of an option with its value, which is not shown if it may be a user and a password."""
+    return f"{what} {shown(value)}" if ":" not in value else f"a wrong value for {what}"
 
 
 @dataclass(frozen=True, repr=False)
@@ -69,7 +76,7 @@ class StoreUrl:
         parts = _split(url)
         known = ("prefix", "timeout", *options)
         given: dict[str, str] = {}
-        for name, value in parse_qsl(parts.query, keep_blank_values=True):
+        for name, value in _options(parts):
             if name not in known:
                 raise _refusal(parts, f"has {_unknown(name, value, given)}; known are {', '.join(known)}")
             if name in given:
@@ -85,8 +92,19 @@ class StoreUrl:
 
     @property
     def path(self) -> str:
-        """The path, unquoted."""
-        return unquote(self.parts.path)
+        """The path, unquoted. Bytes that are no UTF-8 are as Python has them in the names of files."""
+        return unquote(self.parts.path, errors="surrogateescape")
+
+    def text(self, quoted: str) -> str:
+        """Return a part of the URL, unquoted.
+
+        Raises:
+            ConfigError: it is no UTF-8.
+        """
+        try:
+            return unquote(quoted, errors="strict")
+        except UnicodeDecodeError:
+            raise _refusal(self.parts, _NOT_UTF_8) from None
 
     def refusal(self, why: str) -> ConfigError:
         """Return the error that names this URL and says *why* it is refused."""
@@ -97,6 +115,13 @@ class StoreUrl:
         return _shown(self.parts)
 
     __repr__ = __str__
+
+
+def _options(parts: SplitResult) -> list[tuple[str, str]]:
+    try:
+        return parse_qsl(parts.query, keep_blank_values=True, errors="strict")
+    except UnicodeDecodeError:
+        raise _refusal(parts, _NOT_UTF_8) from None
 
 
 def _unknown(name: str, value: str, given: Mapping[str, str]) -> str:
@@ -166,6 +191,7 @@ def _refusal(parts: SplitResult, why: str) -> ConfigError:
 def _seconds(parts: SplitResult, text: str) -> float:
     if not re.fullmatch(r"[0-9]{1,4}(\.[0-9]{1,6})?", text) or not float(text):
         raise _refusal(
-            parts, f"has the timeout {shown(text)}, but must have a number of seconds above zero, below {_LONGEST}"
+            parts,
+            f"has {_with_value('the timeout', text)}, but must have a number of seconds above zero, below {_LONGEST}",
         )
     return float(text)

@@ -10,6 +10,7 @@ from .forking import Forking
 from .listing import Listing
 from .loading import Loading
 from .logins import Logins
+from .logouts import Logouts
 from .newcomers import Newcomers
 from .notes import Notes
 from .races import Races
@@ -27,6 +28,7 @@ class StoreContract(
     Deadlines,
     Renaming,
     Logins,
+    Logouts,
     Ending,
     Newcomers,
     Touching,

@@ -10,6 +10,7 @@ from enum import Enum
 import pytest
 
 from httpsession.codec import Codec
+from httpsession.stores import open_store
 from httpsession.stores.base import StoredSession
 from httpsession.stores.redis import RedisStore
 from tests.cli.conftest import CODEC, add, add_encoded, handles, record_of, rotate
@@ -220,6 +221,20 @@ def test_end_of_a_user(run, url, store):
     assert handles(store) == [bob]
 
 
+def test_end_of_a_user_without_a_list(run, redis_server, redis_url):
+    """All sessions of a user end also if Redis has lost the list of them."""
+    store = open_store(redis_url)
+    add(store, principal="ada")
+    [key] = [stored.record.key for stored in store]
+    for name in list(redis_server.client.scan_iter("*:u:ada", count=10_000)):
+        redis_server.client.delete(name)
+    assert run("end", "--principal", "ada", "--store", redis_url).stdout == "0 ended\n"
+
+    _, _, is_expired = store.load(key, time.time())
+    assert is_expired
+    store.close()
+
+
 def test_end_of_what(run, url):
     """Neither handles nor a user, or both, is a mistake in the call."""
     assert run("end", "--store", url).exit_code == 2
@@ -281,6 +296,20 @@ def test_check_of_a_store_that_cannot_write(run, redis_server, redis_url):
     assert result.exit_code == 1
     assert result.stderr.startswith("Error: ")
     assert "memory" in result.stderr
+
+
+def test_check_of_a_store_that_evicts(run, redis_server, redis_url):
+    """If Redis evicts keys when its memory is full, the check warns, and names the setting."""
+    redis_server.client.config_set("maxmemory-policy", "volatile-lru")
+    try:
+        result = run("check", "--store", redis_url)
+    finally:
+        redis_server.client.config_set("maxmemory-policy", "noeviction")
+
+    assert result.exit_code == 0
+    assert "\nWarning: the maxmemory-policy of Redis is volatile-lru: " in f"\n{result.stderr}"
+    assert "set it to noeviction" in result.stderr
+    assert "All is well" not in result.stdout
 
 
 def test_check_of_a_store_that_forgets(run, monkeypatch, redis_url):

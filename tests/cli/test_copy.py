@@ -13,7 +13,9 @@ from httpsession import SessionManager
 from httpsession.stores.base import Changes
 from httpsession.stores.redis.names import Names
 from tests.cli.conftest import CODEC, INTERVAL, add, handles, rotate
+from tests.support.core import flush
 from tests.support.site import Site
+from tests.support.workers import Worker
 
 
 @pytest.fixture(params=["sqlite to redis", "redis to sqlite"])
@@ -90,6 +92,26 @@ def test_copy(run, urls, source, target):
     assert over in handles(source)
     assert report_of(result) == {"copied": 121, "skipped, there already": 0, "skipped, expired": 1, "failed": 0}
     assert len(target.records_of("ada")) == 60
+
+
+def test_copy_encrypted(run, urls, source, target):
+    """Sessions that are encrypted and sealed are copied without the keys, and their application reads them there."""
+    attributes, config = {"cart": ["book"]}, {"encryption_keys": ["07" * 32], "max_lifetime": 86400.1}
+    first, second = (Worker(url, **config) for url in urls)
+    request = first.request()
+    request.session.login("anna")
+    request.session.get_session().update(attributes)
+    session_id = request.finish().new_id
+    for worker in (first, second):
+        flush(worker.manager)
+    result = run("copy", *urls)
+
+    assert report_of(result)["copied"] == 1
+    assert second.attributes(session_id) == attributes
+    shown = run("show", first.manager.sessions_of("anna")[0].handle, "--values", "--store", urls[0])
+    assert "(cannot be read here: it is encrypted, and there are no keys)" in shown.stdout
+    for worker in (first, second):
+        worker.manager.close()
 
 
 def test_copy_again(run, urls, source, target):

@@ -168,7 +168,7 @@ REFUSED = {
     "to returns an open file": ((Box, content_of, Box), Box(sys.stdin), "cart[0].to()", "store its content"),
     "to returns a subclass": ((Box, lambda _: Point(1, 2), Box), Box(1), "cart[0].to()", "a subclass of tuple"),
     "to returns the object": ((Box, lambda box: box, Box), Box(1), "cart[0]", "returned the object itself"),
-    "to returns another one": ((Box, lambda _: Box(1), Box), Box(1), None, "nested deeper than 32 levels"),
+    "to returns another one": ((Box, lambda _: Box(1), Box), Box(1), None, "another object of this class, again"),
     "to returns the object inside": ((Box, lambda box: [box], Box), Box(1), "cart[0].to()[0]", "contains itself"),
     "to returns too deep data": ((Box, lambda box: [Box(1)], Box), Box(1), None, "nested deeper than 32 levels"),
     "to returns a surrogate": ((Box, lambda _: "\ud800", Box), Box(1), "cart[0].to()", "lone surrogate"),
@@ -440,3 +440,25 @@ def test_values_without_pairs_cost_nothing_more(no_collection):
     """Registered functions cost nothing where no object needs them."""
     value = {"a": [1, "b"], "c": (1.5, None)}
     assert calls(CODEC.encode, value, "a") <= calls(Codec().encode, value, "a")
+
+
+def test_a_path_of_another_module(monkeypatch):
+    """A class of a module whose name only begins like that of pathlib is registered as itself, and never called."""
+
+    class Rooted(PurePosixPath):
+        def __new__(cls, *parts):
+            assert parts, "made without arguments"
+            return super().__new__(cls, *parts)
+
+    Rooted.__module__ = "pathlib_extra"
+    codec = Codec({"rooted": (Rooted, str, Rooted)})
+
+    assert type(codec.decode(codec.encode(Rooted("/a")))) is Rooted
+
+
+def test_set_again_while_it_cannot_be_read():
+    """An object whose data could not be read is refused also where the store has the same data already."""
+    data = Codec({"box": (Box, content_of, Box)}).encode(Box("a"))
+    codec = Codec({"box": (Box, content_of, fail)})
+    with pytest.raises(CodecError, match="could not be read again"):
+        codec.encode(Box("a"), "cart", data)

@@ -105,7 +105,7 @@ CONFIG_GOOD = {
     "allow_url_login": [True, False],
     "client_hints": [(), ("user_agent",), ("user_agent", "address")],
     "clear_site_data": [(), ("cache", "storage"), ("executionContexts",), ("*",)],
-    "encryption_keys": [(), (bytes(32),), ("00" * 32, bytes(32))],
+    "encryption_keys": [(), (bytes(32),), (b"a" * 32, bytes(32))],
     "id_bytes": [16, 17, 64],
     "sweep_interval": [None, 0.1, 1, 3600],
 }
@@ -132,7 +132,7 @@ CONFIG_BAD = {
     "allow_url_login": [None, 0, 1, "true"],
     "client_hints": [None, "user_agent", ["agent"], [None], 5, [["user_agent"]]],
     "clear_site_data": [None, "cache", ["caches"], [None], 5, {"cache": 1, "x": 2}],
-    "encryption_keys": [None, "00" * 32, bytes(32), 5],
+    "encryption_keys": [],  # no message shows what may be a key: test_keys.py
     "id_bytes": [15, 65, 0, -16, 16.0, "16", None, True, 2**70],
     "sweep_interval": [0, -1, 0.0, math.nan, math.inf, "10", True, False],
 }

@@ -67,6 +67,20 @@ def test_login(worker, is_new):
     assert [note_of(worker, session.id, name) for name in "abc"] == [None, b"2", None]
 
 
+def test_two_requests(worker):
+    """A request that sets one note does not undo what another one has done to the others meanwhile."""
+    session_id = worker.session_with(cart=1)
+    for name in "ab":
+        set_note(worker, session_id, b"1", name)
+    slow = worker.request(session_id)
+    session = session_of(slow)
+    set_note(worker, session_id, b"2", "a")
+    set_note(worker, session_id, None, "b")
+    session.set_note("c", b"3")
+    slow.finish()
+    assert [note_of(worker, session_id, name) for name in "abc"] == [b"2", None, b"3"]
+
+
 def test_rotation(worker):
     """A change of the id keeps the notes."""
     session_id = worker.session_with(cart=1)

@@ -213,7 +213,7 @@ class TestWrites:
         with pytest.raises(CodecError, match="surrogate"):
             session[name] = 1
 
-    @pytest.mark.parametrize("name", ["", "=", "r", "p", "a" * 10_000, "\0", "päth/../x", "{tag}", "id", "key"])
+    @pytest.mark.parametrize("name", ["", "=", "r", "p", "a" * 1024, "\0", "päth/../x", "{tag}", "id", "key"])
     def test_any_other_name(self, workers, session_id, name):
         """Every other name is one, and collides with nothing."""
         request = workers[0].request(session_id)

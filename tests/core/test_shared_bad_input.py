@@ -77,6 +77,12 @@ class RedisBurglar:
 
 
 @pytest.fixture
+def url(url):
+    """The URL of the store, with time for attributes of 50 MB on a busy machine."""
+    return url if url.startswith("sqlite") else f"{url}?timeout=10"
+
+
+@pytest.fixture
 def burglar(url, workers, request):
     """A client that writes to the store behind the package's back."""
     if url.startswith("sqlite"):

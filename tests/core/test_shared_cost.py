@@ -55,6 +55,11 @@ class TestRoundTrips:
         redis_server.client.flushall()
         return redis_server.unix_url
 
+    @pytest.fixture(params=[(), (bytes(32),)], ids=["plain", "encrypted"])
+    def manager(self, request, start_worker):
+        """Sessions that are encrypted, or not."""
+        return start_worker(types={}, encryption_keys=request.param).manager
+
     @pytest.fixture
     def count(self, redis_server):
         """Counts what the server reads from sockets, and the commands that it runs for clients, while *act* runs."""

@@ -49,12 +49,27 @@ class _Pipe:
                 if self.proxy.cuts_replies:
                     select.select([self.server], [], [], 5)
                     return False
-            elif self.proxy.pause:
-                for at in range(len(data)):
-                    self.client.sendall(data[at : at + 1])
-                    time.sleep(self.proxy.pause)
             else:
-                self.client.sendall(data)
+                return self.reply(data)
+        return True
+
+    def reply(self, data):
+        """Pass on a reply as the test wants it; return whether the connection goes on."""
+        proxy = self.proxy
+        if proxy.cut_at is not None:
+            self.client.sendall(data[: proxy.cut_at])
+            self.is_swallowing = proxy.stalls
+            return proxy.stalls
+        if proxy.pause:
+            for at in range(len(data)):
+                self.client.sendall(data[at : at + 1])
+                time.sleep(proxy.pause)
+        elif proxy.repeats and proxy.pause_before_repeat:
+            self.client.sendall(data)
+            time.sleep(proxy.pause_before_repeat)
+            self.client.sendall(data)
+        else:
+            self.client.sendall(data * (2 if proxy.repeats else 1))
         return True
 
     def close(self):
@@ -72,6 +87,12 @@ class Proxy:
         self.pause = 0
         #: Whether a command reaches the server, but the connection ends in place of the reply.
         self.cuts_replies = False
+        #: After how many bytes of a reply the connection ends, or stalls; None: never.
+        self.cut_at = None
+        self.stalls = False
+        #: Whether each reply comes twice, and after how many seconds the second time.
+        self.repeats = False
+        self.pause_before_repeat = 0
         #: Whether new connections are swallowed, too.
         self.swallows_new = False
         #: How often a client has sent something.

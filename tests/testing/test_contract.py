@@ -242,6 +242,13 @@ class LoginsMakeSessions:
         return is_saved
 
 
+class EndsTheSpared(MemoryStore):
+    """Forgets the session that a logout everywhere spares, too."""
+
+    def forget_logins(self, principal, before, life, spared=None):
+        self.remove(spared)
+
+
 class NeverLeft:
     """Knows of no login."""
 
@@ -546,6 +553,7 @@ CAUGHT = [
     (LoginsMakeSessions, "test_race_of_logins", {}),
     (LoginsMakeSessions, "test_race_of_login_and_remove", {}),
     (LoginsMakeSessions, "test_race_of_login_and_expire", {}),
+    (EndsTheSpared, "test_log_out_everywhere", {}),
     (NeverLeft, "test_was_left", {}),
     (NeverLeft, "test_second_login", {}),
     (NeverLeft, "test_race_of_login_and_rename", {}),

@@ -10,7 +10,7 @@ COMMANDS: Final = (
     *("del", "exists", "get", "persist", "pexpire", "pttl", "rename", "set"),
     *("hdel", "hexists", "hget", "hgetall", "hkeys", "hset", "hstrlen"),
     *("sadd", "scard", "smembers", "srem"),
-    *("zadd", "zcard", "zrange", "zrangebyscore", "zrem", "zscan"),
+    *("zadd", "zcard", "zrange", "zrangebyscore", "zrem", "zscan", "zscore"),
 )
 #: Further commands behind Sentinels, and in a Cluster.
 SENTINEL_COMMANDS: Final = ("role",)

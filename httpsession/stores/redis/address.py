@@ -6,14 +6,16 @@ import re
 from dataclasses import dataclass, field
 from ipaddress import IPv6Address
 from typing import Any, Final
-from urllib.parse import unquote
 
 from ..url import StoreUrl
-from .transport import Place, Transport
+from .replies import Place
+from .transport import Transport
 
 _PORT: Final = 6379
 _SENTINEL_PORT: Final = 26379
 _HOST: Final = re.compile(r"(?:\[([^\[\]]+)\]|([^\[\]:@,/]+))(?::([0-9]{1,5}))?")
+#: What is taken for the password where a user stands behind a host with a port: the port, and all up to the password.
+_HOSTS_AND_USER: Final = re.compile(r"[0-9]{1,5},.*:.*")
 #: The name or the IPv4 address of a host. A name may have letters of any language.
 _NAME: Final = re.compile(r"\w[\w.-]*")
 _TLS: Final = ("ssl_ca_certs", "ssl_certfile", "ssl_keyfile", "ssl_cert_reqs", "ssl_check_hostname")
@@ -23,6 +25,13 @@ _OPTIONS: Final = {
     "unix": ("db",),
     "redis+sentinel": ("sentinel_username", "sentinel_password", "ssl", *_TLS),
     "redis+cluster": ("ssl", *_TLS),
+}
+#: URLs with a database.
+_EXAMPLES: Final = {
+    "redis": "redis://host:6379/0",
+    "rediss": "rediss://host:6379/0",
+    "unix": "unix:///run/redis.sock?db=0",
+    "redis+sentinel": "redis+sentinel://host:26379/service/0",
 }
 
 
@@ -68,7 +77,7 @@ def parse(url: str) -> Address:
         return _behind_sentinels(parsed)
     if scheme == "unix":
         return Address(scheme, parsed.prefix, (_socket(parsed),), _login(parsed, parsed.options.get("db", "")))
-    db, places = parsed.path.removeprefix("/"), _places(parsed, _PORT)
+    db, places = parsed.text(parsed.parts.path).removeprefix("/"), _places(parsed, _PORT)
     if scheme == "redis+cluster" and db:
         raise parsed.refusal("has a path, but a Cluster has no databases")
     if scheme != "redis+cluster" and len(places) > 1:
@@ -77,7 +86,7 @@ def parse(url: str) -> Address:
 
 
 def _behind_sentinels(parsed: StoreUrl) -> Address:
-    service, _, db = parsed.path.removeprefix("/").partition("/")
+    service, _, db = parsed.text(parsed.parts.path).removeprefix("/").partition("/")
     if not service or "/" in db:
         raise parsed.refusal("must name a service behind the Sentinels, and perhaps a database: /service/0")
     login, options = _login(parsed, db), parsed.options
@@ -93,10 +102,13 @@ def _credentials(parsed: StoreUrl) -> tuple[str | None, str | None]:
     username, colon, password = user_info.partition(":")
     if at and not (colon and password):
         raise parsed.refusal("has a user without a password; write user:password@, or :password@ for the default user")
-    if any(part.startswith(f"{username}:") and "@" in part for part in f"{user_info}@{hosts}".split(",")[1:]):
-        # Otherwise all but the last host would be taken for a part of the password.
-        raise parsed.refusal("has a user before several hosts; write user:password@ once, before the first host")
-    return unquote(username) or None, unquote(password) or None
+    is_repeated = any(part.startswith(f"{username}:") and "@" in part for part in f"{user_info}@{hosts}".split(",")[1:])
+    if is_repeated or "," in username or (username and _HOSTS_AND_USER.fullmatch(password)):
+        # Otherwise all but the last host would be taken for a part of the user or the password.
+        raise parsed.refusal(
+            "has a user behind a host; write user:password@ once, before the first host, and %2C for a comma in it"
+        )
+    return parsed.text(username) or None, parsed.text(password) or None
 
 
 def _places(parsed: StoreUrl, port: int) -> tuple[Place, ...]:
@@ -105,7 +117,7 @@ def _places(parsed: StoreUrl, port: int) -> tuple[Place, ...]:
         service = "/service" if scheme == "redis+sentinel" else ""
         example = f"{scheme}://localhost:{port}{service}"
         raise parsed.refusal(f"names no host; write {scheme}://host:port{service}, such as {example}")
-    places = [_place(host, port) for host in hosts.split(",")]
+    places = [_place(parsed, host, port) for host in hosts.split(",")]
     if all(places):
         return tuple(place for place in places if place)
     if scheme in ("redis", "rediss"):
@@ -115,12 +127,12 @@ def _places(parsed: StoreUrl, port: int) -> tuple[Place, ...]:
     raise parsed.refusal(f"{form}; a port is from 1 to 65535, an IPv6 address is in brackets, a password ends with @")
 
 
-def _place(text: str, port: int) -> tuple[str, int] | None:
+def _place(parsed: StoreUrl, text: str, port: int) -> tuple[str, int] | None:
     """Return the host and the port; None if the text has another form."""
     found = _HOST.fullmatch(text)
     if not found:
         return None
-    host, number = unquote(found[1] or found[2]), int(found[3] or port)
+    host, number = parsed.text(found[1] or found[2]), int(found[3] or port)
     if not 0 < number < 65536:
         return None
     if not found[1]:
@@ -133,18 +145,25 @@ def _place(text: str, port: int) -> tuple[str, int] | None:
 
 
 def _socket(parsed: StoreUrl) -> str:
-    if parsed.parts.netloc.rpartition("@")[2] or not parsed.path or re.search("[\0@]", parsed.parts.path):
+    if parsed.parts.netloc.rpartition("@")[2] or not parsed.path or "@" in parsed.parts.path:
         raise parsed.refusal("must have three slashes before the path of a socket, as in unix:///run/redis.sock")
+    if "\0" in parsed.path:
+        raise parsed.refusal("has a NUL (%00), which no path of a socket has")
     return parsed.path
 
 
 def _login(parsed: StoreUrl, db: str) -> Login:
     username, password = _credentials(parsed)
     if not re.fullmatch(r"[0-9]{0,5}", db):
-        # What is longer than a number may be a password.
-        which = f"the database {db!r}" if len(db) < 5 else "a database that is no number"
-        raise parsed.refusal(f"has {which}, but must have a number, such as {parsed.parts.scheme}://host:6379/0")
+        raise parsed.refusal(f"has {_wrong(db)}, but must have a number, as in {_EXAMPLES[parsed.parts.scheme]}")
     return Login(parsed.timeout, username, password, int(db or 0), _tls(parsed))
+
+
+def _wrong(db: str) -> str:
+    """Return the words for a database that is none. What is longer than a number, or has a colon, may be a password."""
+    if re.fullmatch("[0-9]+", db):
+        return "a database of more than 5 digits"
+    return f"the database {db!r}" if len(db) < 5 and ":" not in db else "a database that is no number"
 
 
 def _tls(parsed: StoreUrl) -> dict[str, Any] | None:

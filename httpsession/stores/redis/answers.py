@@ -7,7 +7,7 @@ from enum import Enum
 from typing import Final
 
 from redis import ResponseError
-from redis.exceptions import AskError, MovedError, NoScriptError, TryAgainError
+from redis.exceptions import AskError, InvalidResponse, MovedError, NoScriptError, TryAgainError
 
 
 class Decision(Enum):
@@ -55,6 +55,8 @@ _DECISIONS: Final = {
     "ASK": Decision.KEEP,
     "TRYAGAIN": Decision.KEEP,
 }
+_PORTS: Final = 65536
+_HOST: Final = re.compile(r"[\w.:%-]{1,255}")
 _CODE: Final = re.compile(r"[A-Z]{2,}(?= |\Z)")
 #: How servers before Redis 7 wrap the error of a command in a script.
 _IN_SCRIPT: Final = re.compile(r"Error (?:running|compiling) script.*?: -?(?P<code>[A-Z]{2,}) ", re.DOTALL)
@@ -75,9 +77,24 @@ def refusal(text: str) -> ResponseError:
     code, _, rest = text.partition(" ")
     kind = _CLASSES.get(code)
     try:
-        return ResponseError(text) if kind is None else kind(rest)
-    except (ValueError, IndexError):  # a redirection to no place
+        error = ResponseError(text) if kind is None else kind(rest)
+        if isinstance(error, AskError):
+            place_of(error.host or "localhost", error.port)
+    except (ValueError, IndexError, InvalidResponse):  # a redirection to no place
         return ResponseError(text)
+    return error
+
+
+def place_of(host: bytes | str, port: int) -> tuple[str, int]:
+    """Return the server that a Sentinel or a node names.
+
+    Raises:
+        InvalidResponse: no server can be there.
+    """
+    name = host if isinstance(host, str) else host.decode(errors="replace")
+    if not _HOST.fullmatch(name) or not 0 < port < _PORTS:
+        raise InvalidResponse("the reply names a server at an impossible place")
+    return name, port
 
 
 def code_of(error: ResponseError) -> str:
@@ -91,6 +108,15 @@ def code_of(error: ResponseError) -> str:
         return wrapped["code"]
     found = _CODE.match(text)
     return found[0] if found else "ERR"
+
+
+def remedy(error: ResponseError) -> str:
+    """Return what to do about an error reply, as the end of a message; empty where its own words are enough."""
+    if isinstance(error, MovedError):
+        return ": it is a node of a Cluster; the URL of one begins with redis+cluster://"
+    if code_of(error) == "NOAUTH" or _NO_LOGIN.match(str(error)):
+        return ": the server wants a login; write user:password@ before the host in the URL"
+    return ""
 
 
 def decide(error: ResponseError) -> Decision:

@@ -16,10 +16,12 @@ from redis.exceptions import (
     TryAgainError,
 )
 
+from .answers import Decision, decide, place_of
 from .client import Client
 from .connection import Connection
-from .names import slot_of, tags
-from .transport import Place, pack
+from .names import SHARDS, slot_of, tags
+from .replies import Form, Place, is_ok, is_table
+from .transport import pack
 
 #: Seconds between two tries while a slot is moving to another node.
 _PAUSE: Final = 0.01
@@ -38,6 +40,8 @@ class ClusterClient(Client):
     """
 
     _has_others = True
+    #: The first of each half: they are on different nodes, as long as slots are spread evenly.
+    copies = (0, SHARDS // 2)
 
     def reset_after_fork(self) -> None:
         """Empty the pool and forget the nodes."""
@@ -73,19 +77,30 @@ class ClusterClient(Client):
         self._places = None
         self._known = sorted(self._known, key=node.__eq__)
 
-    def _on_refusal(self, shard: int, packed: bytes, error: ResponseError) -> Any:
+    def _on_refusal(self, shard: int, packed: bytes, form: Form, error: ResponseError, may_repeat: bool) -> Any:
+        """Follow the slot of the shard. If the other node fails, a command that may be repeated is tried once more."""
+        try:
+            return self._follow(shard, packed, form, error)
+        except ResponseError:
+            raise
+        except (RedisError, OSError):
+            if not may_repeat:
+                raise
+            return self._execute(shard, packed, form, False, True)
+
+    def _follow(self, shard: int, packed: bytes, form: Form, error: ResponseError) -> Any:
         """Follow the slot of the shard, and wait while it is moving. No node has carried out the command yet."""
         end = min(self._pool.end, time.monotonic() + self.address.login.timeout)
         while True:
             try:
                 if isinstance(error, MovedError):
-                    return self._execute_at(shard, self._target(shard, error), packed)
+                    return self._execute_at(shard, self._target(shard, error), packed, form)
                 if isinstance(error, AskError) and packed.split(b"\r\n", 3)[2] in _SIMPLE:
-                    return self._execute_at(shard, self._target(shard, error), packed, asking=True)
+                    return self._execute_at(shard, self._target(shard, error), packed, form, asking=True)
                 if not _is_moving(error) or time.monotonic() > end:
-                    return super()._on_refusal(shard, packed, error)
+                    raise error
                 time.sleep(_PAUSE)
-                return self._execute_at(shard, cast(Place, self._node(shard)), packed)
+                return self._execute_at(shard, cast(Place, self._node(shard)), packed, form)
             except ResponseError as another:
                 if not isinstance(another, AskError) and not _is_moving(another):
                     raise
@@ -97,16 +112,19 @@ class ClusterClient(Client):
         """Return the node to which an error leads. Without a host it is another port of the same one."""
         return error.host or str(cast(Place, self._node(shard))[0]), error.port
 
-    def _execute_at(self, shard: int, place: Place, packed: bytes, asking: bool = False) -> Any:
+    def _execute_at(self, shard: int, place: Place, packed: bytes, form: Form, asking: bool = False) -> Any:
         connection = self._acquire(place)
         try:
             if asking:
-                connection.execute(_ASKING, self._pool.end)
+                connection.execute(_ASKING, is_ok, self._pool.end)
             else:
                 self._move(shard, place)
-            reply = connection.execute(packed, self._pool.end)
-        except ResponseError:
-            self._release(place, connection)
+            reply = connection.execute(packed, form, self._pool.end)
+        except ResponseError as error:
+            if decide(error) is Decision.KEEP:
+                self._release(place, connection)
+            else:
+                self._leave(place, connection)
             raise
         except (RedisError, OSError):
             self._on_failure(place)
@@ -137,13 +155,13 @@ class ClusterClient(Client):
         # However many nodes do not answer, asking them takes no longer than connecting to a server.
         login = replace(self.address.login, timeout=self.address.login.timeout / len(self._known))
         connection = self._open(login, place)
-        ranges = connection.execute(_CLUSTER_SLOTS, self._pool.end)
+        ranges = connection.execute(_CLUSTER_SLOTS, is_table, self._pool.end)
         connection.close()
         places: dict[int, Place] = {}
         for first, last, (host, port, *_), *_ in ranges:
             # A node that does not know its own name is at the place where it was asked.
-            name = host.decode() if host else str(place[0])
-            places.update((slot, (name, port)) for slot in range(first, last + 1))
+            node = place_of(host or str(place[0]), port)
+            places.update((slot, node) for slot in range(first, last + 1))
         missing = [tag for tag in tags() if slot_of(tag) not in places]
         if missing:
             raise ConnectionError(f"no node of the Cluster has {len(missing)} of its slots")

@@ -9,10 +9,9 @@ from typing import Any, Final
 
 from redis.exceptions import ResponseError
 
+from .replies import Form
 from .transport import Transport
 
-#: Seconds after which an idle connection is checked before it is used again: the server may be gone.
-_IDLE: Final = 0.1
 #: Seconds after which an idle connection is not used again: a firewall may have dropped it without a word, and a change
 #: that it swallows cannot be sent twice.
 _STALE: Final = 60.0
@@ -31,30 +30,33 @@ class Connection:
     def is_usable(self) -> bool:
         """Return whether the server has neither closed the connection nor sent anything unasked."""
         now = monotonic()
-        idle = now - self._used
-        if idle > _IDLE and (idle > _STALE or self._transport.can_read()):
+        if now - self._used > _STALE or self._transport.can_read():
             return False
         self._used = now
         self.is_new = False
         return True
 
-    def execute(self, packed: bytes, end: float) -> Any:
-        """Send a command and return the reply, until the time *end* at the latest; raise a reply that is an error."""
-        self._transport.send(packed, end)
-        return self._transport.receive()
+    def execute(self, packed: bytes, form: Form, end: float) -> Any:
+        """Send a command and return the reply, until the time *end* at the latest; raise a reply that is an error.
 
-    def execute_all(self, commands: Sequence[bytes], end: float) -> list[Any]:
-        """Send commands and return their replies, errors among them."""
+        Raises:
+            InvalidResponse: the reply does not have this *form*, or is not the only one.
+        """
+        self._transport.send(packed, end)
+        return self._transport.receive(form)
+
+    def execute_all(self, commands: Sequence[bytes], form: Form, end: float) -> list[Any]:
+        """Send commands and return their replies, which all have one form, errors among them."""
         self._transport.send(b"".join(commands), end)
         replies: list[Any] = []
-        for _ in commands:
-            replies.append(self._reply())
+        for number in range(1, len(commands) + 1):
+            replies.append(self._reply(form, number == len(commands)))
             self._transport.prolong(end)
         return replies
 
-    def _reply(self) -> Any:
+    def _reply(self, form: Form, is_last: bool) -> Any:
         try:
-            return self._transport.receive()
+            return self._transport.receive(form, is_last)
         except ResponseError as error:
             return error
 

@@ -13,7 +13,8 @@ from struct import Struct
 from typing import Any, Final
 
 from ...record import MAX_VALUE, SessionRecord
-from ..base import StoredSession, note_damage
+from ..base import Changes, StoredSession, note_damage
+from .transport import Word
 
 #: The fields of the record, of the user if there is one, and of the interval of a newcomer if there is one. The scripts
 #: keep the former keys in the field ``f``.
@@ -49,6 +50,31 @@ def fields_of(session: StoredSession) -> list[bytes]:
         for name, value in record.notes.items():
             fields += (NOTE + name.encode(), value)
     return fields
+
+
+def triples_of(changes: Changes) -> list[Word]:
+    """Return the triples of save.lua: a sign, a field and a value for each thing that a save checks or changes."""
+    words: list[Word] = []
+    if changes.expected:
+        for name, old in changes.expected.items():
+            words += (b"!" if old is None else b"?", ATTRIBUTE + name.encode(), old or b"")
+    for name, value in changes.put.items():
+        words += (b"=", ATTRIBUTE + name.encode(), value)
+    for name in changes.removed:
+        if name not in changes.put:
+            words += (b"-", ATTRIBUTE + name.encode(), b"")
+    if changes.notes:
+        for name, note in changes.notes.items():
+            words += (b"-" if note is None else b"=", NOTE + name.encode(), note or b"")
+    if changes.max_inactive_interval is not None:
+        words += (b"i", b"", changes.max_inactive_interval)
+    if changes.deadline is not None:
+        words += (b"d", b"", changes.deadline)
+    if changes.principal is None:
+        words += (b"n", b"", b"")
+    elif changes.principal is not ...:
+        words += (b"p", b"", changes.principal)
+    return words
 
 
 def session_of(key: bytes, fields: Any) -> StoredSession | None:

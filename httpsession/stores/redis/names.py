@@ -50,7 +50,10 @@ class Names:
     - ``<prefix>{<tag>}:m:<key>``, a string: the mark of a former key, which is the next key of the session, or empty
       after a login;
     - ``<prefix>{<tag>}:u:<principal>``, a set: the keys of a user's sessions;
-    - ``<prefix>{<tag>}:due``, a sorted set: the keys of all sessions by the time at which they expire.
+    - ``<prefix>{<tag>}:due``, a sorted set: the keys of all sessions by the time at which they expire;
+    - ``<prefix>{<tag>}:logouts``, a sorted set in one shard, or two of a Cluster: the users who were logged out
+      everywhere, by the time before which their logins count no more; and ``logouts:until``, by the time from which on
+      no session is older.
     """
 
     def __init__(self, prefix: str) -> None:
@@ -60,3 +63,5 @@ class Names:
         self.mark: list[bytes] = [base + b"m:" for base in bases]
         self.user: list[bytes] = [base + b"u:" for base in bases]
         self.due: list[bytes] = [base + b"due" for base in bases]
+        #: The names of the sorted sets of users who were logged out everywhere, of which only some shards have a copy.
+        self.logouts: list[tuple[bytes, bytes]] = [(base + b"logouts", base + b"logouts:until") for base in bases]

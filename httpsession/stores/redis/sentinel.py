@@ -10,10 +10,13 @@ from typing import Final, cast
 
 from redis.exceptions import ConnectionError, RedisError
 
+from ...errors import printable
 from .address import Address, Login
+from .answers import place_of
 from .client import Client
 from .connection import Connection
-from .transport import Place, pack
+from .replies import Place, is_place, is_role
+from .transport import pack
 
 #: Seconds for which the answer of the Sentinels is trusted. A former primary that has hung, or cannot see the
 #: Sentinels, still accepts changes, and loses them later.
@@ -45,7 +48,7 @@ class SentinelClient(Client):
         self._asked_at = -inf
 
     def _location(self) -> str:
-        return f" of the Sentinel service {self.address.service}"
+        return f" of the Sentinel service {printable(self.address.service)}"
 
     def _node(self, shard: int) -> Hashable:
         place, now = self._place, monotonic()
@@ -61,7 +64,7 @@ class SentinelClient(Client):
 
     def _connect(self, node: Hashable) -> Connection:
         connection = self._open(self.address.login, cast(Place, node))
-        if connection.execute(_ROLE, self._pool.end)[0] != b"master":
+        if connection.execute(_ROLE, is_role, self._pool.end)[0] != b"master":
             connection.close()
             raise ConnectionError("the Sentinels name a server that is not the primary any more")
         return connection
@@ -71,14 +74,15 @@ class SentinelClient(Client):
         for place in list(self._sentinels):
             try:
                 connection = self._open(self._login, place)
-                found = connection.execute(self._question, self._pool.end)
+                found = connection.execute(self._question, is_place, self._pool.end)
+                primary = place_of(found[0], int(found[1])) if found else None
             except (RedisError, OSError) as error:
                 last = error
                 continue
             connection.close()
-            if found:
+            if primary:
                 self._sentinels = sorted(self._sentinels, key=place.__ne__)
-                return found[0].decode(), int(found[1])
+                return primary
         raise last
 
     def _on_failure(self, node: Hashable) -> None:

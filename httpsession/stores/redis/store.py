@@ -2,21 +2,33 @@
 
 from __future__ import annotations
 
+import logging
 from collections import defaultdict
 from collections.abc import Iterable, Iterator
+from contextlib import suppress
 from itertools import islice
 from random import SystemRandom
 from time import monotonic
 from typing import Any, Final, Literal
 
 from ...errors import StoreError
-from ...record import SessionRecord, check_principal
+from ...ids import KEY_SIZE
+from ...record import SPARED, SessionRecord, check_principal, pack_time
 from ..base import SLACK, Changes, InUse, StoredSession, Touch, check_values, nothing_in_use
 from .client import Call, Client, Command
-from .layout import ATTRIBUTE, NOTE, fields_of, session_of
+from .layout import fields_of, session_of, triples_of
+from .logouts import Logouts
 from .names import ANY_DUE, SHARDS, Names, prefix_of
+from .replies import is_count, is_list, is_mark, is_page, is_page_of_scores, is_pairs, is_scores
 from .scripts import CLAIM, CREATE, EVICT, EXPIRE, HOPS, REMOVE, SAVE, SESSIONS_OF, TOUCH, Script
 from .transport import Word
+
+_log = logging.getLogger("httpsession")
+
+_EVICTS: Final = (
+    "the maxmemory-policy of Redis is {}: when its memory is full it evicts sessions without a word, or the lists by "
+    "which they end; set it to noeviction"
+)
 
 #: How many sessions a script removes, touches or looks at, at each end: other commands have to wait for so long.
 _SLICE: Final = 100
@@ -46,6 +58,8 @@ class RedisStore:
         self.prefix: str = prefix
         self._client = client
         self._names = Names(prefix)
+        self._logouts = Logouts(client, self._names)
+        self._has_advised = False
 
     def create(self, session: StoredSession) -> bool:
         """Keep a new session."""
@@ -61,16 +75,19 @@ class RedisStore:
         self, key: bytes, arrived: float, in_use: InUse = nothing_in_use
     ) -> tuple[StoredSession, float, bool] | None:
         """Return the session; :meth:`touch` records the access."""
-        shard = key[0]
+        shard, logouts = key[0], self._logouts
+        if arrived >= logouts.stale_at:
+            logouts.learn(arrived)
         for _ in range(_TRIES):
-            fields = self._client.read(shard, b"HGETALL", self._names.session[shard] + key)
+            fields = self._client.read(shard, is_pairs, b"HGETALL", self._names.session[shard] + key)
             session = session_of(key, fields) if fields else None
             if session is None:
                 return None
             record = session.record
-            if not record.is_due(arrived, SLACK):
+            is_logged_out = bool(logouts.times) and logouts.cover(record)
+            if not is_logged_out and not record.is_due(arrived, SLACK):
                 return session, min(record.accessed, arrived), False
-            claimed = self._removed(self._run(CLAIM, key, arrived))
+            claimed = self.remove(key) if is_logged_out else self._removed(self._run(CLAIM, key, arrived))
             if claimed is not None:
                 return claimed, claimed.record.accessed, True
             # Another caller has claimed it, or an access has been recorded meanwhile.
@@ -80,7 +97,7 @@ class RedisStore:
         """Return the session as it is."""
         shard = key[0]
         for _ in range(HOPS):
-            fields = self._client.read(shard, b"HGETALL", self._names.session[shard] + key)
+            fields = self._client.read(shard, is_pairs, b"HGETALL", self._names.session[shard] + key)
             if fields:
                 return session_of(key, fields)
             next_key = self._next_key(key)
@@ -101,8 +118,8 @@ class RedisStore:
     def _next_key(self, key: bytes) -> bytes | None:
         """Return the mark of a former key: the next key of the session, or empty after a login; None without a mark."""
         shard = key[0]
-        mark = self._client.read(shard, b"GET", self._names.mark[shard] + key)
-        return mark if isinstance(mark, bytes) else None
+        mark = self._client.read(shard, is_mark, b"GET", self._names.mark[shard] + key)
+        return mark if isinstance(mark, bytes) and len(mark) in (0, KEY_SIZE) else None
 
     def save(self, key: bytes, changes: Changes, now: float) -> bool:
         """Apply the changes.
@@ -120,7 +137,7 @@ class RedisStore:
         check_values(changes.put)
         if changes.principal is not None and changes.principal is not ...:
             check_principal(changes.principal)
-        words = [now, new_key or b"", int(changes.is_login), int(changes.clear), *_triples_of(changes)]
+        words = [now, new_key or b"", int(changes.is_login), int(changes.clear), *triples_of(changes)]
         return bool(self._run(SAVE, key, *words))
 
     def can_move(self, key: bytes, new_key: bytes) -> bool:
@@ -134,9 +151,7 @@ class RedisStore:
     def expire(self, now: float, limit: int, in_use: InUse = nothing_in_use) -> list[StoredSession]:
         """Remove sessions that are due. If no session is, that takes one round trip to each server."""
         expired: list[StoredSession] = []
-        first = self._client.try_all(
-            (shard, (b"ZRANGEBYSCORE", self._names.due[shard], b"-inf", now, b"LIMIT", 0, 1)) for shard in range(SHARDS)
-        )
+        first = self._client.try_all(is_list, self._in_each_shard(b"ZRANGEBYSCORE", b"-inf", now, b"LIMIT", 0, 1))
         due = [shard for shard, found in enumerate(first) if found and not isinstance(found, Exception)]
         # In a fixed order, the last shards would wait for ever when there is more to expire than a sweep can.
         _random.shuffle(due)
@@ -183,7 +198,11 @@ class RedisStore:
         return None
 
     def touch(self, accesses: Iterable[Touch], in_use: InUse = nothing_in_use) -> None:
-        """Record requests."""
+        """Record requests, and learn who was logged out everywhere.
+
+        A session whose requests never ask for it is never loaded. So those that were logged out are made due here.
+        """
+        failure = self._learn()
         by_shard: dict[int, list[Touch]] = defaultdict(list)
         for access in accesses:
             by_shard[access[0][0]].append(access)
@@ -192,18 +211,44 @@ class RedisStore:
             for start in range(0, len(group), _SLICE):
                 some = group[start : start + _SLICE]
                 names = [self._names.session[shard] + key for key, _, _ in some]
-                calls.append((shard, names, [time for _, *times in some for time in times]))
-        self._client.run_all(TOUCH, calls)
+                times = [time for _, *times in some for time in times]
+                calls.append((shard, names, [*times, int(bool(self._logouts.times))]))
+        for sessions in self._client.run_all(TOUCH, calls):
+            for reply in sessions or ():
+                stored = _stored(reply)
+                if stored is not None and self._logouts.cover(stored.record):
+                    record = stored.record
+                    self.save(record.key, Changes(deadline=min(record.deadline, record.accessed)), record.accessed)
+        if failure is not None:
+            raise failure
+
+    def _learn(self) -> StoreError | None:
+        """Learn what the server knows beside sessions. In a Cluster, a failure concerns other nodes than accesses."""
+        try:
+            self._logouts.refresh()
+            self._advise_once()
+        except StoreError as error:
+            return error
+        return None
 
     def records_of(self, principal: str) -> list[SessionRecord]:
         """Return the records of a user's sessions."""
         user = check_principal(principal).encode()
         names = [name + user for name in self._names.user]
-        sizes = self._client.execute_all((shard, (b"SCARD", names[shard])) for shard in range(SHARDS))
+        sizes = self._client.execute_all(is_count, ((shard, (b"SCARD", names[shard])) for shard in range(SHARDS)))
         filled = [shard for shard in range(SHARDS) if sizes[shard]]
         calls: list[Call] = [(shard, [self._names.due[shard], names[shard]], [user]) for shard in filled]
-        found = [session_of(*reply) for replies in self._client.run_all(SESSIONS_OF, calls) for reply in replies]
+        found = [_stored(reply) for replies in self._client.run_all(SESSIONS_OF, calls) for reply in replies]
         return [session.record for session in found if session is not None]
+
+    def forget_logins(self, principal: str, before: float, life: float, spared: bytes | None = None) -> None:
+        """Note when the logins of a user end, where loads find it even if the list of the user's sessions is lost."""
+        check_principal(principal)
+        latest = self._client.execute_all(is_scores, self._in_each_shard(b"ZRANGE", -1, -1, b"WITHSCORES"))
+        until = max([before + life, *(float(last[1]) for last in latest if last)])
+        if spared is not None:
+            self.save(spared, Changes(notes={SPARED: pack_time(before)}), before)
+        self._logouts.add(principal, before, until + SLACK)
 
     def __iter__(self) -> Iterator[StoredSession]:
         for shard in range(SHARDS):
@@ -211,7 +256,7 @@ class RedisStore:
             cursor = b"0"
             while True:
                 scan = (b"ZSCAN", self._names.due[shard], cursor, b"COUNT", _SLICE)
-                [(cursor, entries)] = self._client.execute_all([(shard, scan)])
+                [(cursor, entries)] = self._client.execute_all(is_page_of_scores, [(shard, scan)])
                 keys = [key for key in entries[::2] if key not in seen]
                 seen.update(keys)
                 yield from self._read_all(shard, keys)
@@ -221,7 +266,7 @@ class RedisStore:
     def _read_all(self, shard: int, keys: list[bytes]) -> Iterator[StoredSession]:
         name = self._names.session[shard]
         commands: list[Command] = [(shard, (b"HGETALL", name + key)) for key in keys]
-        for key, fields in zip(keys, self._client.read_all(commands), strict=True):
+        for key, fields in zip(keys, self._client.read_all(is_pairs, commands), strict=True):
             session = session_of(key, fields) if fields else None
             if session is not None:
                 yield session
@@ -230,7 +275,11 @@ class RedisStore:
         return sum(self._sizes())
 
     def _sizes(self) -> list[int]:
-        return self._client.execute_all((shard, (b"ZCARD", self._names.due[shard])) for shard in range(SHARDS))
+        return self._client.execute_all(is_count, self._in_each_shard(b"ZCARD"))
+
+    def _in_each_shard(self, command: bytes, *words: Word) -> Iterator[Command]:
+        """Return a command about the sorted set of each shard."""
+        return ((shard, (command, due, *words)) for shard, due in enumerate(self._names.due))
 
     def prefixes(self) -> list[str]:
         """Return the prefixes that are found among the keys of the servers in about a second."""
@@ -240,11 +289,23 @@ class RedisStore:
             cursor = b"0"
             while True:
                 scan = (b"SCAN", cursor, b"MATCH", ANY_DUE, b"COUNT", _SCANNED)
-                [(cursor, names)] = self._client.execute_all([(shard, scan)])
+                [(cursor, names)] = self._client.execute_all(is_page, [(shard, scan)])
                 found.update(map(prefix_of, names))
                 if cursor == b"0" or monotonic() > end:
                     break
         return sorted(found - {""})
+
+    def advice(self) -> list[str]:
+        """Return a sentence for each setting of the servers that loses sessions."""
+        return [_EVICTS.format(policy) for policy in sorted(self._client.policies() - {"noeviction"})]
+
+    def _advise_once(self) -> None:
+        """Log the advice, in the background thread: it would cost a request a round trip."""
+        if not self._has_advised:
+            self._has_advised = True
+            with suppress(StoreError):  # the user may lack the right to INFO
+                for sentence in self.advice():
+                    _log.warning("%s: %s", self._client.describe(), sentence)
 
     def describe(self) -> str:
         """Return the version and the location of the server."""
@@ -261,31 +322,10 @@ class RedisStore:
 
     def _removed(self, reply: Any) -> StoredSession | None:
         """Return the session that a script has removed, given its key and its fields; None if there was none."""
-        if not reply or reply[1] is None:
-            return None
-        return session_of(*reply)
+        return _stored(reply) if reply and reply[1] is not None else None
 
 
-def _triples_of(changes: Changes) -> list[Word]:
-    """Return the triples of save.lua: a sign, a field and a value for each thing that a save checks or changes."""
-    words: list[Word] = []
-    if changes.expected:
-        for name, old in changes.expected.items():
-            words += (b"!" if old is None else b"?", ATTRIBUTE + name.encode(), old or b"")
-    for name, value in changes.put.items():
-        words += (b"=", ATTRIBUTE + name.encode(), value)
-    for name in changes.removed:
-        if name not in changes.put:
-            words += (b"-", ATTRIBUTE + name.encode(), b"")
-    if changes.notes:
-        for name, note in changes.notes.items():
-            words += (b"-" if note is None else b"=", NOTE + name.encode(), note or b"")
-    if changes.max_inactive_interval is not None:
-        words += (b"i", b"", changes.max_inactive_interval)
-    if changes.deadline is not None:
-        words += (b"d", b"", changes.deadline)
-    if changes.principal is None:
-        words += (b"n", b"", b"")
-    elif changes.principal is not ...:
-        words += (b"p", b"", changes.principal)
-    return words
+def _stored(reply: list[Any]) -> StoredSession | None:
+    """Return the session that a script has found; None if another client has written its key."""
+    key, fields = reply
+    return session_of(key, fields) if len(key) == KEY_SIZE else None

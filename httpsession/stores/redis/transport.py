@@ -16,16 +16,18 @@ from redis.exceptions import AuthenticationError, InvalidResponse, ResponseError
 from redis.exceptions import ConnectionError as RedisConnectionError
 from redis.exceptions import TimeoutError as RedisTimeoutError
 
+from ...errors import printable
 from .answers import refusal
+from .replies import Form, Place, is_ok
 
 Word = bytes | str | int | float
-#: A host and a port, or the path of a socket.
-Place = tuple[str, int] | str
 
 #: Returns a command as it is sent. The type that hiredis declares is too narrow.
 pack: Callable[[tuple[Word, ...]], bytes] = cast(Callable[[tuple[Word, ...]], bytes], hiredis.pack_command)
 
 _BUFFER: Final = 65536
+#: The most characters of an error reply that are kept.
+_LONGEST: Final = 500
 #: When the system asks whether a silent server is there: after seconds, every so many seconds, and how often.
 _KEEPALIVE: Final = {"TCP_KEEPIDLE": 30, "TCP_KEEPINTVL": 5, "TCP_KEEPCNT": 3}
 _MORE: Final = object()
@@ -54,10 +56,13 @@ class Transport:
         self._db = db
         self._tls = tls
         self._socket: socket.socket | None = None
-        self._reader = hiredis.Reader(protocolError=InvalidResponse, replyError=refusal, notEnoughData=_MORE)
+        self._reader = hiredis.Reader(protocolError=InvalidResponse, replyError=_refusal, notEnoughData=_MORE)
+        self._poll = select.poll()
         # The type that hiredis declares is too narrow.
         self._feed: Callable[[bytearray, int, int], object] = cast(Any, self._reader.feed)
         self._buffer = bytearray(_BUFFER)
+        #: Whether anything was read since the latest command was sent.
+        self._has_read = False
         #: When the present reply has to be there, and the timeout that the socket has.
         self._end = 0.0
         self._limit = timeout
@@ -68,11 +73,12 @@ class Transport:
         try:
             self._socket = self._open(end)
             self._pid = os.getpid()
+            self._poll.register(self._socket, select.POLLIN)
             if self._login:
                 self._log_in(end)
             if self._db:
                 self.send(pack((b"SELECT", self._db)), end)
-                self.receive()
+                self.receive(is_ok)
         except BaseException:
             self.disconnect()
             raise
@@ -80,7 +86,7 @@ class Transport:
     def _log_in(self, end: float) -> None:
         self.send(pack((b"AUTH", *self._login)), end)
         try:
-            self.receive()
+            self.receive(is_ok)
         except ResponseError as error:
             raise AuthenticationError(str(error)) from None
 
@@ -173,22 +179,21 @@ class Transport:
 
     def can_read(self) -> bool:
         """Return whether there is something to read, or the server has closed the connection."""
-        if self._socket is None or self._reader.has_data():
+        if self._socket is None or self._poll.poll(0):
             return True
-        if isinstance(self._socket, ssl.SSLSocket) and self._socket.pending():
-            return True
-        poll = select.poll()
-        poll.register(self._socket, select.POLLIN)
-        return bool(poll.poll(0))
+        return self._tls is not None and isinstance(self._socket, ssl.SSLSocket) and self._socket.pending() > 0
 
     def send(self, packed: bytes, end: float) -> None:
         """Send packed commands. They have to be sent, and their first reply read, until *end* at the latest."""
-        opened = self._opened()
+        opened = self._socket
+        if opened is None:
+            raise _is_closed()
         now = monotonic()
         limit = end - now
         if limit > self._timeout:
             limit = self._timeout
         self._end = now + limit
+        self._has_read = False
         if limit != self._limit:
             self._set_limit(limit)
         try:
@@ -196,14 +201,27 @@ class Transport:
         except OSError as error:
             raise self._broken(error) from error
 
-    def receive(self) -> Any:
-        """Return the next reply, or raise it if it is an error."""
-        reply = self._reader.gets()
-        if reply is _MORE:
-            reply = self._wait()
+    def receive(self, form: Form, is_last: bool = True) -> Any:
+        """Return the next reply, or raise it if it is an error.
+
+        Raises:
+            InvalidResponse: it is no reply of this *form*; or it *is_last*, and there is more to read. Then the
+                connection is out of step, and no reply over it can be trusted.
+        """
+        try:
+            reply = self._reader.gets() if self._has_read else _MORE
+            if reply is _MORE:
+                reply = self._wait()
+        except (TypeError, ValueError, MemoryError):  # of a dict with an impossible key, or of a giant
+            raise InvalidResponse("the server has sent a reply that cannot be read") from None
+        if is_last and self._reader.has_data():
+            # It may be a late reply to an earlier command that came before the right one.
+            raise InvalidResponse("the server has sent more replies than there were commands")
+        if form(reply):
+            return reply
         if isinstance(reply, ResponseError):
             raise reply
-        return reply
+        raise InvalidResponse("the server has sent a reply of a wrong form")
 
     def prolong(self, end: float) -> None:
         """Give the next reply the whole time of a reply, until *end* at the latest."""
@@ -212,7 +230,9 @@ class Transport:
             self._set_limit(_left(self._end, "no reply"))
 
     def _wait(self) -> Any:
-        opened, is_first = self._opened(), True
+        opened, is_first = self._socket, True
+        if opened is None:
+            raise _is_closed()
         while True:
             if not is_first:
                 self._set_limit(_left(self._end, "no reply"))
@@ -223,6 +243,7 @@ class Transport:
                 raise self._broken(error) from error
             if not count:
                 raise RedisConnectionError("the server has closed the connection")
+            self._has_read = True
             self._feed(self._buffer, 0, count)
             reply = self._reader.gets()
             if reply is not _MORE:
@@ -232,17 +253,23 @@ class Transport:
         if seconds <= 0:
             raise RedisTimeoutError(f"timed out: no reply within {self._timeout:g} s")
         self._limit = seconds
-        self._opened().settimeout(seconds)
-
-    def _opened(self) -> socket.socket:
         if self._socket is None:
-            raise RedisConnectionError("the connection is closed")
-        return self._socket
+            raise _is_closed()
+        self._socket.settimeout(seconds)
 
     def _broken(self, error: OSError) -> Exception:
         if isinstance(error, TimeoutError):
             return RedisTimeoutError(f"timed out: no reply within {self._timeout:g} s")
         return RedisConnectionError(f"the connection broke: {_words_of(error)}")
+
+
+def _refusal(text: str) -> ResponseError:
+    """Return the exception for an error reply. It goes to the log, so it is cut and has no control characters."""
+    return refusal(printable(text[:_LONGEST]))
+
+
+def _is_closed() -> RedisConnectionError:
+    return RedisConnectionError("the connection is closed")
 
 
 def _left(end: float, what: str) -> float:

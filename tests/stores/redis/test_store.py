@@ -83,10 +83,19 @@ class TestRoundTrips:
     def test_load(self, redis_server, store):
         """A load is one HGETALL and nothing else."""
         key = add(store)
+        store.load(key, time.time())
         redis_server.calls()
         store.load(key, time.time())
 
         assert redis_server.calls() == {"hgetall": 1}
+
+    def test_first_load(self, redis_server, store):
+        """The first load of a process learns first which users were logged out everywhere."""
+        key = add(store)
+        redis_server.calls()
+        store.load(key, time.time())
+
+        assert redis_server.calls() == {"hgetall": 1, "zrangebyscore": 1}
 
     def test_load_of_none(self, redis_server, store):
         """A load that finds nothing is one command, too."""
@@ -679,9 +688,9 @@ class TestConnections:
         """A new connection costs no round trip of its own."""
         frail_server.calls()
         store = open_store(f"{frail_server.url}?prefix={prefix}")
-        store.load(key_of(new_id(16)), time.time())
+        store.peek(key_of(new_id(16)))
 
-        assert frail_server.calls() == {"hgetall": 1}
+        assert frail_server.calls() == {"hgetall": 1, "get": 1}
         store.close()
 
 

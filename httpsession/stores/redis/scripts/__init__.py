@@ -7,7 +7,7 @@ fails.
 - ``create`` adds a session, ``save`` changes or moves it, ``touch`` records accesses;
 - ``remove`` removes a session by its key or a former key, ``claim`` only one that is due, ``expire`` all that are due,
   ``evict`` a newcomer; each returns what it removed, so to one caller;
-- ``sessions_of`` lists the sessions of a user.
+- ``sessions_of`` lists the sessions of a user, and ``logout`` notes when all of them have ended.
 """
 
 from __future__ import annotations
@@ -18,6 +18,7 @@ from typing import Final
 
 from ....record import MAX_VALUE
 from ...base import FOLLOW, SLACK
+from ..replies import Form, is_flag, is_none, is_removed, is_sessions, is_swept, is_touched
 
 #: Seconds for which Redis keeps a session that has expired, if no sweep removes it.
 RETENTION: Final = 86400
@@ -40,18 +41,21 @@ class Script:
     alike, and two releases with other constants use scripts with other digests.
     """
 
-    def __init__(self, name: str) -> None:
+    def __init__(self, name: str, form: Form) -> None:
         folder = files(__package__)
         text = "".join(folder.joinpath(f"{part}.lua").read_text("utf-8") for part in ("common", name))
         self.text: bytes = (_CONSTANTS + text).encode()
+        #: The form of what it returns.
+        self.form: Form = form
         self.digest: bytes = sha1(self.text, usedforsecurity=False).hexdigest().encode()
 
 
-CREATE = Script("create")
-SAVE = Script("save")
-REMOVE = Script("remove")
-CLAIM = Script("claim")
-EXPIRE = Script("expire")
-EVICT = Script("evict")
-TOUCH = Script("touch")
-SESSIONS_OF = Script("sessions_of")
+CREATE = Script("create", is_flag)
+SAVE = Script("save", is_flag)
+REMOVE = Script("remove", is_removed)
+CLAIM = Script("claim", is_removed)
+EXPIRE = Script("expire", is_swept)
+EVICT = Script("evict", is_removed)
+TOUCH = Script("touch", is_touched)
+LOGOUT = Script("logout", is_none)
+SESSIONS_OF = Script("sessions_of", is_sessions)

@@ -115,6 +115,18 @@ local function store(key, record, now)
     set_life(name, life(at, now))
 end
 
+-- Return the fields of a session, names and values in turn, without the attributes.
+local function small_fields(key)
+    local name, fields = base .. "s:" .. key, {}
+    for _, field in ipairs(redis.call("HKEYS", name)) do
+        if string.sub(field, 1, 1) ~= ATTRIBUTE then
+            fields[#fields + 1] = field
+            fields[#fields + 1] = redis.call("HGET", name, field)
+        end
+    end
+    return fields
+end
+
 -- Add a key to the set of a user. The set lives as long as each of its sessions. If it must live longer, it gets RETENTION
 -- seconds more, so that not every request prolongs it.
 local function index_principal(principal, key, at, now)

@@ -1,16 +1,5 @@
 -- Return the sessions of a user in one shard, each as its key and its fields without the attributes. Keys of sessions that
 -- are gone leave the user's set. KEYS: the sorted set of the shard, and the user's set. ARGV: the user.
-local function small_fields(key)
-    local name, fields = base .. "s:" .. key, {}
-    for _, field in ipairs(redis.call("HKEYS", name)) do
-        if string.sub(field, 1, 1) ~= ATTRIBUTE then
-            fields[#fields + 1] = field
-            fields[#fields + 1] = redis.call("HGET", name, field)
-        end
-    end
-    return fields
-end
-
 local found = {}
 for _, key in ipairs(redis.call("SMEMBERS", KEYS[2])) do
     local found_key, record = find(key, false)
