@@ -123,6 +123,18 @@ def test_two_live_sessions(here):
     assert here.log().count("session_cookie_ambiguous") == 2
 
 
+def test_lookups(serve_here, redis_server):
+    """However many cookies there are, and wherever the live one is, Redis is asked four times at most (R34)."""
+    server = serve_here("redis")
+    client = server.client().with_session(user="anna")
+    dead = [f"JSESSIONID={number:032X}" for number in range(100)]
+    for place in range(4):
+        cookies = [*dead[:place], "JSESSIONID=@", *dead[place:]]
+        redis_server.calls()
+        assert user(server, "; ".join(cookies), client.id) == "anna"
+        assert sum(redis_server.calls().values()) <= 4
+
+
 @pytest.mark.parametrize(
     "unit", ["JSESSIONID=; ", 'JSESSIONID="', "\\", "a;", "=", "JSESSIONID", "JSESSIONID=" + UNKNOWN]
 )
