@@ -331,6 +331,8 @@ class Exchange(NotCopied):
     def _check_url_login(self, principal: str) -> None:
         """Report a login whose client carries the id in URLs alone, and refuse it if the configuration says so."""
         session, config = self._find(), self.sessions.context.config
+        if session is not None and session.is_own and session.record.principal is None and not config.allow_url_login:
+            session.change_id()  # a link of this page may have the id
         if self.tracking.cookie.enabled and self.requested()[1] != "url":
             return
         outcome = "allowed" if config.allow_url_login else "refused"

@@ -222,6 +222,18 @@ class TestUrlLogin:
             assert answer.value == (answer.new_id, "/x", "/y")
         assert events() == []
 
+    @pytest.mark.parametrize("url", ["memory", "sqlite"], indirect=True)
+    def test_link_before_the_login(self, start_worker):
+        """A link that the page has made before the login in the same request leads to no session of a member."""
+        site = start_worker(**{"allow_url_login": False} | BOTH_MODES)
+        answer = site.ask("/", lambda r: (r.get_session() and r.encode_url("/x"), r.login("anna").id, r.login("anna").id))
+        link, *ids = answer.value
+
+        assert ids == [answer.new_id] * 2
+        assert site.ask(link, lambda r: r.get_session(create=False)).value is None
+        assert site.has(answer.new_id)
+        assert site.active == 1
+
     def test_links_of_guests(self):
         """Clients that are not logged in carry the id in URLs as before."""
         with self.site() as site:
