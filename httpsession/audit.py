@@ -5,7 +5,6 @@ An event has a name of the OWASP logging vocabulary, and details by name. It nev
 
 from __future__ import annotations
 
-import hashlib
 import logging
 import threading
 import time
@@ -13,12 +12,15 @@ from typing import Final
 
 from . import fork
 from .errors import shown
+from .ids import handle_of
 
 _log = logging.getLogger("httpsession.audit")
 
 #: Events of one name that are logged at once, and seconds after which one more may be. The others are counted.
 BURST: Final = 100
 REFILL: Final = 0.1
+#: Digits of a handle that name a session in the log.
+_REFERENCE: Final = 16
 #: Characters of the longest word that stands without quotes in a message.
 _PLAIN: Final = 40
 
@@ -52,8 +54,8 @@ _limiter: Final = _Limiter()
 
 
 def reference(key: bytes) -> str:
-    """Return the name of a session in the log: a digest of its key, which leads back to neither key nor id."""
-    return hashlib.blake2s(key, digest_size=6, person=b"audit").hexdigest()
+    """Return the name of a session in the log: the beginning of its handle, by which the command finds the session."""
+    return handle_of(key)[:_REFERENCE]
 
 
 def note(

@@ -179,6 +179,15 @@ class IllegalStateError(SessionError, RuntimeError):
     """The call does not fit the present state: Java's ``IllegalStateException``."""
 
 
+class LoginRequiredError(IllegalStateError):
+    """The user has to log in again, since the latest login is too long ago, or there was none.
+
+    Unless the application catches it, the response is a 401.
+    """
+
+    status: ClassVar[str] = "401 Unauthorized"
+
+
 class UrlLoginError(IllegalStateError):
     """A login is refused, since the client carries the id in URLs alone and ``allow_url_login`` is False.
 
@@ -203,6 +212,7 @@ class ResponseCommittedError(IllegalStateError):
 class TooManySessionsError(IllegalStateError):
     """``SessionConfig.max_sessions`` sessions are alive, and none of them may be evicted for a new one.
 
+    Or a user is logged in ``SessionConfig.max_sessions_per_principal`` times, and ``when_too_many`` is ``"deny"``.
     Unless the application catches it, the response is a 503.
     """
 

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import logging
 import time
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from contextlib import suppress
 from os import getpid
+from types import MappingProxyType
 from typing import TYPE_CHECKING, Any, Literal
 
 from . import audit, fork
@@ -19,18 +20,19 @@ from .errors import (
     SessionError,
     StoreError,
     TooManySessionsError,
-    UrlLoginError,
 )
 from .ids import key_of
-from .record import CSRF_NOTE, check_principal
 from .session import HttpSession
 from .tracking import Tracking
+from .tracking.client import hints_of
 from .tracking.spelling import authority_of
 from .tracking.url import RequestUrl, raw_uri
 
 if TYPE_CHECKING:
     from _typeshed.wsgi import WSGIEnvironment
 
+#: Where the :class:`Exchange` of a request is in its environ.
+ENVIRON_KEY = "httpsession.exchange"
 #: How many ids of one request are looked up.
 MAX_LOOKUPS = 4
 
@@ -55,7 +57,7 @@ class Exchange(NotCopied):
     is_asked: bool = False
     #: The session that the request uses, and the face of it that the application holds.
     session: Session | None = None
-    _http_session: HttpSession
+    http_session: HttpSession
     #: The session that the client asked for, and the id that it sent. If the session has another id now, this request
     #: has issued it.
     _joined: Session | None = None
@@ -66,6 +68,10 @@ class Exchange(NotCopied):
     _url_values: Sequence[str] = ()
     _authority: str = ""
     _raw_uri: str = ""
+    #: What lists of sessions show of the client, as notes.
+    client_hints: Mapping[str, bytes] = MappingProxyType({})
+    #: Why the request has changed the id, until the commit has taken effect; None: it has not.
+    renewal: str | None = None
     #: What an edge of the package adds to the headers of a response in which the session was looked at, at the commit.
     finish_headers: Callable[[list[tuple[str, str]]], list[tuple[str, str]]] | None = None
     #: The RequestSession of this exchange, from the first ``request_session`` to the end: that function sets this.
@@ -93,6 +99,8 @@ class Exchange(NotCopied):
             self._url_values = tracking.url.read(environ)
             self._authority = authority_of(environ)
             self._raw_uri = raw_uri(environ)
+        if sessions.context.config.client_hints:
+            self.client_hints = hints_of(environ, sessions.context.config.client_hints)
         #: Whether the response must have no body (RFC 9110, 9.3.2).
         self.is_head: bool = "REQUEST_METHOD" in environ and environ["REQUEST_METHOD"] == "HEAD"
         #: The scheme and the mount point, as the server spells them.
@@ -128,41 +136,29 @@ class Exchange(NotCopied):
 
     def get_session(self, create: bool = True) -> HttpSession | None:
         """Return the session of this request; if there is none, create one or return None."""
-        session = self._find() if self.has_looked else self._look_up()
+        session = self.find() if self.has_looked else self._look_up()
         if session is None:
             if not create:
                 return None
-            self._create()
-        return self._http_session
+            self.create()
+        return self.http_session
 
     def change_session_id(self) -> str:
         """Give the session of this request a new id and return it."""
-        session = self._find()
+        session = self.find()
         if session is None:
             raise IllegalStateError("the request has no session whose id could be changed")
-        self._check_not_committed("the id of the session can be changed")
+        self.check_not_committed("the id of the session can be changed")
         # If another request has changed the id first, its change stands, and this client does not learn that id.
         session.change_id()
+        self.renewal = self.renewal or "rotation"
         return session.id
 
-    def login(self, principal: str) -> HttpSession:
-        """Log a user in to the session of this request, which is created if there is none."""
-        principal = check_principal(principal)
-        self._check_not_committed("a user can log in")
-        if self.tracking.url.enabled:
-            self._check_url_login(principal)
-        session = self._find_or_create()
-        if session.record.principal != principal:
-            session.login(principal)
-        elif not session.is_own and session.change_id() and session.note(CSRF_NOTE) is not None:
-            session.set_note(CSRF_NOTE, None)  # a login renews it, whoever was logged in
-        return self._http_session
-
-    def logout(self) -> None:
-        """Invalidate the session of this request, if there is one."""
-        session = self._find()
-        if session is not None:
-            session.end()
+    def report_renewal(self, session: Session) -> None:
+        """Report a change of the id that is committed."""
+        reason, self.renewal = self.renewal, None
+        if session.is_valid and session.id != self.joined_id and self._joined is not None:
+            audit.note("session_renewed", key=session.key, principal=session.record.principal, reason=reason)
 
     def requested(self) -> tuple[str | None, Literal["cookie", "url"] | None]:
         """Return the id that the client sent, and where it was; None and None if it sent none."""
@@ -183,7 +179,7 @@ class Exchange(NotCopied):
 
     def is_requested_id_valid(self) -> bool:
         """Return whether the id that the client sent belongs to a session that has not ended, and is still its id."""
-        self._find()
+        self.find()
         joined = self._joined
         return joined is not None and joined.is_valid and joined.is_known_by(self.joined_id)
 
@@ -206,7 +202,7 @@ class Exchange(NotCopied):
         """Return the id that links must carry; None if the client does not need it there."""
         if not self.tracking.url.enabled or self.sessions.is_closed:
             return None
-        session = self._find()
+        session = self.find()
         if session is None or self.requested()[1] == "cookie":
             return None
         if session.record.principal is not None and not session.context.config.allow_url_login:
@@ -244,7 +240,7 @@ class Exchange(NotCopied):
             pass
         self.arrived = 0.0
 
-    def _find(self) -> Session | None:
+    def find(self) -> Session | None:
         """Return the session of this request, unless there is none or it has ended."""
         if not self.has_looked:
             return self._look_up()
@@ -265,7 +261,7 @@ class Exchange(NotCopied):
                 if session is not None:
                     self._joined = self.session = session
                     self.joined_id = session_id
-                    self._http_session = HttpSession(session)
+                    self.http_session = HttpSession(session)
                     if session.record.accessed > self.arrived:
                         self.sessions.context.accesses.clock.catch_up(session.record.accessed)
                     if self._arrived_before:
@@ -292,13 +288,10 @@ class Exchange(NotCopied):
             if any(map(self.sessions.has, later - {self.joined_id})):
                 audit.note("session_cookie_ambiguous", key=session.key, level=logging.WARNING)
 
-    def _find_or_create(self) -> Session:
-        session = self._find()
-        return self._create() if session is None else session
-
-    def _create(self) -> Session:
+    def create(self) -> Session:
+        """Create the session of this request, and notify the listeners."""
         if self.tracking.cookie.enabled or self.is_over:
-            self._check_not_committed("a session can be created")
+            self.check_not_committed("a session can be created")
         if not self.arrived and getpid() != fork.process_id:  # with an id, the request has looked when it arrived
             fork.check()
         try:
@@ -311,7 +304,9 @@ class Exchange(NotCopied):
             raise
         self.refusal = None
         self.session = session
-        self._http_session = HttpSession(session)
+        self.http_session = HttpSession(session)
+        for name, hint in self.client_hints.items():
+            session.set_note(name, hint)
         self._reserved = ()
         try:
             session.audience.session_created(session)
@@ -328,23 +323,7 @@ class Exchange(NotCopied):
             self.arrived = self.sessions.context.now()
         self.sessions.context.accesses.in_flight[self] = None
 
-    def _check_url_login(self, principal: str) -> None:
-        """Report a login whose client carries the id in URLs alone, and refuse it if the configuration says so."""
-        session, config = self._find(), self.sessions.context.config
-        if session is not None and session.is_own and session.record.principal is None and not config.allow_url_login:
-            session.change_id()  # a link of this page may have the id
-        if self.tracking.cookie.enabled and self.requested()[1] != "url":
-            return
-        outcome = "allowed" if config.allow_url_login else "refused"
-        key = None if session is None else session.key
-        audit.note("session_login_by_url", key=key, principal=principal, level=logging.WARNING, outcome=outcome)
-        if not config.allow_url_login:
-            self.refusal = UrlLoginError(
-                "the client carries the id of its session in URLs alone, and SessionConfig.allow_url_login is False: "
-                "a user can log in whose client sends the cookie"
-            )
-            raise self.refusal
-
-    def _check_not_committed(self, what: str) -> None:
+    def check_not_committed(self, what: str) -> None:
+        """Raise ResponseCommittedError if the headers have gone out, before which alone *what* is possible."""
         if self.is_committed or self.is_over or (self._outer is not None and self._outer.is_committed):
             raise ResponseCommittedError(f"the headers of the response have gone out; {what} only before")

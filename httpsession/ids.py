@@ -11,6 +11,8 @@ from typing import Final
 DIGITS: Final = "[0-9A-F]"
 #: Bytes in a key.
 KEY_SIZE: Final = 32
+#: Hexadecimal digits of a handle: neither an id of the default size nor a key has so many.
+HANDLE_DIGITS: Final = 40
 
 
 def new_id(size: int) -> str:
@@ -24,6 +26,14 @@ def key_of(session_id: str) -> bytes:
     A reader of the store, or of a stolen dump, learns no id and so can open no session.
     """
     return sha256(session_id.encode()).digest()
+
+
+def handle_of(key: bytes) -> str:
+    """Return the handle of a session: a digest of its key, which leads back to neither the key nor the id.
+
+    Users and logs may see a handle. A key is for stores alone.
+    """
+    return sha256(b"handle of " + key).hexdigest()[:HANDLE_DIGITS]
 
 
 def draw(size: int) -> tuple[str, bytes]:

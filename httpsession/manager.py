@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import logging
+import re
 from collections.abc import Iterable
-from contextlib import suppress
 from types import TracebackType
 from typing import TYPE_CHECKING, Any, Final, Self
 
@@ -18,9 +18,10 @@ from .core.context import Context
 from .core.live import LiveSessions
 from .core.session import Session
 from .core.shared import SharedSessions
+from .core.users import Users
 from .errors import ConfigError, NotCopied, kind_of, shown
 from .events import Listener, Listeners
-from .ids import KEY_SIZE
+from .ids import HANDLE_DIGITS
 from .record import MAX_VALUE, Handled, SessionInfo, SessionStats, check_principal
 from .session import HttpSession, core_of
 from .stores import AnyStore, open_store
@@ -30,6 +31,7 @@ if TYPE_CHECKING:
 
 _log = logging.getLogger("httpsession")
 
+_HANDLE: Final = re.compile(f"[0-9a-f]{{{HANDLE_DIGITS}}}")
 #: The end of the times that are accepted, in seconds since the epoch: the year 318,857.
 _END_OF_TIME: Final = 1e13
 
@@ -113,30 +115,37 @@ class SessionManager(NotCopied):
         """Return how many sessions there are, and how many began and ended since the manager was made."""
         return self._in_use().stats()
 
-    def sessions_of(self, principal: str) -> tuple[SessionInfo, ...]:
+    def sessions_of(self, principal: str, *, current: Handled | None = None) -> tuple[SessionInfo, ...]:
         """Return the sessions in which *principal* is logged in, the oldest first.
 
-        Raises:
-            ValueError: *principal* is no text, empty, or longer than 1,024 bytes in UTF-8.
-        """
-        records = sorted(self._in_use().records_of(check_principal(principal)), key=lambda record: record.creation_time)
-        return tuple(record.info() for record in records)
+        With *current*, the session of the request that asks, its line has a true :attr:`SessionInfo.is_current`.
 
-    def invalidate(self, handle: str) -> bool:
+        Raises:
+            ValueError: *principal* is no text, empty, or longer than 1,024 bytes in UTF-8, or *current* no session.
+        """
+        principal = check_principal(principal)
+        named, users = _named(current, "current"), Users(self._in_use())
+        own = None if named is None else users.find(principal, named)
+        hints = self.config.client_hints
+        records = users.records_of(principal)
+        return tuple(record.info(is_current=record.key == own, hints=hints) for record in records)
+
+    def invalidate(self, handle: str, *, principal: str | None = None) -> bool:
         """Invalidate the session with this handle (:attr:`SessionInfo.handle`); False if there is none.
+
+        A page for users passes *principal*, the user whom it serves: a session in which another user is logged in, or
+        none, then stays, and the result is False. Without *principal*, for administrators, all sessions are searched
+        for the handle.
 
         An exception of a listener goes to the caller; the session has ended all the same.
 
         Raises:
-            ValueError: *handle* is no text.
+            ValueError: *handle* is no text, or *principal* is neither None nor a principal.
         """
         _check_handle(handle)
-        sessions = self._in_use()
-        try:
-            key = bytes.fromhex(handle)
-        except ValueError:
-            return False
-        return len(key) == KEY_SIZE and sessions.end(key)
+        if principal is not None:
+            principal = check_principal(principal)
+        return Users(self._in_use()).end(handle, principal)
 
     def invalidate_all(self, principal: str, *, except_: Handled | None = None) -> int:
         """Invalidate the sessions in which *principal* is logged in, but *except_*; return their number.
@@ -147,9 +156,8 @@ class SessionManager(NotCopied):
             ValueError: *principal* is no text, empty, or longer than 1,024 bytes in UTF-8, or *except_* no session; no
                 session has been invalidated.
         """
-        principal = check_principal(principal)
-        hold = core_of(except_) if isinstance(except_, HttpSession) else None
-        return self._in_use().end_all(principal, but=None if except_ is None else _key_of(except_), hold=hold)
+        principal, spared = check_principal(principal), _named(except_, "except_")
+        return Users(self._in_use()).end_all(principal, spared)
 
     def close(self) -> None:
         """Stop the background thread and close the store.
@@ -208,16 +216,16 @@ def _check_handle(handle: object) -> None:
         raise ValueError(f"a handle is text, not {shown(handle)}: pass session.handle or SessionInfo.handle")
 
 
-def _key_of(session: Handled) -> bytes:
-    """Return the key of a session that is to be spared."""
+def _named(session: Handled | None, argument: str) -> Session | str | None:
+    """Return the hold of an HttpSession, or the handle of another object; None for None."""
+    if session is None:
+        return None
+    if isinstance(session, HttpSession):
+        return core_of(session)
     handle = getattr(session, "handle", None)
-    key = b""
-    with suppress(ValueError):
-        _check_handle(handle)
-        key = bytes.fromhex(handle or "")
-    if len(key) != KEY_SIZE:
-        raise ValueError(f"except_ is {shown(session)}, but must be an HttpSession or a SessionInfo")
-    return key
+    if not isinstance(handle, str) or not _HANDLE.fullmatch(handle):
+        raise ValueError(f"{argument} is {shown(session)}, but must be an HttpSession or a SessionInfo")
+    return handle
 
 
 def sessions_behind(manager: SessionManager) -> Sessions[Session, Any]:

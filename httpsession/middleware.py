@@ -8,9 +8,8 @@ from typing import TYPE_CHECKING, Any, Final
 from .core.collection import Sessions
 from .core.session import Session
 from .errors import SessionError, kind_of, shown
-from .exchange import Exchange
+from .exchange import ENVIRON_KEY, Exchange
 from .manager import SessionManager, sessions_behind
-from .request import ENVIRON_KEY
 from .response import Body, Response, close_body
 from .stores import AnyStore
 from .tracking import Tracking
@@ -30,8 +29,8 @@ class SessionMiddleware:
 
     If the store fails, and the application does not catch the :class:`StoreError`, the answer is 503 with Retry-After
     and without a session cookie. This also replaces the 500 of a framework that catches it. A session that
-    ``SessionConfig.max_sessions`` refuses is answered in the same way, and a login that ``allow_url_login`` refuses
-    with 403.
+    ``SessionConfig.max_sessions`` refuses is answered in the same way, a login that ``allow_url_login`` refuses with
+    403, and a :class:`LoginRequiredError` with 401.
     """
 
     def __init__(self, app: WSGIApplication, manager: SessionManager | AnyStore | str | None = None) -> None:

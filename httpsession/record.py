@@ -6,13 +6,14 @@ the tests of the store contract hold all of them to it.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass, field
-from math import inf
+from math import inf, isfinite, nan
 from struct import Struct
 from typing import Final, Literal, Protocol, Self
 
 from .errors import shown
+from .ids import handle_of
 
 #: Bytes of the longest attribute that a shared store accepts and reads.
 MAX_VALUE: Final = 1 << 21
@@ -111,8 +112,15 @@ class SessionRecord:
 
     @property
     def handle(self) -> str:
-        """The key in hexadecimal (:attr:`SessionInfo.handle`). It finds the session, but opens it for no client."""
-        return self.key.hex()
+        """The public name of the session (:attr:`SessionInfo.handle`)."""
+        return handle_of(self.key)
+
+    @property
+    def auth_time(self) -> float | None:
+        """When the user logged in last, in seconds since the epoch; None: never in this session."""
+        note = self.notes.get(LOGIN, b"")
+        at: float = _TIME.unpack(note)[0] if len(note) == _TIME.size else nan
+        return at if isfinite(at) else None
 
     @property
     def login_time(self) -> float:
@@ -164,9 +172,19 @@ class SessionRecord:
             return "absolute"
         return "idle" if self.idle_interval == self.max_inactive_interval else "newcomer"
 
-    def info(self) -> SessionInfo:
-        """Return the part of the record that lists of sessions show."""
-        return SessionInfo(self.handle, self.principal, self.creation_time, self.accessed, self.max_inactive_interval)
+    def info(self, *, is_current: bool = False, hints: Collection[str] = ()) -> SessionInfo:
+        """Return the part of the record that lists of sessions show, with the *hints* that they may show."""
+        shown = {name: self.notes[name].decode("utf-8", "replace") for name in hints if name in self.notes}
+        return SessionInfo(
+            self.handle,
+            self.principal,
+            self.creation_time,
+            self.accessed,
+            self.max_inactive_interval,
+            is_current,
+            self.auth_time,
+            **shown,
+        )
 
 
 @dataclass(slots=True, eq=False)
@@ -185,14 +203,23 @@ class LiveRecord(SessionRecord):
 class SessionInfo:
     """A session in a list of sessions. Nothing here opens the session. Times are seconds since the epoch."""
 
-    #: The key of the session in hexadecimal: the argument of :meth:`SessionManager.invalidate`.
-    handle: str = field(repr=False)
+    #: The public name of the session, 40 hexadecimal digits: the argument of :meth:`SessionManager.invalidate`. It is
+    #: made of neither the id nor the key in a way that leads back to them.
+    handle: str
     principal: str | None
     creation_time: float
     #: When the latest request of the session arrived.
     last_seen: float
     #: Seconds without a request after which the session expires; zero or less: never.
     max_inactive_interval: int
+    #: Whether it is the session of the request that asks (``SessionManager.sessions_of(principal, current=session)``).
+    is_current: bool = False
+    #: When the user logged in.
+    auth_time: float | None = None
+    #: The client that logged in or created the session, as far as ``SessionConfig.client_hints`` allows: printable text
+    #: of at most 256 and 64 characters, which the client chose.
+    user_agent: str | None = None
+    address: str | None = None
 
 
 class Handled(Protocol):
@@ -200,7 +227,7 @@ class Handled(Protocol):
 
     @property
     def handle(self) -> str:
-        """The key of a session in hexadecimal."""
+        """The public name of a session."""
 
 
 @dataclass(frozen=True, slots=True)

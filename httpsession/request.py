@@ -3,19 +3,18 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from datetime import timedelta
 from typing import TYPE_CHECKING, Any, Literal, Protocol, overload
 
+from . import logins
 from .core.context import ServletContext
 from .errors import IllegalStateError, NotCopied, kind_of
-from .exchange import Exchange
+from .exchange import ENVIRON_KEY, Exchange
 from .session import HttpSession
 from .tracking.url import is_relative
 
 if TYPE_CHECKING:
     from _typeshed.wsgi import WSGIEnvironment
-
-#: Where the :class:`Exchange` of a request is in its environ.
-ENVIRON_KEY = "httpsession.exchange"
 
 
 class _WithEnviron(Protocol):
@@ -106,21 +105,43 @@ class RequestSession(NotCopied):
         - The creation time stays, and the deadline begins anew (``SessionConfig.max_lifetime``). Listeners are notified
           of a change of the id, and of the attributes that are dropped.
 
-        If *principal* is logged in already, the id changes and nothing else does. A session that this request has
-        created keeps its id. If there is no session, it is created.
+        If *principal* is logged in already, the id and :attr:`auth_time` change and nothing else does. A session that
+        this request has created keeps its id. If there is no session, it is created.
 
         Raises:
             IllegalStateError: the manager is closed.
             ValueError: *principal* is no text, empty, or longer than 1,024 bytes in UTF-8; nothing has happened.
             ResponseCommittedError: the headers have gone out, so that the client would not learn the id.
-            TooManySessionsError: there are ``SessionConfig.max_sessions`` already.
+            TooManySessionsError: there are ``SessionConfig.max_sessions`` already, or the user is logged in
+                ``max_sessions_per_principal`` times and ``when_too_many`` is ``"deny"``.
             StoreError: the store failed.
         """
-        return self._exchange.login(principal)
+        return logins.login(self._exchange, principal)
 
     def logout(self) -> None:
         """Invalidate the session of this request, if there is one."""
-        self._exchange.logout()
+        logins.logout(self._exchange)
+
+    @property
+    def auth_time(self) -> float | None:
+        """When the user of the session logged in, in seconds since the epoch; None if no user is logged in.
+
+        Each :meth:`login` sets it, also that of a user who is logged in already.
+        """
+        return logins.auth_time(self._exchange)
+
+    def require_recent_login(self, max_age: float | timedelta) -> None:
+        """Return if the user logged in less than *max_age* seconds ago; otherwise raise an error.
+
+        Call it before what a stolen session must not be able to do: to change the password, or end other sessions. The
+        application answers with its login form, and calls :meth:`login` again.
+
+        Raises:
+            LoginRequiredError: the latest login is too long ago, or there was none; its time may also lie in the
+                future, by more than clocks differ. If the application does not catch it, the response is a 401.
+            ValueError: *max_age* is no number above zero and no such timedelta.
+        """
+        logins.require_recent_login(self._exchange, max_age)
 
     @property
     def is_committed(self) -> bool:

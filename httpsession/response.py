@@ -9,7 +9,7 @@ from types import TracebackType
 from typing import TYPE_CHECKING, Final
 
 from .core.session import Session
-from .errors import SessionError, StoreError, UrlLoginError
+from .errors import LoginRequiredError, SessionError, StoreError, UrlLoginError
 from .exchange import Exchange
 from .headers import Headers, clear_site_data, forbid_storing, hide_from_referer, vary_by_cookie
 from .tracking.spelling import scheme_of
@@ -21,13 +21,15 @@ if TYPE_CHECKING:
 
 _log = logging.getLogger("httpsession")
 
-#: After how many seconds the client may try again after a 503.
+#: After how many seconds the client may try again while the store fails.
 RETRY_AFTER: Final = ("Retry-After", "5")
-#: The one line that the client gets, by the status. The reason is for the log.
+#: The one line that the client gets, by the status, and a header that belongs to it. The reason is for the log.
 _BODIES: Final = {
     StoreError.status: b"The service is temporarily unavailable. Please try again in a moment.\n",
     UrlLoginError.status: b"The request is not allowed.\n",
+    LoginRequiredError.status: b"Please log in again.\n",
 }
+_HEADERS: Final = {StoreError.status: RETRY_AFTER, LoginRequiredError.status: ("WWW-Authenticate", "Session")}
 
 
 @dataclass(eq=False, slots=True)
@@ -72,8 +74,9 @@ class Response:
             if self.status >= "500" and error is not None:
                 # The application or its framework has turned the error into one of its own.
                 self.status = error.status
-                headers = [header for header in headers if header[0].lower() != "retry-after"]
-                headers += _retry_after(error)
+                own = [_HEADERS[error.status]] if error.status in _HEADERS else []
+                names = {name.lower() for name, _ in own}
+                headers = [*(header for header in headers if header[0].lower() not in names), *own]
             if self.status >= "500" and exchange.failures:
                 self.abandon()
             else:
@@ -100,7 +103,7 @@ class Response:
             _log.error("A request was answered with 503, since the session store failed: %s", error)
         body = _BODIES[error.status]
         headers = [("Content-Type", "text/plain; charset=utf-8"), ("Content-Length", str(len(body)))]
-        headers += _retry_after(error)
+        headers += [_HEADERS[error.status]] if error.status in _HEADERS else []
         self._start_response(error.status, self._guard_urls(vary_by_cookie(headers)))
         self.exchange.is_committed = True
         return [] if self.exchange.is_head else [body]
@@ -157,6 +160,8 @@ class Response:
             raise
         if session.undo_log is not None:
             session.keep_changes()
+        if self.exchange.renewal is not None:
+            self.exchange.report_renewal(session)
         session_id = session.id  # read once: the id that is compared is the one that is sent
         if session_id == self.exchange.joined_id and not session.ended_here:
             return headers
@@ -229,11 +234,6 @@ class Body:
         exchange = self._response.exchange
         if exchange.arrived:
             exchange.sessions.context.accesses.note_unclosed(self._response.close)
-
-
-def _retry_after(error: SessionError) -> Headers:
-    """Return the header of a response by which the client may try again later: of a 503, and of no other."""
-    return [RETRY_AFTER] if error.status == StoreError.status else []
 
 
 def close_body(body: Iterable[bytes]) -> None:

@@ -52,10 +52,7 @@ class HttpSession(NotCopied, MutableMapping[str, Any]):
 
     @property
     def handle(self) -> str:
-        """The key of the session in hexadecimal, which opens nothing (:attr:`SessionInfo.handle`).
-
-        It changes with the id.
-        """
+        """The public name of the session, which opens nothing (:attr:`SessionInfo.handle`). It changes with the id."""
         return self._session.record.handle
 
     @property

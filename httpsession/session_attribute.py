@@ -12,8 +12,8 @@ from typing import Any, NoReturn, TypeVar, cast
 
 from werkzeug.exceptions import BadRequest
 
-from .exchange import Exchange
-from .request import ENVIRON_KEY, environ_of, get_session
+from .exchange import ENVIRON_KEY, Exchange
+from .request import environ_of, get_session
 
 _Response = TypeVar("_Response")
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from datetime import timedelta
 from typing import Literal, overload
 
 from werkzeug.wrappers import Request as WerkzeugRequest
@@ -43,6 +44,15 @@ class Request(WerkzeugRequest):
     def logout(self) -> None:
         """Invalidate the session, if there is one."""
         self.request_session.logout()
+
+    @property
+    def auth_time(self) -> float | None:
+        """When the user of the session logged in, in seconds since the epoch."""
+        return self.request_session.auth_time
+
+    def require_recent_login(self, max_age: float | timedelta) -> None:
+        """Raise :class:`LoginRequiredError` if the user did not log in less than *max_age* seconds ago."""
+        self.request_session.require_recent_login(max_age)
 
     @property
     def requested_session_id(self) -> str | None:

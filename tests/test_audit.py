@@ -6,7 +6,7 @@ import logging
 import pytest
 
 from httpsession import audit
-from httpsession.ids import draw, key_of
+from httpsession.ids import draw, handle_of, key_of
 
 
 @pytest.fixture(autouse=True)
@@ -46,6 +46,7 @@ def test_session(records):
     audit.note("session_created", key=key)
     audit.note("session_logout", key=key_of(session_id))
     assert records[0].session == records[1].session == audit.reference(key)
+    assert handle_of(key).startswith(records[0].session)
     for record in records:
         assert record.session not in key.hex()
         assert record.session.upper() not in session_id

@@ -19,7 +19,7 @@ LAYERS = {
     "edges": ("__init__", "__main__", "cli", "csrf", "paste", "servlet", "session_attribute", "testing", "werkzeug"),
     "middleware": ("middleware",),
     "request": ("headers", "manager", "request", "response"),
-    "exchange": ("events", "exchange"),
+    "exchange": ("events", "exchange", "logins"),
     "face": ("session",),
     "core": ("core",),
     "stores": ("stores", "tracking"),

@@ -296,7 +296,7 @@ class TestSessionsOf:
         assert not site.manager.invalidate(handle)
         assert recorder.of("destroyed") == [("destroyed", logins[0][1])]
         assert [site.has(session_id) for session_id in logins[0]] == [True, False, True]
-        for text in ("", "no handle", "ab" * 32, logins[0][0], handle + "00"):
+        for text in ("", "no handle", "ab" * 20, "ab" * 32, logins[0][0], handle + "00"):
             assert not site.manager.invalidate(text)
 
     def test_invalidate_what_is_over(self, site, clock, logins):

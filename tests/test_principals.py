@@ -161,7 +161,14 @@ class TestOtherArguments:
 
     @pytest.mark.parametrize(
         "wrong",
-        ["ab" * 32, 5, object(), *(type("S", (), {"handle": text})() for text in ("no handle", "", "ab")), True],
+        [
+            "ab" * 20,
+            "ab" * 32,
+            5,
+            object(),
+            *(type("S", (), {"handle": text})() for text in ("no handle", "", "ab")),
+            True,
+        ],
     )
     def test_session_to_spare(self, wrong):
         """The session to spare is a session; otherwise none is ended."""

@@ -6,6 +6,7 @@ from math import inf
 
 import pytest
 
+from httpsession.ids import handle_of
 from httpsession.record import LiveRecord, SessionRecord
 
 
@@ -121,7 +122,7 @@ def test_info_shows_no_id():
     one.accessed = 1010.0
     info = one.info()
 
-    assert info.handle == "ab" * 32
+    assert info.handle == one.handle == handle_of(b"\xab" * 32)
     assert (info.principal, info.creation_time, info.last_seen) == ("anna", 1000, 1010)
     assert info.max_inactive_interval == 60
     assert "'ID'" not in repr(info)

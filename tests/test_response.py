@@ -9,6 +9,7 @@ import flask
 import pytest
 
 from httpsession import (
+    LoginRequiredError,
     ResponseCommittedError,
     SessionConfig,
     SessionManager,
@@ -357,3 +358,76 @@ class TestTakenOver:
             Request(SessionMiddleware(app, site.manager), session_id)
         assert site.request(session_id).finish().session.get_session()["a"] == 1
         assert not accesses_of(site.manager).in_flight
+
+
+class TestRefused:
+    """What a client gets when the application does not catch that a login is needed, or is one too many."""
+
+    @pytest.fixture
+    def site(self):
+        with Site(max_sessions_per_principal=1, when_too_many="deny") as site:
+            yield site
+
+    def fetch(self, site, app, session_id=None, **environ):
+        return fetch(SessionMiddleware(app, site.manager), session_id, **environ)
+
+    def check(self, response, status, line):
+        """Check that the response is generic: one line, and no cookie."""
+        assert (response.status, response.text, response.set_cookies) == (status, line, [])
+        assert length_of(response) == str(len(line))
+
+    @pytest.mark.parametrize("is_generated", [True, False])
+    def test_recent_login(self, site, is_generated):
+        """Without a recent login the answer is 401, and nothing says why; the session stays."""
+
+        def app(environ, start_response):
+            request_session(environ).require_recent_login(60)
+            start_response("200 OK", [TEXT])
+            return [b"secret"]
+
+        def generating(environ, start_response):
+            yield from app(environ, start_response)
+
+        session_id = site.new_session()
+        response = self.fetch(site, generating if is_generated else app, session_id)
+
+        self.check(response, "401 Unauthorized", "Please log in again.\n")
+        assert dict(response.headers)["WWW-Authenticate"] == "Session"
+        assert site.has(session_id)
+        head = self.fetch(site, generating if is_generated else app, REQUEST_METHOD="HEAD")
+        assert (head.status, head.text, head.headers) == (response.status, "", response.headers)
+
+    def test_recent_login_in_a_framework(self, site):
+        """The 500 that a framework makes of the error becomes 401, with the framework's page."""
+        flask_app = flask.Flask(__name__)
+        flask_app.add_url_rule("/", view_func=lambda: request_session(flask.request).require_recent_login(60))
+        response = self.fetch(site, flask_app)
+
+        assert response.status == "401 Unauthorized"
+        assert dict(response.headers)["WWW-Authenticate"] == "Session"
+
+    def test_caught(self, site):
+        """An application that catches the error answers as it likes."""
+
+        def app(environ, start_response):
+            try:
+                request_session(environ).require_recent_login(60)
+            except LoginRequiredError:
+                start_response("303 See Other", [TEXT, ("Location", "/login")])
+            return [b"first log in"]
+
+        assert self.fetch(site, app).status == "303 See Other"
+
+    def test_too_many_logins(self, site):
+        """A login too many is answered by 503, without the reason."""
+
+        def app(environ, start_response):
+            request_session(environ).login("anna")
+            start_response("200 OK", [TEXT])
+            return [b"welcome"]
+
+        assert self.fetch(site, app).status == "200 OK"
+        response = self.fetch(site, app)
+        line = "The service is temporarily unavailable. Please try again in a moment.\n"
+        self.check(response, "503 Service Unavailable", line)
+        assert RETRY_AFTER in response.headers

@@ -44,7 +44,7 @@ def _end_all(store: SharedStore, principal: str, is_confirmed: bool) -> None:
     records = store.records_of(principal)
     if records and not is_confirmed:
         click.confirm(f"End {counted(len(records), 'session')} of {escaped(principal)}?", abort=True, err=True)
-    if isinstance(store, Revoking):
+    if isinstance(store, Revoking) and len(store):  # under a wrong prefix there are none, and no key is made
         store.forget_logins(principal, time.time(), _LIFE)
     click.echo(f"{_remove(store, records)} ended")
 

@@ -8,7 +8,7 @@ from typing import Final
 
 import click
 
-from ..ids import key_of
+from ..ids import handle_of, key_of
 from .store_option import refuse_store
 
 #: Hexadecimal digits of the shortest and of the longest id.
@@ -30,7 +30,7 @@ def handle(given: tuple[str, ...]) -> None:
     if given:
         raise click.UsageError("The id is read from standard input: other users of the machine can see arguments.")
     for text in _lines():
-        click.echo(key_of(_id_of(text)).hex())
+        click.echo(handle_of(key_of(_id_of(text))))
 
 
 def _lines() -> list[str]:

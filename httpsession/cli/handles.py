@@ -1,6 +1,7 @@
 """The handles that name sessions in commands.
 
-A handle is the key of a session in hexadecimal digits. Its first digits are enough if no other session has them.
+A handle is a digest of the key, so the sessions are searched for it. Its first digits are enough if no other session
+has them.
 """
 
 from __future__ import annotations
@@ -10,11 +11,12 @@ from collections.abc import Collection, Mapping
 
 import click
 
+from ..ids import HANDLE_DIGITS
 from ..stores import SharedStore
 from ..stores.base import StoredSession
 
-#: Digits of a whole handle, of a handle in a list, and the fewest that name a session.
-WHOLE, SHORT, LEAST = 64, 16, 8
+#: Digits of a handle in a list, and the fewest that name a session.
+SHORT, LEAST = 16, 8
 
 
 def digits_of(text: str) -> str:
@@ -24,30 +26,23 @@ def digits_of(text: str) -> str:
         BadParameter: *text* is no handle.
     """
     digits = text.lower()
-    if not re.fullmatch(f"[0-9a-f]{{{LEAST},{WHOLE}}}", digits):
+    if not re.fullmatch(f"[0-9a-f]{{{LEAST},{HANDLE_DIGITS}}}", digits):
         raise click.BadParameter(
-            f"{text!r} is no handle: a handle has {WHOLE} hexadecimal digits, of which the first {LEAST} may be enough."
+            f"{text!r} is no handle: "
+            f"a handle has {HANDLE_DIGITS} hexadecimal digits, of which the first {LEAST} may be enough."
         )
     return digits
 
 
 def find(store: SharedStore, handles: Collection[str]) -> Mapping[str, list[StoredSession]]:
-    """Return for each handle the sessions that it may name.
-
-    If a handle is not whole, this goes through all sessions, once.
-    """
+    """Return for each handle the sessions that it may name, in one pass over all sessions."""
     found: dict[str, list[StoredSession]] = {handle: [] for handle in handles}
-    parts = [handle for handle in found if len(handle) < WHOLE]
-    for handle in found.keys() - set(parts):
-        stored = store.peek(bytes.fromhex(handle))
-        if stored is not None:
-            found[handle].append(stored)
-    for stored in store if parts else ():
+    for stored in store:
         whole = stored.record.handle
-        for part in parts:
+        for handle, sessions in found.items():
             # A store may give a session twice that changes meanwhile.
-            if whole.startswith(part) and all(stored.record.key != other.record.key for other in found[part]):
-                found[part].append(stored)
+            if whole.startswith(handle) and all(stored.record.key != other.record.key for other in sessions):
+                sessions.append(stored)
     return found
 
 

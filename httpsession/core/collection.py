@@ -10,7 +10,7 @@ import atexit
 import logging
 import weakref
 from abc import ABC, abstractmethod
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from functools import partial
 from typing import ClassVar, Generic, TypeVar
@@ -18,13 +18,12 @@ from typing import ClassVar, Generic, TypeVar
 from .. import fork
 from ..errors import IllegalStateError, InvalidSessionError, StoreError
 from ..ids import draw
-from ..record import SPARED, SessionRecord, SessionStats, pack_time
+from ..record import SessionRecord, SessionStats
 from ..stores.base import SessionStore, Stored
 from .context import Context
 from .counts import End
-from .logouts import forget_logins
 from .room import BATCH, Room
-from .session import Session, call_all
+from .session import Session
 from .sizes import Encode, Sizes
 from .sweeper import Sweeper
 
@@ -160,54 +159,19 @@ class Sessions(ABC, Generic[S, T]):
             return create()
         return room.create(self, room.bound, create)
 
-    def end(self, key: bytes) -> bool:
+    def end(self, key: bytes, principal: str | None = None) -> bool:
         """Invalidate the session with this key; False if there is none, or it had expired already.
 
-        The flush comes first, so that a session in use is not taken for expired.
+        If *principal* is not None, this user must be logged in. The flush comes first, so that a session in use is not
+        taken for expired.
         """
         self.flush()
-        stored = self.store.remove(key)
+        stored = self.store.remove(key, principal)
         if stored is None:
             return False
-        is_expired = self._is_expired(stored.record)
+        is_expired = self.is_expired(stored.record)
         self.open(stored).finish("expired" if is_expired else "invalidated")
         return not is_expired
-
-    def end_all(self, principal: str, *, but: bytes | None, hold: Session | None = None) -> int:
-        """End the sessions of *principal*, *but* not the one with this key and this *hold*; return how many.
-
-        All are ended, whatever listeners raise. The first exception goes to the caller.
-        """
-        now, ended = self.context.now(), list[bool]()
-        if hold is not None and hold.stored_id is None:
-            # The store does not have its login yet.
-            hold.set_note(SPARED, pack_time(now))
-        spared, keys = self._list_beside(principal, but)
-        ends = [partial(lambda key: ended.append(self.end(key)), key) for key in keys if key != spared]
-        # It comes last, or another process would take the sessions for expired.
-        call_all([*ends, partial(forget_logins, self.store, self.context.config, principal, now, but)])
-        return sum(ended)
-
-    def _list_beside(self, principal: str, but: bytes | None) -> tuple[bytes | None, list[bytes]]:
-        """Return the present key of the session with the key *but*, and the keys of the sessions of *principal*.
-
-        A request may change the id of that session meanwhile. The list is read again until it was not so: otherwise
-        the session would be in the list under a key that nothing shows to be its own.
-        """
-        while True:
-            before = self._present_key(but)
-            keys = [record.key for record in self.store.records_of(principal)]
-            if self._present_key(but) == before:
-                return before, keys
-
-    def _present_key(self, key: bytes | None) -> bytes | None:
-        stored = None if key is None else self.store.peek(key)
-        return None if stored is None else stored.record.key
-
-    def records_of(self, principal: str) -> Iterable[SessionRecord]:
-        """Return the records of the sessions in which *principal* is logged in and that have not expired."""
-        self.flush()
-        return [record for record in self.store.records_of(principal) if not self._is_expired(record)]
 
     def stats(self) -> SessionStats:
         """Return how many sessions there are, and how many began and ended since the start."""
@@ -255,7 +219,7 @@ class Sessions(ABC, Generic[S, T]):
 
         atexit.register(flush)
 
-    def _is_expired(self, record: SessionRecord) -> bool:
+    def is_expired(self, record: SessionRecord) -> bool:
         """Return whether a session has expired, and no request is in flight that keeps it alive (S54)."""
         return record.is_due(self.context.now(), self.slack) and record.key not in self.context.accesses.in_use()
 

@@ -15,7 +15,7 @@ from ..errors import InvalidSessionError, StoreError
 from ..ids import draw, key_of
 from ..record import LiveRecord
 from ..stores.base import Changes, LiveEntry
-from . import updates
+from . import limits, updates
 from .bindings import UndoLog
 from .collection import Sessions
 from .context import Audience, Context
@@ -94,18 +94,18 @@ class LiveSession(Session):
         self.id = self.record.id = former_id
         return True
 
-    def bind_principal(self, principal: str) -> None:
+    def bind_principal(self, principal: str, notes: Mapping[str, bytes]) -> None:
         """Bind a user to a session of this very request at once, and to any other at the commit."""
         if self.is_own:
-            notes = dict.fromkeys(self.record.notes)
-            if not self._save(Changes(principal=principal, notes=notes)):
+            changes = Changes(principal=principal, notes={**dict.fromkeys(self.record.notes), **notes})
+            if not limits.bind(self._sessions, self.record.key, changes):
                 raise is_over()
             return
         if self._login is None:
             self._begin_login()
         else:
             self._login.clears = True
-        self.record.principal, self.record.notes = principal, {}
+        self.record.principal, self.record.notes = principal, notes
 
     def _begin_login(self) -> None:
         """Give this hold a record and attributes of its own, under a new id, until the commit."""
@@ -203,20 +203,13 @@ class LiveSession(Session):
         if login is None:
             if self.undo_log is not None and self.attributes.is_left:
                 self.id = self.undo_log.former_id  # what it was changed to is dead
+            elif self.is_own and self.record.principal is not None:
+                limits.evict_beyond(self._sessions, self.record)
             return
-        record, changed, interval = self.record, self.attributes.marked(), self.record.max_inactive_interval
+        record, changed = self.record, self.attributes.marked()
         own = {name: value for name, value in changed.items() if value is not ABSENT}
-        changes = Changes(
-            removed=changed.keys() - own.keys(),
-            new_key=record.key,
-            is_login=True,
-            clear=login.clears,
-            principal=record.principal,
-            deadline=record.deadline,
-            max_inactive_interval=None if interval == login.interval else interval,
-            notes={**dict.fromkeys(login.notes), **record.notes},
-        )
-        if self._sessions.store.save(login.record.key, changes, self.context.now()):
+        changes = login.changes(record, removed=changed.keys() - own.keys())
+        if limits.save(self._sessions, record.principal, login.record.key, changes, self.context.now()):
             self._login = None
             self.is_own = True
             self._adopt(login, own, changes)
@@ -274,7 +267,7 @@ class LiveSession(Session):
         was_left = not login.clears and store.was_left(login.record.key, self.context.now())
         values = self.attributes.snapshot() if was_left else own
         entry = LiveEntry(self.record, Attributes(values))
-        self._sessions.make_room_for(partial(store.create, entry))
+        self._sessions.make_room_for(partial(limits.create, self._sessions, entry))
         self._login, self.attributes = None, entry.attributes
         self.is_own = True
         self._tell_created([name for name, value in values.items() if login.has_bound(name, value)])

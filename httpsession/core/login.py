@@ -6,12 +6,13 @@ to learn the new id.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
 from ..attributes import ABSENT, Attributes
 from ..record import LiveRecord
+from ..stores.base import Changes
 from .context import Audience
 from .session import Session
 
@@ -39,6 +40,20 @@ class Login:
     #: The names of values that this request has replaced or removed since. The former session has them until the
     #: commit, and they are unbound then.
     unbound: set[str] = field(default_factory=set)
+
+    def changes(self, record: LiveRecord, removed: Collection[str]) -> Changes:
+        """Return the changes that put the login into effect, with the *record* as the request has it now."""
+        interval = record.max_inactive_interval
+        return Changes(
+            removed=removed,
+            new_key=record.key,
+            is_login=True,
+            clear=self.clears,
+            principal=record.principal,
+            deadline=record.deadline,
+            max_inactive_interval=None if interval == self.interval else interval,
+            notes={**dict.fromkeys(self.notes), **record.notes},
+        )
 
     def has_bound(self, name: str, value: object) -> bool:
         """Return whether *value* is bound in the former session, and was not bound again since.

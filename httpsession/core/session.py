@@ -9,7 +9,7 @@ from __future__ import annotations
 import logging
 import weakref
 from abc import ABC, abstractmethod
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import AbstractContextManager
 from functools import partial
 from typing import Any, Protocol
@@ -117,8 +117,8 @@ class Session(Bindings, ABC):
         """Give the session its former id back; False if another request has changed the id since."""
 
     @abstractmethod
-    def bind_principal(self, principal: str) -> None:
-        """Log a user in. A session that another client may know begins anew under a new id.
+    def bind_principal(self, principal: str, notes: Mapping[str, bytes]) -> None:
+        """Log a user in, with these *notes* alone. A session that another client may know begins anew under a new id.
 
         So an id that an attacker has planted before the login is worth nothing after it. Raise InvalidSessionError if
         the session has ended.
@@ -217,15 +217,15 @@ class Session(Bindings, ABC):
         self.audience.session_id_changed(self, old_id)
         return True
 
-    def login(self, principal: str) -> None:
-        """Log in a user who is not logged in yet. The attributes of another user are dropped.
+    def login(self, principal: str, notes: Mapping[str, bytes]) -> None:
+        """Log in a user who is not logged in yet, and set *notes*. The attributes of another user are dropped.
 
         To listeners a login is a change of the id (S65). What it drops is unbound with the usual events. The change of
         the id is told first, and only if there was one: a session of this very request keeps its id.
         """
         old_id, former = self.id, self.record.principal
         self._keep_undo(old_id)
-        self.bind_principal(principal)
+        self.bind_principal(principal, notes)
 
         def calls() -> Iterator[Callable[[], object]]:
             if self.id != old_id:

@@ -12,9 +12,9 @@ from typing import TYPE_CHECKING, ClassVar
 from ..codec import Codec
 from ..errors import StoreError
 from ..ids import draw, draw_until, key_of
-from ..record import LOGIN, SessionRecord, pack_time, with_note
+from ..record import SessionRecord, with_note
 from ..stores.base import SLACK, Changes, SessionStore, StoredSession, note_damage
-from . import updates
+from . import limits, updates
 from .collection import Sessions
 from .context import Audience, Context
 from .session import Session
@@ -94,7 +94,7 @@ class SharedSession(SharedUpdates):
         self.id, self.record.principal, self.record.notes = self._unsaved.baseline()
         return True
 
-    def bind_principal(self, principal: str) -> None:
+    def bind_principal(self, principal: str, notes: Mapping[str, bytes]) -> None:
         self.attributes.check_open()
         if self._is_stored:
             if not self._unsaved.is_login:
@@ -105,7 +105,7 @@ class SharedSession(SharedUpdates):
             lifetime = self.context.config.max_lifetime
             if lifetime is not None:
                 self.record.deadline = self.context.now() + lifetime
-        self.record.principal, self.record.notes = principal, {LOGIN: pack_time(self.context.now())}
+        self.record.principal, self.record.notes = principal, notes
 
     def change_interval(self, seconds: int) -> None:
         self.record.max_inactive_interval = seconds
@@ -157,7 +157,8 @@ class SharedSession(SharedUpdates):
     def _save(self, changes: Changes) -> bool:
         """Save the changes; False if there is no such session any more."""
         record, store = self.record, self._sessions.store
-        if not self._is_lost and store.save(record.key, changes, time.time() + self.context.accesses.clock.offset):
+        save = store.save if changes.new_key is None else partial(limits.save, self._sessions, record.principal)
+        if not self._is_lost and save(record.key, changes, time.time() + self.context.accesses.clock.offset):
             if changes.new_key is not None:
                 record.key = changes.new_key
             return True
@@ -183,7 +184,7 @@ class SharedSession(SharedUpdates):
 
     def _store(self, put: dict[str, bytes]) -> None:
         """Create the session in the store."""
-        if not self._sessions.store.create(self._unsaved.creation(self.record, put)):
+        if not limits.create(self._sessions, self._unsaved.creation(self.record, put)):
             raise StoreError("the id drawn for a new session is taken: the random numbers of this machine repeat")
         self._is_stored, self._is_lost = True, False
         self.is_own = True

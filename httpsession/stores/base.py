@@ -6,11 +6,11 @@ import logging
 from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from types import EllipsisType
-from typing import Final, Literal, Protocol, TypeVar, runtime_checkable
+from typing import Any, Final, Literal, Protocol, TypeVar, runtime_checkable
 
 from .. import audit
 from ..attributes import Attributes
-from ..errors import StoreError
+from ..errors import StoreError, TooManySessionsError
 from ..record import MAX_VALUE, LiveRecord, SessionRecord
 
 #: One request: the key of its session, when it arrived and when it ended.
@@ -66,6 +66,42 @@ class LiveEntry:
 T = TypeVar("T", bound=Stored)
 
 
+@dataclass(frozen=True, slots=True, eq=False, repr=False)
+class Limit:
+    """The number of sessions that a user may have, for one creation or save that logs the user in.
+
+    In it the store also returns the sessions that it removes to make a place.
+    """
+
+    principal: str
+    most: int
+    #: Whether the oldest logins are evicted. Otherwise the store refuses the new one.
+    evicts: bool
+    #: The sessions that the store has removed. The caller notifies their listeners, also if the store fails later.
+    removed: list[Any] = field(default_factory=list)
+
+    def admits(self, others: int) -> bool:
+        """Return whether the user may log in beside so many other sessions."""
+        return self.evicts or others < self.most
+
+    def excess(self, others: Collection[T]) -> list[T]:
+        """Return those of the user's *others* that have to end before one more session begins, the oldest first.
+
+        Raises:
+            TooManySessionsError: none may be evicted.
+        """
+        if not self.admits(len(others)):
+            raise self.refusal()
+        number = len(others) - self.most + 1
+        return sorted(others, key=_login_time)[: max(number, 0)]
+
+    def refusal(self) -> TooManySessionsError:
+        """Return the error of a login that is refused."""
+        return TooManySessionsError(
+            f"the user is logged in {self.most} times, which is SessionConfig.max_sessions_per_principal"
+        )
+
+
 @dataclass(frozen=True, slots=True, kw_only=True, repr=False)
 class Changes:
     """The changes that :meth:`SessionStore.save` applies. The default of a field changes nothing."""
@@ -87,6 +123,12 @@ class Changes:
     is_login: bool = False
     #: Whether all attributes are removed but those that are put.
     clear: bool = False
+    #: The limit on the sessions of the user who logs in, or who is logged in while the key changes; None: no limit.
+    limit: Limit | None = None
+
+
+def _login_time(stored: Stored) -> float:
+    return stored.record.login_time
 
 
 def check_values(values: Mapping[str, bytes]) -> None:
@@ -136,10 +178,13 @@ class SessionStore(Protocol[T]):
         Callers make room before they create a session beyond it: the store itself refuses none.
         """
 
-    def create(self, session: T) -> bool:
+    def create(self, session: T, limit: Limit | None = None) -> bool:
         """Add a session under the key of its record; False if the key is taken.
 
+        With a *limit*, keep to it as :meth:`save` does.
+
         Raises:
+            TooManySessionsError: the *limit* refuses the login.
             ValueError: an attribute is longer than a shared store accepts (:func:`check_values`), or the principal is
                 none (:func:`.check_principal`).
         """
@@ -166,7 +211,12 @@ class SessionStore(Protocol[T]):
         After a change of the key, loads and other changes of the key do not find the former key. For :data:`FOLLOW`
         seconds saves, removals and touches in flight follow it to the new key. Nothing follows a login.
 
+        With a limit and a principal in *changes*, the user has at most so many sessions afterwards that are not due,
+        however many processes log the user in at once. If there are more, the oldest others are removed
+        (:attr:`SessionRecord.login_time`) and returned in :attr:`Limit.removed`, or the save is refused.
+
         Raises:
+            TooManySessionsError: the limit refuses the login; nothing has changed.
             ValueError: the session cannot move to the new key (:meth:`can_move`), an attribute is too long, a login has
                 no new key, or the principal is none (:func:`.check_principal`); nothing has changed.
         """
@@ -180,9 +230,12 @@ class SessionStore(Protocol[T]):
     def was_left(self, key: bytes, now: float) -> bool:
         """Return whether a login moved a session away from *key* in the last :data:`FOLLOW` seconds."""
 
-    def remove(self, key: bytes) -> T | None:
+    def remove(self, key: bytes, principal: str | None = None) -> T | None:
         """Remove the session and return it, to exactly one caller; None if there is none. Follow a recent change of the
-        key."""
+        key.
+
+        If *principal* is not None, remove the session only if this user is logged in, in the same atomic step.
+        """
 
     def expire(self, now: float, limit: int, in_use: InUse = nothing_in_use) -> list[T]:
         """Remove sessions that are due, at most *limit*, and return each to exactly one caller.

@@ -18,6 +18,7 @@ from .renaming import Renaming
 from .saving import Saving
 from .secrecy import Secrecy
 from .touching import Touching
+from .users import Users
 
 
 class StoreContract(
@@ -33,6 +34,7 @@ class StoreContract(
     Newcomers,
     Touching,
     Listing,
+    Users,
     Closing,
     Secrecy,
     Races,

@@ -11,7 +11,7 @@ from click.testing import CliRunner
 
 from httpsession.cli import group
 from httpsession.codec import Codec
-from httpsession.ids import draw_until
+from httpsession.ids import draw_until, handle_of
 from httpsession.stores import open_store
 from httpsession.stores.base import Changes, StoredSession
 from tests.support.stores import new_record
@@ -95,12 +95,17 @@ def add_encoded(store, attributes, **about):
     return record.handle
 
 
+def key_in(store, handle):
+    """Return the key of the session with this handle; that of an ended session is asked for while it is there."""
+    return next(stored.record.key for stored in store if stored.record.handle == handle)
+
+
 def rotate(store, handle, **changes):
     """Change the id of a session, as a request does, and return its new handle."""
-    key = bytes.fromhex(handle)
+    key = key_in(store, handle)
     _, new_key = draw_until(16, partial(store.can_move, key))
     assert store.save(key, Changes(new_key=new_key, **changes), time.time())
-    return new_key.hex()
+    return handle_of(new_key)
 
 
 def handles(store):

@@ -12,7 +12,7 @@ import pytest
 from httpsession import SessionManager
 from httpsession.stores.base import Changes
 from httpsession.stores.redis.names import Names
-from tests.cli.conftest import CODEC, INTERVAL, add, handles, rotate
+from tests.cli.conftest import CODEC, INTERVAL, add, handles, key_in, rotate
 from tests.support.core import flush
 from tests.support.site import Site
 from tests.support.workers import Worker
@@ -75,7 +75,7 @@ def meddle(monkeypatch, store, verb, action):
 def put(store, handle, text):
     """Save an attribute as a request does that is under way."""
     changes = Changes(put={"name": CODEC.encode(text)})
-    assert store.save(bytes.fromhex(handle), changes, time.time())
+    assert store.save(key_in(store, handle), changes, time.time())
 
 
 def test_copy(run, urls, source, target):
@@ -120,7 +120,7 @@ def test_copy_again(run, urls, source, target):
     run("copy", *urls)
     new = add(source)
     now = time.time()
-    source.touch([(bytes.fromhex(used), now, now)])
+    source.touch([(key_in(source, used), now, now)])
     put(source, used, "later")
     result = run("copy", *urls)
 
@@ -134,7 +134,7 @@ def test_what_goes_on_in_the_target_is_not_undone(run, urls, source, target):
     handle = add(source, {"name": "old"}, idle=60)
     run("copy", *urls)
     now = time.time()
-    target.touch([(bytes.fromhex(handle), now, now)])
+    target.touch([(key_in(target, handle), now, now)])
     put(target, handle, "new")
     before = contents(source), contents(target)
 
@@ -197,7 +197,7 @@ def test_a_change_during_the_move_is_not_lost(run, urls, source, target, monkeyp
     handle, changed = add(source, {"name": "old"}, idle=60, notes={"seal": b"old"}), {}
 
     def save():
-        assert source.save(bytes.fromhex(handle), change, time.time())
+        assert source.save(key_in(source, handle), change, time.time())
         changed.update(contents(source))
 
     before = contents(source)
@@ -225,6 +225,7 @@ def test_a_change_of_the_id_during_the_move(run, urls, source, target, monkeypat
 def test_a_login_during_the_move(run, urls, source, target, monkeypatch, moment):
     """The session that a login begins is in one store, whole, and the former key is dead in both."""
     handle, begun = add(source, {"name": "x"}, notes={"seal": b"old"}), {}
+    key = key_in(source, handle)
 
     def log_in():
         rotate(source, handle, is_login=True, principal="ada", notes={"seal": b"new"})
@@ -234,14 +235,14 @@ def test_a_login_during_the_move(run, urls, source, target, monkeypatch, moment)
     run("copy", "--move", *urls)
 
     assert [len(source) + len(target), contents(source) | contents(target)] == [1, begun]
-    assert (source.peek(bytes.fromhex(handle)), target.peek(bytes.fromhex(handle))) == (None, None)
+    assert (source.peek(key), target.peek(key)) == (None, None)
 
 
 @pytest.mark.parametrize("moment", ["peek", "remove"])
 def test_a_logout_during_the_move_wins(run, urls, source, target, monkeypatch, moment):
     """A session that is ended in the source meanwhile is in neither store afterwards."""
-    handle = add(source)
-    meddle(monkeypatch, source, moment, lambda: source.remove(bytes.fromhex(handle)))
+    key = key_in(source, add(source))
+    meddle(monkeypatch, source, moment, lambda: source.remove(key))
     report = report_of(run("copy", "--move", *urls))
 
     assert (handles(source), handles(target)) == ([], [])
@@ -298,7 +299,7 @@ def test_a_session_that_fails(run, sqlite_url, redis_url, redis_server, opened):
     source = opened(sqlite_url)
     bad, good = add(source), add(source)
     prefix = re.search("prefix=(\\w+)", redis_url)[1]
-    key = bytes.fromhex(bad)
+    key = key_in(source, bad)
     redis_server.client.set(Names(prefix).session[key[0]] + key, "something else")
     result = run("copy", "--move", sqlite_url, redis_url)
 

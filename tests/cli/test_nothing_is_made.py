@@ -26,8 +26,8 @@ COMMANDS = {
     "list of a user": ["list", "--principal", "ada", "--store", "URL"],
     "stats": ["stats", "--store", "URL"],
     "stats as JSON": ["stats", "--json", "--store", "URL"],
-    "show": ["show", "0" * 64, "--store", "URL"],
-    "end": ["end", "0" * 64, "--store", "URL"],
+    "show": ["show", "0" * 40, "--store", "URL"],
+    "end": ["end", "0" * 40, "--store", "URL"],
     "end of a user": ["end", "--principal", "ada", "--yes", "--store", "URL"],
     "sweep": ["sweep", "--store", "URL"],
     "check": ["check", "--store", "URL"],
@@ -252,7 +252,7 @@ class TestFiles:
                 (folder / name).unlink()
         names, data = sorted(os.listdir(folder)), path.read_bytes()
         url = f"sqlite:///{path}"
-        for command in (["list"], ["stats"], ["show", handle], ["sweep"], ["end", "0" * 64]):
+        for command in (["list"], ["stats"], ["show", handle], ["sweep"], ["end", "0" * 40]):
             run(*command, "--store", url)
             assert sorted(os.listdir(folder)) == names
         assert path.read_bytes() == data
@@ -419,9 +419,9 @@ class TestRedis:
         words = {"URL": f"{url}shpo", "TARGET": f"sqlite:///{tmp_path}/target.db"}
         result = run(*(words.get(word, word) for word in command))
 
-        assert result.exit_code == (1 if "0" * 64 in command else 0)
+        assert result.exit_code == (1 if "0" * 40 in command else 0)
         hint = "There are no sessions under prefix 'shpo', but under: forum, shop\n"
-        assert (hint in result.stderr) is ("0" * 64 not in command)
+        assert (hint in result.stderr) is ("0" * 40 not in command)
         # Former keys of the sessions that a check has tried are kept for a minute.
         after = redis_server.client.keys()
         assert sorted(key for key in after if not re.match(rb"shpo\{\w+\}:m:", key)) == before

@@ -16,7 +16,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from httpsession.cli.text import escaped
-from httpsession.ids import key_of, new_id
+from httpsession.ids import handle_of, key_of, new_id
 from httpsession.stores import open_store
 from httpsession.stores.base import StoredSession
 from tests.cli.conftest import CODEC, add, handles, record_of
@@ -346,7 +346,7 @@ class TestHandle:
         session_id = new_id(16)
         result = run("handle", input=text.format(session_id))
 
-        assert (result.exit_code, result.stdout) == (0, key_of(session_id).hex() + "\n")
+        assert (result.exit_code, result.stdout) == (0, handle_of(key_of(session_id)) + "\n")
 
     def test_names_the_session(self, run, url, store):
         """The handle is the one under which the other commands find the session."""
@@ -359,7 +359,7 @@ class TestHandle:
     def test_several(self, run):
         """Each line has an id, of any size that there is."""
         ids = [new_id(size) for size in (16, 32, 64)]
-        assert run("handle", input="\n".join(ids)).stdout.split() == [key_of(one).hex() for one in ids]
+        assert run("handle", input="\n".join(ids)).stdout.split() == [handle_of(key_of(one)) for one in ids]
 
     @pytest.mark.parametrize("text", ["swordfish", "A" * 31, "A" * 33, "a" * 32, "A" * 129, "A" * 130, "é" * 32])
     def test_no_id(self, run, text):

@@ -316,9 +316,9 @@ class Meeting(MemoryStore):
         self._meet("save")
         return super().save(key, changes, now)
 
-    def remove(self, key):
+    def remove(self, key, principal=None):
         self._meet("remove")
-        return super().remove(key)
+        return super().remove(key, principal)
 
 
 class TestWhileTheIdChanges:

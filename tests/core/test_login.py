@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 import pytest
 
 from httpsession import InvalidSessionError, SessionMiddleware, StoreError, request_session
-from httpsession.ids import key_of
+from httpsession.ids import handle_of, key_of
 from tests.support.core import flush, store_of
 from tests.support.request import TEXT, fetch
 
@@ -153,7 +153,7 @@ class TestOtherRequest:
         assert session.id != login.new_id
         assert session.principal == act.user
         assert "mine" not in session
-        assert session.handle != key_of(login.new_id).hex()
+        assert session.handle != handle_of(key_of(login.new_id))
 
     def check_new_session(self, worker, new_id, interval):
         request = worker.request(new_id)
@@ -280,7 +280,7 @@ class TestCarriedOver:
         request.read()
 
         (info,) = manager.sessions_of("anna")
-        assert info.handle == session.handle == key_of(request.new_id).hex()
+        assert info.handle == session.handle == handle_of(key_of(request.new_id))
         assert manager.invalidate_all("anna", except_=session) == 0
         request.finish()
         assert manager.invalidate_all("anna") == 1
@@ -378,7 +378,7 @@ class TestGone:
         session.update_attribute("count", lambda count: count + 1)
         del session["cart"]
         if end == "manager":
-            assert workers[1].manager.invalidate(key_of(session_id).hex())
+            assert workers[1].manager.invalidate(handle_of(key_of(session_id)))
         elif end == "accessor":
             other.session.get_session().accessor.access(lambda session: session.invalidate())
         else:

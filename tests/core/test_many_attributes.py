@@ -7,7 +7,7 @@ import tracemalloc
 
 import pytest
 
-from httpsession.request import ENVIRON_KEY
+from httpsession.exchange import ENVIRON_KEY
 
 pytestmark = pytest.mark.parametrize("url", ["memory", "sqlite", "redis"], indirect=True)
 

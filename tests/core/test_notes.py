@@ -2,7 +2,7 @@
 
 import pytest
 
-from httpsession.request import ENVIRON_KEY
+from httpsession.exchange import ENVIRON_KEY
 
 pytestmark = pytest.mark.parametrize("url", ["memory", "sqlite", "redis"], indirect=True)
 

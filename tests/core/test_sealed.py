@@ -8,8 +8,8 @@ from dataclasses import replace
 
 import pytest
 
+from httpsession.exchange import ENVIRON_KEY
 from httpsession.ids import key_of
-from httpsession.request import ENVIRON_KEY
 from httpsession.stores.base import Changes, StoredSession
 from tests.support.core import store_of
 

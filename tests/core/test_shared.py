@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from httpsession import CodecError, SessionMiddleware, get_session
-from httpsession.ids import key_of
+from httpsession.ids import handle_of, key_of
 from httpsession.stores.base import Changes
 from tests.support.core import flush, store_of
 from tests.support.request import TEXT, fetch
@@ -427,7 +427,7 @@ class TestLogoutWins:
 
         assert workers[1].attributes(session_id) is None
         assert workers[1].attributes(login.new_id) == {"late": 1}
-        assert [info.handle for info in workers[1].manager.sessions_of("eve")] == [key_of(login.new_id).hex()]
+        assert [info.handle for info in workers[1].manager.sessions_of("eve")] == [handle_of(key_of(login.new_id))]
         assert sum(len(worker.recorder.of("destroyed")) for worker in workers) == 1
         assert workers[0].manager.stats().active == 1
 
@@ -579,7 +579,7 @@ class TestChangeOfTheId:
         assert workers[0].attributes(attacker.new_id) is None
         assert workers[0].attributes(victim.new_id)["user"] == "anna"
         (info,) = workers[0].manager.sessions_of("anna")
-        assert info.handle == key_of(victim.new_id).hex()
+        assert info.handle == handle_of(key_of(victim.new_id))
 
     def test_another_user_starts_afresh(self, workers, session_id):
         """A login of another user leaves nothing of the one before, not even what a slow request of hers sets, or what

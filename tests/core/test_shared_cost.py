@@ -6,10 +6,10 @@ from functools import partial
 
 import pytest
 
-from httpsession import SessionMiddleware
+from httpsession import SessionMiddleware, request_session
 from tests.support.core import flush
 from tests.support.cost import calls_of_request, reading, start_response, untouched, writing
-from tests.support.request import fetch, plain_environ
+from tests.support.request import TEXT, fetch, plain_environ
 
 #: Calls of one request above the bare application's.
 LIMITS = {"sqlite": {"untouched": 11, "read": 60, "write": 122}, "redis": {"untouched": 11, "read": 90, "write": 180}}
@@ -17,6 +17,13 @@ LIMITS = {"sqlite": {"untouched": 11, "read": 60, "write": 122}, "redis": {"unto
 
 #: With a cookie, the application that writes changes a session; without one it creates it.
 APPS = {"untouched": untouched, "read": reading, "write": writing, "create": writing}
+
+
+def logging_in(environ, start_response):
+    request_session(environ).login("anna")
+    start_response("200 OK", [TEXT])
+    return [b"welcome"]
+
 
 pytestmark = pytest.mark.usefixtures("no_collection")
 
@@ -97,6 +104,14 @@ class TestRoundTrips:
             trips * 10,
             {command: number * 10 for command, number in commands.items()},
         )
+
+    @pytest.mark.parametrize(("config", "trips"), [({}, 1), ({"max_sessions_per_principal": 100}, 2)])
+    def test_of_a_login(self, start_worker, count, config, trips):
+        """A login to a new session is one round trip; a limit on the sessions of the user costs one more."""
+        app = SessionMiddleware(logging_in, start_worker(types={}, **config).manager)
+        app(plain_environ(), start_response)
+
+        assert count(lambda: [app(plain_environ(), start_response) for _ in range(10)])[0] == 10 * trips
 
     def test_of_accesses(self, manager, environ, count):
         """Accesses are flushed in batches: a hundred requests, one round trip."""

@@ -11,7 +11,7 @@ import pytest
 
 from httpsession import TooManySessionsError
 from httpsession.core.accesses import Accesses
-from httpsession.ids import key_of
+from httpsession.ids import handle_of, key_of
 from tests.support.core import accesses_of, flush, store_of
 from tests.support.workers import Guest
 
@@ -243,7 +243,7 @@ class TestTold:
         workers[1].recorder.session_destroyed = lambda event: sessions.append((event.session.id, event.session.handle))
         clock.set(INTERVAL + SLACK)
         workers[1].manager.sweep()
-        assert sessions == [("", key_of(session_id).hex())]
+        assert sessions == [("", handle_of(key_of(session_id)))]
 
     def test_by_many_threads(self, clock, start_worker):
         """If sweepers and requests find the same sessions at once, each end is notified once."""

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from httpsession import CodecError
-from httpsession.request import ENVIRON_KEY
+from httpsession.exchange import ENVIRON_KEY
 
 pytestmark = pytest.mark.parametrize("url", ["memory", "sqlite", "redis"], indirect=True)
 

@@ -21,6 +21,7 @@ FORMS = [
     *(f"{step.path}/logout" for step in STEPS if step.path != "/info"),
     "/cookie/forge",
     "/everywhere/elsewhere",
+    "/everywhere/end",
     *(f"/info/{name}" for name in ("create", "set", "remove", "timeout", "invalidate")),
 ]
 TRACKED = [step.path for step in STEPS if step.path.startswith("/tracking/")]
@@ -399,10 +400,10 @@ class TestEverywhere:
         other.log_in(other.get("/everywhere/"), *MINA)
 
         home = at_home.get("/everywhere/")
-        assert (home.text.count("UTC this one"), home.text.count("UTC elsewhere")) == (1, 2)
+        assert (len(re.findall(r"UTC \S+ this one", home.text)), len(re.findall(r"UTC \S+ End", home.text))) == (1, 2)
         home = at_home.follow(at_home.submit(home.form("/elsewhere")))
         assert "Hello, Zoë O'Hara & Sons" in home.text
-        assert (home.text.count("UTC this one"), home.text.count("UTC elsewhere")) == (1, 0)
+        assert (len(re.findall(r"UTC \S+ this one", home.text)), len(re.findall(r"UTC \S+ End", home.text))) == (1, 0)
         for visitor in (at_work, on_the_way):
             assert "Hello, stranger" in visitor.get("/everywhere/").text
         assert "Hello, Mina Park" in other.get("/everywhere/").text
@@ -417,10 +418,29 @@ class TestEverywhere:
         assert session_id(redirect) not in home.html
 
     def test_a_stranger_ends_nothing(self, visitor: Visitor) -> None:
-        """The form does nothing for a visitor who is not logged in, but has a token."""
+        """The forms do nothing for a visitor who is not logged in, but has a token."""
         token = visitor.get("/everywhere/login").form("/login").fields["csrf_token"]
 
-        assert visitor.post("/everywhere/elsewhere", {"csrf_token": token}).status == 303
+        for form in ("elsewhere", "end"):
+            page = visitor.post(f"/everywhere/{form}", {"csrf_token": token, "handle": "0" * 40})
+            assert page.headers["Location"] == "/everywhere/"
+
+    def test_ending_one(self, new_visitor: Callable[..., Visitor]) -> None:
+        """A member ends one other session, and not that of another member, whose handle is no use (R81)."""
+        at_home, at_work, other = (new_visitor() for _ in range(3))
+        for visitor, member in ((at_home, OTTO), (other, MINA), (new_visitor(), MINA)):
+            visitor.log_in(visitor.get("/everywhere/"), *member)
+        foreign = re.findall(r'name="handle" value="(\w+)"', other.get("/everywhere/").html)
+        token = at_home.get("/everywhere/").form("/elsewhere").fields["csrf_token"]
+        for handle in foreign:
+            assert at_home.post("/everywhere/end", {"csrf_token": token, "handle": handle}).status == 303
+        assert set(foreign) <= set(re.findall(r'value="(\w+)"', other.get("/everywhere/").html))
+
+        at_home.submit(at_home.get("/everywhere/").form("/elsewhere"))
+        at_work.log_in(at_work.get("/everywhere/"), *OTTO)
+        home = at_home.follow(at_home.submit(at_home.get("/everywhere/").form("/end")))
+        assert ("Hello, Otto" in home.text, re.findall(r"UTC \S+ End", home.text)) == (True, [])
+        assert "Hello, stranger" in at_work.get("/everywhere/").text
 
 
 class TestTracking:

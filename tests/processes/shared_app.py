@@ -7,7 +7,15 @@ import os
 import threading
 from urllib.parse import parse_qsl
 
-from httpsession import HttpSessionListener, SessionConfig, SessionManager, SessionMiddleware, get_session
+from httpsession import (
+    HttpSessionListener,
+    SessionConfig,
+    SessionManager,
+    SessionMiddleware,
+    TooManySessionsError,
+    get_session,
+    request_session,
+)
 
 
 class Witness(HttpSessionListener):
@@ -61,4 +69,11 @@ def add(environ):
     return before | {"total": session.update_attribute("total", lambda total: (total or 0) + 1) - 1}
 
 
-PAGES = {"/plain": plain, "/read": read, "/write": write, "/add": add}
+def log_in(environ):
+    try:
+        return request_session(environ).login("anna").principal
+    except TooManySessionsError:
+        return None
+
+
+PAGES = {"/plain": plain, "/read": read, "/write": write, "/add": add, "/login": log_in}

@@ -9,7 +9,7 @@ from multiprocessing import get_context
 import pytest
 
 from httpsession import SessionMiddleware, request_session
-from httpsession.ids import key_of
+from httpsession.ids import handle_of, key_of
 from tests.processes.slow import Answer, Slow, serve_in_process, serve_in_thread
 from tests.support.core import flush
 from tests.support.request import TEXT, fetch
@@ -150,7 +150,7 @@ def test_burst_during_login(workers, session_id, round_):
     assert attributes.keys() <= {"user", "cart", "count", "note -1"} | noted
     assert workers[0].attributes(session_id) is None
     (info,) = workers[0].manager.sessions_of("anna")
-    assert info.handle == key_of(new_id).hex()
+    assert info.handle == handle_of(key_of(new_id))
 
 
 @pytest.mark.parametrize("round_", range(5))

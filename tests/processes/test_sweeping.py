@@ -9,7 +9,7 @@ from multiprocessing import get_context
 import pytest
 
 from httpsession import SessionConfig, SessionManager, SessionMiddleware, get_session
-from httpsession.ids import key_of
+from httpsession.ids import handle_of, key_of
 from tests.processes.sweeping import INTERVAL, look_after
 from tests.support.core import store_of
 from tests.support.request import TEXT, fetch
@@ -65,7 +65,7 @@ def make_sessions(manager, number, **config):
     site = SessionMiddleware(app, manager)
     while len(contents) < number:
         session_id = fetch(site).new_id
-        contents[key_of(session_id).hex()] = {"number": len(contents), "items": [len(contents), "é"]}
+        contents[handle_of(key_of(session_id))] = {"number": len(contents), "items": [len(contents), "é"]}
     return contents
 
 
@@ -82,4 +82,4 @@ def test_sessions_that_are_over_disappear(manager, processes):
     assert dict(ended) == contents
     removed = Counter(handle for lines in heard for kind, handle, _ in lines if kind == "removed")
     assert removed == dict.fromkeys(contents, 2)
-    assert [stored.record.key.hex() for stored in store_of(manager)] == list(stays)
+    assert [stored.record.handle for stored in store_of(manager)] == list(stays)

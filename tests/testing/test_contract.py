@@ -448,6 +448,65 @@ class NewcomersForGood(SQLiteStore):
         super().touch([(key, self.peek(key).record.accessed, ended) for key, _, ended in accesses if self.peek(key)])
 
 
+class RemovesForAnyUser:
+    """Removes a session whoever is logged in."""
+
+    def remove(self, key, principal=None):
+        return super().remove(key)
+
+
+class LooksThenRemovesForAUser:
+    """Looks who is logged in, and removes the session a little later."""
+
+    def remove(self, key, principal=None):
+        stored = self.peek(key)
+        if stored is None or principal not in (None, stored.record.principal):
+            return None
+        time.sleep(0)  # another thread runs
+        return super().remove(key)
+
+
+class KnowsNoLimit:
+    """Logs users in any number of times."""
+
+    def create(self, session, limit=None):
+        return super().create(session)
+
+    def save(self, key, changes, now):
+        return super().save(key, replace(changes, limit=None), now)
+
+
+class LimitsRenames:
+    """Counts a session whose id changes as a new one."""
+
+    def save(self, key, changes, now):
+        if changes.limit is not None and changes.principal is ...:
+            limit_by_itself(self, changes.limit)
+        return super().save(key, changes, now)
+
+
+class CountsThenLogsIn(KnowsNoLimit):
+    """Counts the sessions of the user, due ones too, and logs the user in a little later."""
+
+    def create(self, session, limit=None):
+        if limit is not None:
+            limit_by_itself(self, limit)
+        return super().create(session)
+
+    def save(self, key, changes, now):
+        if changes.limit is not None and changes.principal is not ...:
+            limit_by_itself(self, changes.limit)
+        return super().save(key, changes, now)
+
+
+def limit_by_itself(store, limit):
+    """Keep to a limit by calls of other methods."""
+    sessions = filter(None, (store.peek(record.key) for record in store.records_of(limit.principal)))
+    removed = [store.remove(stored.record.key) for stored in limit.excess(list(sessions))]
+    limit.removed.extend(filter(None, removed))
+    time.sleep(0)  # another thread runs
+
+
 class Reopens(SQLiteStore):
     """Opens the file again with the next call after close."""
 
@@ -565,6 +624,15 @@ CAUGHT = [
     (LeavesOneKey, "test_login_follows_renames", {}),
     (RemovesForAll, "test_remove_once", {}),
     (LooksThenRemoves, "test_race_of_removers", {}),
+    (RemovesForAnyUser, "test_remove_for_another_user", {}),
+    (LooksThenRemovesForAUser, "test_race_of_users_and_remove", {}),
+    (KnowsNoLimit, "test_limit_evicts", {"verb": "create"}),
+    (KnowsNoLimit, "test_limit_denies", {"verb": "save"}),
+    (KnowsNoLimit, "test_race_of_logins_within_a_limit", {"evicts": True}),
+    (LimitsRenames, "test_limit_keeps_places_of_renamed_sessions", {}),
+    (CountsThenLogsIn, "test_limit_forgets_what_is_due", {}),
+    (CountsThenLogsIn, "test_race_of_logins_within_a_limit", {"evicts": True}),
+    (CountsThenLogsIn, "test_race_of_logins_within_a_limit", {"evicts": False}),
     (ExpiresWithoutLimit, "test_expire_respects_the_limit", {}),
     (ExpiresEarly, "test_expire_at_the_deadline", {}),
     (ExpiresAFew, "test_fewer_than_the_limit_are_all", {}),

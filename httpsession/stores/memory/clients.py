@@ -8,6 +8,7 @@ from __future__ import annotations
 from collections import OrderedDict
 from collections.abc import Collection, Iterable
 
+from ..base import Limit
 from .expiry import Entry
 
 
@@ -52,3 +53,14 @@ class Clients:
     def newcomers(self) -> Iterable[Entry]:
         """Return the sessions of newcomers, the oldest first."""
         return self._newcomers
+
+    def excess(self, entry: Entry, limit: Limit | None, now: float) -> list[Entry]:
+        """Return the sessions that have to end before *entry* is one of the user's; it may be one already.
+
+        Raises:
+            TooManySessionsError: none may be evicted.
+        """
+        if limit is None:
+            return []
+        others = self.of(limit.principal)
+        return limit.excess([other for other in others if other is not entry and not other.record.is_due(now)])

@@ -13,7 +13,7 @@ from typing import Final, Literal
 from ... import fork
 from ...attributes import Attributes
 from ...record import SessionRecord, check_principal
-from ..base import FOLLOW, Changes, InUse, LiveEntry, Touch, nothing_in_use
+from ..base import FOLLOW, Changes, InUse, Limit, LiveEntry, Touch, nothing_in_use
 from ..url import StoreUrl
 from .clients import Clients
 from .expiry import Entry, ExpiryQueue
@@ -66,7 +66,7 @@ class MemoryStore:
             fork.check()
         return self._lock
 
-    def create(self, session: LiveEntry) -> bool:
+    def create(self, session: LiveEntry, limit: Limit | None = None) -> bool:
         """Keep a new session. The look at the key and the insertion are one step under the lock."""
         if session.record.principal is not None:
             check_principal(session.record.principal)
@@ -74,7 +74,9 @@ class MemoryStore:
         with self._locked():
             if session.record.key in self._sessions:
                 return False
+            excess = self._clients.excess(entry, limit, session.record.accessed)
             self._add(entry, session.record.accessed)
+            self._evict_all(excess, limit)
         return True
 
     def load(self, key: bytes, arrived: float, in_use: InUse = nothing_in_use) -> tuple[LiveEntry, float, bool] | None:
@@ -115,6 +117,8 @@ class MemoryStore:
             entry = self._follow(key, now) if follows else self._sessions.get(key)
             if entry is None or new_key in self._sessions:
                 return False
+            limit = None if changes.principal is ... else changes.limit
+            excess = self._clients.excess(entry, limit, now)
             if changes.is_login and new_key is not None:
                 entry = self._begin_anew(entry, new_key, changes, now)
             elif not self._change_attributes(entry, changes):
@@ -123,6 +127,7 @@ class MemoryStore:
                 self._move(entry, new_key, now)
             if entry is not None:
                 self._change_record(entry, changes, now)
+                self._evict_all(excess, limit)
         return entry is not None
 
     def can_move(self, key: bytes, new_key: bytes) -> bool:
@@ -134,12 +139,13 @@ class MemoryStore:
         fork.check()
         return self._left.get(key, -inf) >= now - FOLLOW
 
-    def remove(self, key: bytes) -> LiveEntry | None:
+    def remove(self, key: bytes, principal: str | None = None) -> LiveEntry | None:
         """Remove and return the session; of several callers the lock lets one find it."""
         with self._locked():
             entry = self._follow(key)
-            if entry is not None:
-                self._discard(entry)
+            if entry is None or principal not in (None, entry.record.principal):
+                return None
+            self._discard(entry)
         return entry
 
     def expire(self, now: float, limit: int, in_use: InUse = nothing_in_use) -> list[LiveEntry]:
@@ -204,6 +210,12 @@ class MemoryStore:
         """Forget all sessions, which the caller has ended before."""
         with self._locked():
             self._clear()
+
+    def _evict_all(self, excess: list[Entry], limit: Limit | None) -> None:
+        for entry in excess:
+            self._discard(entry)
+            if limit is not None:
+                limit.removed.append(entry)
 
     def _begin_anew(self, former: Entry, new_key: bytes, changes: Changes, now: float) -> Entry | None:
         """Return the session that a login puts in place of the former one; None if values are not as expected.

@@ -12,6 +12,7 @@ from math import isnan
 from struct import Struct
 from typing import Any, Final
 
+from ...ids import handle_of
 from ...record import MAX_VALUE, SessionRecord
 from ..base import Changes, StoredSession, note_damage
 from .transport import Word
@@ -97,10 +98,11 @@ def session_of(key: bytes, fields: Any) -> StoredSession | None:
                 notes[name[1:].decode()] = value
         if max(map(len, fields)) > MAX_VALUE:
             giants = [name for name, value in attributes.items() if len(value) > MAX_VALUE]
-            _log.warning("session %s has attributes of more than %d bytes, which are ignored", key.hex()[:8], MAX_VALUE)
+            what = "session %s has attributes of more than %d bytes, which are ignored"
+            _log.warning(what, handle_of(key)[:8], MAX_VALUE)
             note_damage("attribute", key, record.principal)
     except (KeyError, TypeError, ValueError, OverflowError):
-        _log.warning("the value in Redis for session %s is no session and is ignored", key.hex()[:8])
+        _log.warning("the value in Redis for session %s is no session and is ignored", handle_of(key)[:8])
         note_damage("record", key)
         return None
     if giants:

@@ -50,6 +50,8 @@ class Names:
     - ``<prefix>{<tag>}:m:<key>``, a string: the mark of a former key, which is the next key of the session, or empty
       after a login;
     - ``<prefix>{<tag>}:u:<principal>``, a set: the keys of a user's sessions;
+    - ``<prefix>{<tag>}:n:<principal>``, a sorted set: the register of a user whose sessions are limited in number, in
+      the shard of the user's digest: the keys of the sessions by the time since when each has its place;
     - ``<prefix>{<tag>}:due``, a sorted set: the keys of all sessions by the time at which they expire;
     - ``<prefix>{<tag>}:logouts``, a sorted set in one shard, or two of a Cluster: the users who were logged out
       everywhere, by the time before which their logins count no more; and ``logouts:until``, by the time from which on
@@ -58,10 +60,11 @@ class Names:
 
     def __init__(self, prefix: str) -> None:
         bases = [f"{prefix}{{{tag}}}:".encode() for tag in tags()]
-        #: The beginnings of the names of sessions, marks and users' sets, and the names of the sorted sets.
+        #: The beginnings of the names of sessions, marks, users' sets and registers, and the names of the sorted sets.
         self.session: list[bytes] = [base + b"s:" for base in bases]
         self.mark: list[bytes] = [base + b"m:" for base in bases]
         self.user: list[bytes] = [base + b"u:" for base in bases]
+        self.register: list[bytes] = [base + b"n:" for base in bases]
         self.due: list[bytes] = [base + b"due" for base in bases]
         #: The names of the sorted sets of users who were logged out everywhere, of which only some shards have a copy.
         self.logouts: list[tuple[bytes, bytes]] = [(base + b"logouts", base + b"logouts:until") for base in bases]

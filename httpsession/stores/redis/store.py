@@ -6,19 +6,22 @@ import logging
 from collections import defaultdict
 from collections.abc import Iterable, Iterator
 from contextlib import suppress
+from functools import partial
 from itertools import islice
+from math import inf
 from random import SystemRandom
 from time import monotonic
 from typing import Any, Final, Literal
 
 from ...errors import StoreError
 from ...ids import KEY_SIZE
-from ...record import SPARED, SessionRecord, check_principal, pack_time
-from ..base import SLACK, Changes, InUse, StoredSession, Touch, check_values, nothing_in_use
+from ...record import LOGIN, SPARED, SessionRecord, check_principal, pack_time
+from ..base import SLACK, Changes, InUse, Limit, StoredSession, Touch, check_values, nothing_in_use
 from .client import Call, Client, Command
 from .layout import fields_of, session_of, triples_of
 from .logouts import Logouts
 from .names import ANY_DUE, SHARDS, Names, prefix_of
+from .places import Places
 from .replies import is_count, is_list, is_mark, is_page, is_page_of_scores, is_pairs, is_scores
 from .scripts import CLAIM, CREATE, EVICT, EXPIRE, HOPS, REMOVE, SAVE, SESSIONS_OF, TOUCH, Script
 from .transport import Word
@@ -58,10 +61,11 @@ class RedisStore:
         self.prefix: str = prefix
         self._client = client
         self._names = Names(prefix)
+        self._places = Places(client, self._names, client.address.login.timeout, self.remove)
         self._logouts = Logouts(client, self._names)
         self._has_advised = False
 
-    def create(self, session: StoredSession) -> bool:
+    def create(self, session: StoredSession, limit: Limit | None = None) -> bool:
         """Keep a new session."""
         check_values(session.attributes)
         record = session.record
@@ -69,7 +73,10 @@ class RedisStore:
             check_principal(record.principal)
         words: list[Word] = [record.accessed, int(record.principal is not None), record.principal or ""]
         words += fields_of(session)
-        return bool(self._run(CREATE, record.key, *words))
+        if limit is None:
+            return bool(self._run(CREATE, record.key, *words))
+        create = partial(self._run, CREATE, record.key, *words)
+        return self._places.log_in(limit, record.key, b"", record.accessed, record.deadline, create)
 
     def load(
         self, key: bytes, arrived: float, in_use: InUse = nothing_in_use
@@ -138,15 +145,25 @@ class RedisStore:
         if changes.principal is not None and changes.principal is not ...:
             check_principal(changes.principal)
         words = [now, new_key or b"", int(changes.is_login), int(changes.clear), *triples_of(changes)]
-        return bool(self._run(SAVE, key, *words))
+        limit = changes.limit
+        if limit is None:
+            return bool(self._run(SAVE, key, *words))
+        save = partial(self._run, SAVE, key, *words)
+        if changes.principal is not ...:
+            deadline = inf if changes.deadline is None else changes.deadline
+            return self._places.log_in(limit, new_key or key, key, now, deadline, save)
+        is_saved = bool(save())
+        if is_saved and new_key is not None:
+            self._places.move(limit, new_key, key, now, renews=LOGIN in changes.notes)
+        return is_saved
 
     def can_move(self, key: bytes, new_key: bytes) -> bool:
         """Return whether the keys are in the same shard. In a Cluster, a move is atomic only within one node."""
         return key[0] == new_key[0]
 
-    def remove(self, key: bytes) -> StoredSession | None:
+    def remove(self, key: bytes, principal: str | None = None) -> StoredSession | None:
         """Remove the session and return it."""
-        return self._removed(self._run(REMOVE, key))
+        return self._removed(self._run(REMOVE, key, *(() if principal is None else (principal,))))
 
     def expire(self, now: float, limit: int, in_use: InUse = nothing_in_use) -> list[StoredSession]:
         """Remove sessions that are due. If no session is, that takes one round trip to each server."""

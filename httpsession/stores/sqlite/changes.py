@@ -1,4 +1,4 @@
-"""How a save changes a session, statement by statement, in a transaction.
+"""How sessions are changed and removed, statement by statement, in a transaction.
 
 The caller has begun the transaction, so no other writer comes in between. It commits also when a save is refused: so
 all checks come before the first change. If a statement fails, the caller rolls all of them back.
@@ -10,7 +10,8 @@ from collections.abc import Mapping
 from math import inf
 from sqlite3 import Cursor
 
-from ..base import FOLLOW, Changes
+from ..base import FOLLOW, Changes, StoredSession
+from .rows import session_of
 from .statements import Statements
 
 
@@ -39,6 +40,20 @@ def apply(statements: Statements, key: bytes, changes: Changes, now: float, curs
     if changes.new_key is not None:
         _move(cursor, statements, identity, changes.new_key, changes.is_login, now)
     return True
+
+
+def remove(cursor: Cursor, statements: Statements, identity: int) -> StoredSession | None:
+    """Remove a session and return it; a damaged one is removed all the same."""
+    stored = session_of(cursor.execute(statements.read, (identity,)).fetchall())
+    delete(cursor, statements, identity)
+    return stored
+
+
+def delete(cursor: Cursor, statements: Statements, identity: int) -> None:
+    """Delete the rows of a session."""
+    cursor.execute(statements.delete, (identity,))
+    cursor.execute(statements.delete_values, (identity,))
+    cursor.execute(statements.delete_marks, (identity,))
 
 
 def is_more_than_put(changes: Changes) -> bool:

@@ -26,12 +26,12 @@ _log = logging.getLogger("httpsession")
 
 
 def check_folder(path: str) -> None:
-    """Refuse the folder of a database if users other than the owner could replace its files.
+    """Refuse the folder of a database if every user could replace its files.
 
-    Root may use any user's folder. A missing folder is refused when a file is opened.
+    A missing folder is refused when a file is opened.
 
     Raises:
-        StoreError: every user may write into the folder, and it has no sticky bit; or it belongs to another user.
+        StoreError: every user may write into the folder, and it has no sticky bit.
         OSError: its status is not known.
     """
     folder = os.path.dirname(path)
@@ -46,12 +46,6 @@ def check_folder(path: str) -> None:
             f"every user may replace files in {path_shown(folder)}, whose mode is {stat.S_IMODE(status.st_mode):o}: "
             "keep sessions in a directory of mode 700"
         )
-    user = os.geteuid()
-    if user and status.st_uid not in (0, user):
-        raise StoreError(
-            f"{path_shown(folder)} belongs to user {status.st_uid}, who may replace files in it, "
-            f"but this process runs as {user}"
-        )
 
 
 def may_all_create(path: str) -> bool:
@@ -60,11 +54,21 @@ def may_all_create(path: str) -> bool:
 
 
 def warn_of_writers(path: str) -> None:
-    """Log a warning if a group may write into the folder of a database, or every user into a folder above it."""
+    """Log a warning for each who may replace the files of a database: another owner of its folder, a group, or every
+    user in a folder above it.
+    """
     if not _has_groups:
         return
     folder = Path(path).parent
     status = folder.stat()
+    user = os.geteuid()
+    if user and status.st_uid not in (0, user):
+        _log.warning(
+            "Sessions are kept in %s, where its owner, user %d, may replace files, but this process runs as %d.",
+            path_shown(path),
+            status.st_uid,
+            user,
+        )
     may_group_write = status.st_mode & stat.S_IWGRP and not status.st_mode & stat.S_ISVTX
     if may_group_write and not _is_private(status.st_gid, status.st_uid):
         _log.warning(

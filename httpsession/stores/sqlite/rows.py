@@ -8,6 +8,7 @@ from itertools import groupby
 from operator import itemgetter
 from typing import Any, Final
 
+from ...ids import handle_of
 from ...record import SessionRecord
 from ..base import StoredSession, note_damage
 
@@ -79,5 +80,5 @@ def _record_of(row: Row, notes: Mapping[str, bytes]) -> SessionRecord | None:
 
 
 def _shown(key: object) -> str:
-    """Return the part of a key that a log may show."""
-    return key.hex()[:8] if isinstance(key, bytes) else "without a key"
+    """Return the part of a handle that a log shows, given the key."""
+    return handle_of(key)[:8] if isinstance(key, bytes) else "without a key"

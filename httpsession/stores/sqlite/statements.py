@@ -97,6 +97,7 @@ class Statements:
     # Identities of sessions.
     find: str = "SELECT identity FROM {sessions} WHERE key = ?"
     follow: str = "SELECT {followed}"
+    belongs: str = "SELECT identity FROM {sessions} WHERE identity = ? AND principal = ?"
     #: Sessions that may be due, and whether they are alive. Text and BLOBs, as damage, sort after all numbers.
     due: str = (
         "SELECT identity, {end} > :now FROM {sessions} WHERE due <= :now"

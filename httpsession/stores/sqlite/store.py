@@ -6,7 +6,7 @@ import logging
 import os
 import re
 import sqlite3
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from functools import partial
 from math import inf
 from sqlite3 import Cursor
@@ -14,11 +14,12 @@ from typing import Final, Literal
 
 from ...errors import ConfigError, StoreError, shown
 from ...record import SessionRecord, check_principal
-from ..base import FOLLOW, SLACK, Changes, InUse, StoredSession, Touch, check_values, nothing_in_use
+from ..base import FOLLOW, SLACK, Changes, InUse, Limit, StoredSession, Touch, check_values, nothing_in_use
 from ..url import StoreUrl, check_timeout
-from .changes import apply, delete_old_marks, is_more_than_put
+from .changes import apply, delete, delete_old_marks, is_more_than_put, remove
 from .database import Action, Database, T
 from .paths import absolute, path_shown
+from .places import Place
 from .pool import Settings
 from .rows import Row, session_of, sessions_of
 from .schema import STEPS, prefixes_of
@@ -118,7 +119,7 @@ class SQLiteStore:
         self._database = Database(absolute(path), self._statements, seconds, settings, must_exist)
         self._database.read(lambda cursor: None, "opening")
 
-    def create(self, session: StoredSession) -> bool:
+    def create(self, session: StoredSession, limit: Limit | None = None) -> bool:
         """Keep a new session."""
         record, attributes = session.record, session.attributes
         check_values(attributes)
@@ -139,7 +140,9 @@ class SQLiteStore:
                 cursor.executemany(self._statements.put_note, [(identity, *note) for note in record.notes.items()])
             return True
 
-        return self._database.transact(create, "creating a session")
+        if limit is None:
+            return self._database.transact(create, "creating a session")
+        return self._log_in(Place(self._statements, limit, record.key, record.accessed), create)
 
     def load(
         self, key: bytes, arrived: float, in_use: InUse = nothing_in_use
@@ -163,7 +166,7 @@ class SQLiteStore:
                 return None
             is_expired = stored.record.is_due(arrived, SLACK)
             if is_expired:
-                self._delete(cursor, rows[0][0])
+                delete(cursor, self._statements, rows[0][0])
             return stored, min(stored.record.accessed, arrived), is_expired
 
         return self._end(claim, "ending a session")
@@ -186,13 +189,24 @@ class SQLiteStore:
                 check_principal(changes.principal)
             if changes.is_login and changes.new_key is None:
                 raise ValueError("a login needs a new key")
-            is_saved = self._database.transact(partial(apply, self._statements, key, changes, now), "saving a session")
+            action = partial(apply, self._statements, key, changes, now)
+            if changes.limit is None or changes.principal is ...:
+                is_saved = self._database.transact(action, "saving a session")
+            else:
+                is_saved = self._log_in(Place(self._statements, changes.limit, key, now), action)
             if changes.clear:
                 self._database.erase()
             return is_saved
         ((name, value),) = put.items()
         parameters = {"key": key, "since": now - FOLLOW, "name": name, "value": value}
         return self._database.execute(self._statements.put_one, parameters, "saving a session") > 0
+
+    def _log_in(self, place: Place, change: Callable[[Cursor], bool]) -> bool:
+        """Make a change by which a user logs in, and keep to the limit in the same transaction."""
+        is_made, removed = self._database.transact(partial(place.take, change), "logging a user in")
+        if removed:
+            self._database.erase()
+        return place.settle(is_made, removed)
 
     def can_move(self, key: bytes, new_key: bytes) -> bool:
         """Return True: all keys are in one file."""
@@ -203,14 +217,18 @@ class SQLiteStore:
         ((count,),) = self._database.fetch(self._statements.was_left, (key, now - FOLLOW), "looking for a login")
         return bool(count)
 
-    def remove(self, key: bytes) -> StoredSession | None:
+    def remove(self, key: bytes, principal: str | None = None) -> StoredSession | None:
         """Remove the session and return it."""
+        statements = self._statements
 
-        def remove(cursor: Cursor) -> StoredSession | None:
-            ((identity,),) = cursor.execute(self._statements.follow, {"key": key, "since": -inf}).fetchall()
-            return None if identity is None else self._remove(cursor, identity)
+        def find_and_remove(cursor: Cursor) -> StoredSession | None:
+            ((identity,),) = cursor.execute(statements.follow, {"key": key, "since": -inf}).fetchall()
+            if identity is not None and principal is not None:
+                rows = cursor.execute(statements.belongs, (identity, principal)).fetchall()
+                identity = identity if rows else None
+            return None if identity is None else remove(cursor, statements, identity)
 
-        return self._end(remove, "removing a session")
+        return self._end(find_and_remove, "removing a session")
 
     def expire(self, now: float, limit: int, in_use: InUse = nothing_in_use) -> list[StoredSession]:
         """Remove sessions that are due."""
@@ -237,7 +255,7 @@ class SQLiteStore:
         rows = cursor.execute(statements.due, {"now": now, "size": size}).fetchall()
         # Sessions that were used since are only moved in the index.
         cursor.executemany(statements.set_due, [(identity,) for identity, is_alive in rows if is_alive])
-        removed = [self._remove(cursor, identity) for identity, is_alive in rows if not is_alive]
+        removed = [remove(cursor, statements, identity) for identity, is_alive in rows if not is_alive]
         delete_old_marks(cursor, statements, now)
         return [stored for stored in removed if stored is not None], len(rows) < size
 
@@ -251,7 +269,7 @@ class SQLiteStore:
             for identity, key in rows:
                 marks = cursor.execute(self._statements.marks, (identity,)).fetchall()
                 if keys.isdisjoint([key, *(former for (former,) in marks)]):
-                    stored = self._remove(cursor, identity)
+                    stored = remove(cursor, self._statements, identity)
                     if stored is not None:
                         return stored
             return None
@@ -305,18 +323,6 @@ class SQLiteStore:
         ended = self._database.transact(action, what, removes=True)
         self._database.erase()
         return ended
-
-    def _remove(self, cursor: Cursor, identity: int) -> StoredSession | None:
-        """Remove a session and return it; a damaged one is removed all the same."""
-        stored = session_of(cursor.execute(self._statements.read, (identity,)).fetchall())
-        self._delete(cursor, identity)
-        return stored
-
-    def _delete(self, cursor: Cursor, identity: int) -> None:
-        statements = self._statements
-        cursor.execute(statements.delete, (identity,))
-        cursor.execute(statements.delete_values, (identity,))
-        cursor.execute(statements.delete_marks, (identity,))
 
 
 def _check_interval(interval: int) -> None:

@@ -17,6 +17,7 @@ from tempfile import TemporaryDirectory
 import pytest
 
 from httpsession import StoreError, audit
+from httpsession.ids import handle_of
 from httpsession.stores.base import Changes
 from httpsession.stores.sqlite import SQLiteStore
 from httpsession.stores.sqlite.files import Reserve
@@ -598,7 +599,7 @@ class TestDamage:
         assert [stored.record.key for stored in store] == [other]
         assert all(record.key != key for record in store.records_of("anna"))
         store.touch([(key, NOW + 1, NOW + 2), (other, NOW + 1, NOW + 2)])
-        assert key.hex()[:8] in caplog.text
+        assert handle_of(key)[:8] in caplog.text
         assert key.hex() not in caplog.text
         assert {record.name for record in caplog.records} == {"httpsession", "httpsession.audit"}
         assert events(caplog) == {("session_data_corrupt", audit.reference(key), None, "record")}
@@ -641,7 +642,7 @@ class TestDamage:
 
         assert contents(store, key) == {"b": "2"}
         assert dict(store.load(key, NOW)[0].attributes) == {"b": b"2"}
-        assert key.hex()[:8] in caplog.text
+        assert handle_of(key)[:8] in caplog.text
         assert key.hex() not in caplog.text
         assert events(caplog) == {("session_data_corrupt", audit.reference(key), None, "attribute")}
         assert store.save(key, Changes(expected={"a": None}), NOW) is True
@@ -655,7 +656,7 @@ class TestDamage:
 
         assert (contents(store, key), store.peek(key).record.notes) == ({"a": "1"}, {"b": b"3"})
         assert [record.notes for record in store.records_of("anna")] == [{"b": b"3"}]
-        assert key.hex()[:8] in caplog.text
+        assert handle_of(key)[:8] in caplog.text
         assert events(caplog) == {("session_data_corrupt", audit.reference(key), "anna", "attribute")}
         assert store.save(key, Changes(notes={"a": b"4"}), NOW)
         assert store.remove(key).record.notes == {"a": b"4", "b": b"3"}

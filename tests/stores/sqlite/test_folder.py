@@ -185,14 +185,15 @@ def test_file_open_to_all(path, end):
 
 
 @only_root
-@pytest.mark.parametrize("mode", [0o750, 0o770, 0o1777])
-def test_folder_of_another(folder, path, mode):
-    """A folder that belongs to neither root nor the user of the process is refused, whatever its mode."""
-    os.chown(folder, 1234, 1234)
-    folder.chmod(mode)
-    with acting_as(4321), pytest.raises(StoreError, match="belongs to user 1234, who may replace files in it"):
-        SQLiteStore(path)
-    assert os.listdir(folder) == []
+@pytest.mark.parametrize(("owner", "is_logged"), [(0, False), (4321, False), (1234, True)])
+def test_owner_of_the_folder(folder, path, caplog, owner, is_logged):
+    """If the folder belongs to neither root nor the user of the process, its owner is logged once."""
+    os.chown(folder, owner, 4321)
+    folder.chmod(0o1777)
+    with acting_as(4321), closing(SQLiteStore(path)) as store:
+        assert len(store) == 0
+    messages = [record.getMessage() for record in caplog.records if "where its owner" in record.getMessage()]
+    assert len(messages) == is_logged
 
 
 class TestGroups:

@@ -13,7 +13,7 @@ import time
 from collections.abc import Callable, Iterable
 
 from httpsession import SessionMiddleware, get_session
-from httpsession.request import ENVIRON_KEY
+from httpsession.exchange import ENVIRON_KEY
 from tests.support.core import flush
 from tests.support.request import plain_environ
 

@@ -21,7 +21,7 @@ import hiredis
 from msgspec import msgpack
 
 from httpsession import SessionConfig, SessionManager, SessionMiddleware, get_session
-from httpsession.request import ENVIRON_KEY
+from httpsession.exchange import ENVIRON_KEY
 from tests.support.core import flush
 from tests.support.request import plain_environ
 from tests.support.servers import RedisServer

@@ -7,7 +7,8 @@ fails.
 - ``create`` adds a session, ``save`` changes or moves it, ``touch`` records accesses;
 - ``remove`` removes a session by its key or a former key, ``claim`` only one that is due, ``expire`` all that are due,
   ``evict`` a newcomer; each returns what it removed, so to one caller;
-- ``sessions_of`` lists the sessions of a user, and ``logout`` notes when all of them have ended.
+- ``sessions_of`` lists the sessions of a user, ``logout`` notes when all of them have ended, and ``enter`` gives one of
+  them a place in the register of its user.
 """
 
 from __future__ import annotations
@@ -18,7 +19,7 @@ from typing import Final
 
 from ....record import MAX_VALUE
 from ...base import FOLLOW, SLACK
-from ..replies import Form, is_flag, is_none, is_removed, is_sessions, is_swept, is_touched
+from ..replies import Form, is_flag, is_none, is_removed, is_scores, is_sessions, is_swept, is_touched
 
 #: Seconds for which Redis keeps a session that has expired, if no sweep removes it.
 RETENTION: Final = 86400
@@ -59,3 +60,4 @@ EVICT = Script("evict", is_removed)
 TOUCH = Script("touch", is_touched)
 LOGOUT = Script("logout", is_none)
 SESSIONS_OF = Script("sessions_of", is_sessions)
+ENTER = Script("enter", is_scores)
