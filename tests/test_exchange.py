@@ -226,7 +226,9 @@ class TestUrlLogin:
     def test_link_before_the_login(self, start_worker):
         """A link that the page has made before the login in the same request leads to no session of a member."""
         site = start_worker(**{"allow_url_login": False} | BOTH_MODES)
-        answer = site.ask("/", lambda r: (r.get_session() and r.encode_url("/x"), r.login("anna").id, r.login("anna").id))
+        answer = site.ask(
+            "/", lambda r: (r.get_session() and r.encode_url("/x"), r.login("anna").id, r.login("anna").id)
+        )
         link, *ids = answer.value
 
         assert ids == [answer.new_id] * 2

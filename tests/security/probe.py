@@ -138,7 +138,13 @@ def revoke(call):
 
 
 def sessions(call):
-    return [str(info) for info in call.request.servlet_context.sessions_of(call.existing.principal)]
+    listed = call.request.servlet_context.sessions_of(call.existing.principal, current=call.existing)
+    return [[info.handle, info.is_current, str(info)] for info in listed]
+
+
+def end(call):
+    """End a session of the user by its handle, as a page for users does."""
+    return call.request.servlet_context.invalidate(call["handle"], principal=call.existing.principal)
 
 
 PAGES = {
@@ -161,6 +167,8 @@ PAGES = {
     "/boom": boom,
     "/sessions": sessions,
     "/sessions/revoke": revoke,
+    "/sessions/end": end,
+    "/sensitive": lambda call: call.request.require_recent_login(60),
 }
 
 

@@ -72,3 +72,14 @@ def test_outage(serve_here, redis_server):
         redis_server.client.config_set("maxclients", 10000)
     assert client.id == kept
     assert client.get("/peek").json == {"a": "1"}
+
+
+def test_events(here):
+    """A change of the id and a logout are one event each, with the user and without an id (R87)."""
+    client = here.client().with_session()
+    client.post("/rotate")
+    client.post("/login", u="anna")
+    client.post("/logout")
+    lines = [line for line in here.log().splitlines() if line.startswith(("session_renewed", "session_logout"))]
+    assert [line.split()[0] for line in lines] == ["session_renewed", "session_renewed", "session_logout"]
+    assert ["anna" in line for line in lines] == [False, True, True]
