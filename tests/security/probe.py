@@ -10,6 +10,7 @@ import os
 import time
 from http import HTTPStatus
 from pathlib import Path
+from threading import Lock
 from urllib.parse import parse_qs
 
 from httpsession import SessionConfig, SessionManager, SessionMiddleware, request_session
@@ -52,7 +53,7 @@ class Call:
         return self._parameters
 
     def __getitem__(self, name):
-        return self.parameters[name]
+        return self.parameters.get(name, "")
 
     @property
     def session(self):
@@ -257,6 +258,7 @@ class Mounts(dict):
         self._configs = CONFIGS if configs is None else configs
         self._listeners = listeners
         self._is_still = is_still
+        self._lock = Lock()
 
     def __missing__(self, mount):
         store = self._url if self._url == "memory://" else f"{self._url}?prefix=p{mount.replace('/', '')}"
@@ -277,7 +279,9 @@ class Mounts(dict):
         mount = first if first in self._configs else ""
         environ["SCRIPT_NAME"] += mount
         environ["PATH_INFO"] = environ["PATH_INFO"][len(mount) :]
+        with self._lock:  # of two first requests one makes the application
+            app = self[mount]
         try:
-            return self[mount](environ, start_response)
+            return app(environ, start_response)
         except BoomError:  # as an error handler around all applications
             return answer(start_response, HTTPStatus.INTERNAL_SERVER_ERROR, "sorry")
