@@ -95,3 +95,15 @@ class TestNames:
         for name, client in clients.items():
             assert client.get("/id").json["principal"] == name
             client.post("/logout")
+
+    def test_users_of_two_applications(self, server):
+        """A user who logs out everywhere stays logged in to another application on the same store (R46)."""
+        clients = [server.client(mount) for mount in ("", "", "/urls")]
+        for client in clients:
+            client.post("/login", u="carl")
+        first, second, elsewhere = clients
+        assert first.post("/sessions/revoke").json == 1
+        assert not server.has(second.id)
+        assert elsewhere.get("/id").json["principal"] == "carl"
+        for client in (first, elsewhere):
+            client.post("/logout")

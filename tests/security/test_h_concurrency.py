@@ -78,3 +78,20 @@ def test_nothing_is_lost(server):
     found = client.get("/peek").json
     assert found.pop("n") == 20
     assert found == {"a": "1"} | {f"k{number}-{turn}": str(turn) for number in range(4) for turn in range(5)}
+
+
+def test_nothing_is_mixed(server):
+    """Clients that log in, change and leave at once see what they have set themselves, and nothing else (R59)."""
+
+    def live(user):
+        for turn in range(3):
+            client = server.client()
+            client.post("/set", k="mine", v=f"{user} {turn}")
+            for path in ("/rotate", f"/login?u={user}", "/none", "/rotate"):
+                client.post(path)
+                assert client.get("/peek").json == {"mine": f"{user} {turn}"}
+            assert client.get("/id").json["principal"] == user
+            client.post("/logout")
+            assert client.get("/peek").json is None
+
+    together(*[partial(live, f"user{number}") for number in range(4)])
