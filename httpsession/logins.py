@@ -23,7 +23,7 @@ def login(exchange: Exchange, principal: str) -> HttpSession:
     exchange.check_not_committed("a user can log in")
     if exchange.tracking.url.enabled:
         _check_url_login(exchange, principal)
-    session = exchange.find()
+    session, exchange.refusal = exchange.find(), None
     if session is not None and session.record.principal == principal:
         if not session.is_own and session.change_id() and session.note(CSRF_NOTE) is not None:
             session.set_note(CSRF_NOTE, None)  # a login renews it, whoever was logged in
