@@ -95,3 +95,23 @@ def test_nothing_is_mixed(server):
             assert client.get("/peek").json is None
 
     together(*[partial(live, f"user{number}") for number in range(4)])
+
+
+@pytest.mark.parametrize("other", ["/logout", "/rotate", "/login?u=anna", "/login?u=bert"])
+def test_login_at_once(server, other):
+    """A login at the same time as another end of the id has its way; the former id is dead, and the cart is not lost
+    where the session goes on (R8, R56, R59)."""
+    client = server.client().with_session(cart="book")
+    former = f"JSESSIONID={client.id}"
+    answers = together(*[partial(server.ask, "POST", path, cookie=former) for path in ("/login?u=anna", other)])
+    assert [answer.status for answer in answers] == [200, 200]
+    assert not server.has(client.id)
+    new = [f"JSESSIONID={answer.new_id}" for answer in answers if "Max-Age=0" not in str(answer.cookies or "Max-Age=0")]
+    users = [server.ask("GET", "/id", cookie=cookie).json["principal"] for cookie in new]
+    carts = [server.ask("GET", "/peek", cookie=cookie).json for cookie in new]
+    assert users[0] == "anna"
+    assert all(cart in ({"cart": "book"}, {}) for cart in carts if cart is not None)
+    assert {"cart": "book"} in carts or other == "/logout"
+    if "login" in other:
+        assert len(set(new)) == 2
+        assert users[1] == other.removeprefix("/login?u=")
