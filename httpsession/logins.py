@@ -42,7 +42,7 @@ def login(exchange: Exchange, principal: str) -> HttpSession:
         raise
     except StoreError as error:
         if error not in exchange.failures:
-            exchange.failures.append(error)
+            exchange.note_failure(error)
         raise
     exchange.renewal = "login"
     return exchange.http_session
@@ -52,10 +52,7 @@ def logout(exchange: Exchange) -> None:
     """Invalidate the session of this request, if there is one."""
     session = exchange.find()
     if session is not None:
-        key, principal = session.key, session.record.principal
         session.end()
-        if session.ended_here:
-            audit.note("session_logout", key=key, principal=principal)
 
 
 def auth_time(exchange: Exchange) -> float | None:

@@ -15,7 +15,7 @@ from ..errors import InvalidSessionError, StoreError
 from ..ids import draw, key_of
 from ..record import LiveRecord
 from ..stores.base import Changes, LiveEntry
-from . import limits, updates
+from . import limits, report, updates
 from .bindings import UndoLog
 from .collection import Sessions
 from .context import Audience, Context
@@ -299,8 +299,8 @@ class LiveSessions(Sessions[LiveSession, LiveEntry]):
         entry, previous_access, is_expired = found
         session = LiveSession(self, session_id, entry.record, entry.attributes, failures, previous_access)
         if is_expired:
+            report.used_after_expiry(session.record)
             session.finish("expired")
-            return None
         return session
 
     def has(self, session_id: str) -> bool:
@@ -331,7 +331,7 @@ class LiveSessions(Sessions[LiveSession, LiveEntry]):
         for entry in self.store:
             claimed = self.store.remove(entry.record.key)
             if claimed is not None:
-                self.finish_quietly(claimed, "invalidated")
+                self.finish_quietly(claimed, "invalidated", "closed")
         self.store.close()
 
     def _begin(self, session_id: str, key: bytes, failures: list[StoreError]) -> LiveSession | None:

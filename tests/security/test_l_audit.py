@@ -75,11 +75,30 @@ def test_outage(serve_here, redis_server):
 
 
 def test_events(here):
-    """A change of the id and a logout are one event each, with the user and without an id (R87)."""
+    """What happens to a session is one event each, with the user, and without an id (R87, R88)."""
+    client = here.client()
+    ids = []
+    for path in ("/new", "/rotate", "/login?u=anna", "/login?u=anna", "/login?u=bert", "/logout"):
+        client.post(path)
+        ids.append(client.id or "none")
+    here.ask("GET", "/peek", cookie=f"JSESSIONID={ids[0]}")
+    names = [line.split()[0] for line in here.log().splitlines()]
+    assert names == ["session_created", *["session_renewed"] * 4, "session_logout", "session_unknown_id"]
+    assert not [one for one in ids if one in here.log()]
+
+
+def test_use_after_expiry(here, clock):
+    """A request that finds its session expired is an event beside the end of the session (R87)."""
     client = here.client().with_session()
-    client.post("/rotate")
-    client.post("/login", u="anna")
-    client.post("/logout")
-    lines = [line for line in here.log().splitlines() if line.startswith(("session_renewed", "session_logout"))]
-    assert [line.split()[0] for line in lines] == ["session_renewed", "session_renewed", "session_logout"]
-    assert ["anna" in line for line in lines] == [False, True, True]
+    here.wait(clock, 1802)
+    assert client.get("/peek").json is None
+    assert here.log().count("session_expired") == here.log().count("session_use_after_expire") == 1
+
+
+def test_flood_of_events(here):
+    """A flood of one event is cut off after a burst, and other events are logged as before (R87, R89)."""
+    for number in range(300):
+        here.ask("GET", "/peek", cookie=f"JSESSIONID={number:032X}")
+    here.client().post("/login", u="anna")
+    assert 90 < here.log().count("session_unknown_id") < 250
+    assert here.log().count("session_created") == 1
