@@ -113,7 +113,7 @@ FAULTS = [
     ("middleware", lambda patch: patch.setattr(Session, "login", keep_the_id_at_login)),
     ("middleware", lambda patch: patch.setattr(CookieTracking, "_put", put_another_cookie)),
     ("path_parameter", lambda patch: patch.setattr(UrlTracking, "__init__", after(UrlTracking, ignore_case))),
-    ("payloads", lambda patch: patch.setattr(layout, "isnan", lambda number: False)),
+    ("payloads", lambda patch: patch.setattr(layout, "isfinite", lambda number: True)),
     ("payloads", lambda patch: patch.setattr(rows, "_record_of", believe_records)),
     ("redis_hashes", lambda patch: patch.setattr(RedisStore, "remove", lambda store, key: None)),
     ("redis_hashes", believe_seals),
