@@ -295,10 +295,9 @@ class Exchange(NotCopied):
         The client sends no word on which cookie is whose, so the first live one stays the choice.
         """
         in_cookies = self.tracking.cookie.find_ids(self._cookies)[:MAX_LOOKUPS]
-        others = dict.fromkeys(session_id for session_id in in_cookies if session_id != self.joined_id)
+        later = set(in_cookies[in_cookies.index(self.joined_id) :] if self.joined_id in in_cookies else ())
         with suppress(StoreError):  # the request has its session
-            found = [self.sessions.find(other, self.arrived, []) for other in others]
-            if any(other is not None and not other.ended_here for other in found):
+            if any(map(self.sessions.has, later - {self.joined_id})):
                 audit.note("session_cookie_ambiguous", key=session.key, level=logging.WARNING)
 
     def create(self) -> Session:

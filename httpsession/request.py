@@ -106,7 +106,8 @@ class RequestSession(NotCopied):
           of a change of the id, and of the attributes that are dropped.
 
         If *principal* is logged in already, the id and :attr:`auth_time` change and nothing else does. A session that
-        this request has created keeps its id. If there is no session, it is created.
+        this request has created keeps its id, unless links may have the id and members may not log in by URL
+        (``SessionConfig.allow_url_login``). If there is no session, it is created.
 
         Raises:
             IllegalStateError: the manager is closed.

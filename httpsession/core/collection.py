@@ -81,6 +81,11 @@ class Sessions(ABC, Generic[S, T]):
             StoreError: the store failed, so that it is not known whether there is a session.
         """
 
+    def has(self, session_id: str) -> bool:
+        """Return whether there is a session with this id. That is no access, which would prolong the session."""
+        session = self.find(session_id, self.context.now(), [])
+        return session is not None and not session.ended_here
+
     @abstractmethod
     def open(self, stored: T) -> S:
         """Return a hold, outside of its requests, on a session that the store gave back."""

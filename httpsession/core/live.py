@@ -303,6 +303,10 @@ class LiveSessions(Sessions[LiveSession, LiveEntry]):
             session.finish("expired")
         return session
 
+    def has(self, session_id: str) -> bool:
+        entry = self.store.peek(key_of(session_id))
+        return entry is not None and entry.record.id == session_id and not entry.record.is_due(self.context.now())
+
     def open(self, stored: LiveEntry) -> LiveSession:
         return LiveSession(self, stored.record.id, stored.record, stored.attributes, [], stored.record.accessed)
 
@@ -310,8 +314,7 @@ class LiveSessions(Sessions[LiveSession, LiveEntry]):
         return len(self.store)
 
     def flush(self) -> None:
-        accesses = self.context.accesses
-        accesses.flush(partial(self.store.touch, in_use=accesses.in_use))
+        self.context.accesses.flush(partial(self.store.touch, in_use=self.context.accesses.in_use))
 
     def start(self, *, multiprocess: bool) -> None:
         super().start(multiprocess=multiprocess)

@@ -35,7 +35,8 @@ def tokens_in_form(environ: WSGIEnvironment) -> list[str]:
     Raises:
         OSError: the body cannot be read, as when the client has gone.
     """
-    kind, options = parse_options_header(environ.get("CONTENT_TYPE", ""))
+    given, options = parse_options_header(environ.get("CONTENT_TYPE", ""))
+    kind = given.lower()
     if kind not in (_URLENCODED, _MULTIPART):
         return []
     body, is_whole = _read(environ)
