@@ -8,8 +8,6 @@ from typing import Final
 
 from ..errors import ConfigError, kind_of
 
-#: The name of the setting.
-SETTING: Final = "encryption_keys"
 #: The bytes of a key.
 KEY_BYTES: Final = 32
 
@@ -40,7 +38,11 @@ def _read_key(number: int, given: object) -> bytes:
 def _refusal(place: str, what: str, allowed: str) -> ConfigError:
     """Return the error for the setting, or for a *place* in it. A source shows no more of the value than this does."""
     error = ConfigError(f"SessionConfig.encryption_keys{place} is {what}, but {allowed}")
-    error.owner, error.setting, error.reason = "SessionConfig", SETTING, f"each key {allowed}" if place else allowed
+    error.owner, error.setting, error.reason = (
+        "SessionConfig",
+        "encryption_keys",
+        f"each key {allowed}" if place else allowed,
+    )
     return error
 
 
