@@ -11,11 +11,11 @@ import random
 import resource
 import time
 
-from httpsession import SessionConfig, SessionManager, SessionMiddleware
+from httpsession import SessionConfig, SessionManager, SessionMiddleware, get_session
 from tests.support.core import store_of
 from tests.support.request import plain_environ
 
-from .requests import REQUESTS, cookie_of, create, read, untouched
+from .requests import REQUESTS, cookie_of, reading, untouched, writing
 
 SIZES = 1_000, 1_000_000
 ROUNDS = 60
@@ -46,12 +46,12 @@ def main() -> None:
     print(f"{'sessions':>10}{'read us':>10}{'sweep ms':>10}{'after use':>10}{'bytes each':>12}")
     for size in SIZES:
         manager = SessionManager(config=SessionConfig(sweep_interval=None))
-        app = SessionMiddleware(create, manager)
+        app = SessionMiddleware(writing(get_session), manager)
         before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
         cookies = [cookie_of(app) for _ in range(size)]
         used = (resource.getrusage(resource.RUSAGE_SELF).ru_maxrss - before) * 1024 / size
         gc.freeze()
-        cost = read_cost(SessionMiddleware(read, manager), cookies)
+        cost = read_cost(SessionMiddleware(reading(get_session), manager), cookies)
         sweep = min(sweep_cost(manager, time.time()) for _ in range(5))
         later = time.time() + 1000
         store_of(manager).touch([(stored.record.key, later, later) for stored in store_of(manager)])
