@@ -12,7 +12,7 @@ import threading
 import time
 from collections.abc import Callable, Iterable
 
-from httpsession import SessionMiddleware, get_session
+from httpsession import SessionConfig, SessionManager, SessionMiddleware, get_session
 from tests.support.core import flush
 from tests.support.request import plain_environ
 
@@ -130,7 +130,8 @@ def cookie_of(app) -> str:
 def main() -> None:
     rows = []
     sessions: dict[str, list[object]] = {}
-    ours = SessionMiddleware(writing(get_session))
+    manager = SessionManager(config=SessionConfig(max_sessions=-1))
+    ours = SessionMiddleware(writing(get_session), manager)
     cookies = cookie_of(ours), cookie_of(Floor(writing(floor_session), sessions))
     for name, app, with_cookie in (
         ("untouched, no id", lambda find: untouched, False),

@@ -45,7 +45,7 @@ def sweep_cost(manager: SessionManager, now: float) -> float:
 def main() -> None:
     print(f"{'sessions':>10}{'read us':>10}{'sweep ms':>10}{'after use':>10}{'bytes each':>12}")
     for size in SIZES:
-        manager = SessionManager(config=SessionConfig(sweep_interval=None))
+        manager = SessionManager(config=SessionConfig(sweep_interval=None, max_sessions=-1))
         app = SessionMiddleware(writing(get_session), manager)
         before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
         cookies = [cookie_of(app) for _ in range(size)]
