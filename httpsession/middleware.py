@@ -93,8 +93,8 @@ class SessionMiddleware:
 
     def _start(self, environ: WSGIEnvironment) -> None:
         """Start the background thread; warn if the processes of the server cannot share the sessions."""
-        self._is_started = True
-        self._sessions.start(multiprocess=bool(environ.get("wsgi.multiprocess")))
+        self._is_started = True  # so that no other request does the same meanwhile
+        self._is_started = self._sessions.start(multiprocess=bool(environ.get("wsgi.multiprocess")))
 
 
 def check_application(app: object) -> None:
