@@ -10,7 +10,7 @@ from httpsession import SessionMiddleware
 from httpsession.csrf import CsrfMiddleware, csrf_field
 
 from . import members
-from .pages import failed_login_page, greeting, login_page, page
+from .pages import Visitor, failed_login_page, greeting, login_page, page
 from .store import store_for
 from .web import Application, get, post
 
@@ -19,26 +19,25 @@ COOKIE = "member"
 
 def home(request: Request) -> Response:
     """Greet the member named by the cookie. The server cannot check whether the name is true."""
-    root = request.script_root
     sent = request.cookies.get(COOKIE)
     return page(
         request,
-        greeting(request, members.find(sent), login=f"{root}/login", logout=f"{root}/logout"),
+        greeting(request, visitor(request)),
         NOTHING_SENT if sent is None else SENT.format(f"{COOKIE}={sent}"),
-        FORGERY.format(f"{root}/forge", csrf_field(request)),
+        FORGERY.format(f"{request.script_root}/forge", csrf_field(request)),
     )
 
 
 def login(request: Request) -> Response:
     """Show the form."""
-    return login_page(request, f"{request.script_root}/login")
+    return login_page(request, visitor(request))
 
 
 def log_in(request: Request) -> Response:
     """Check the password once, then trust the cookie."""
-    member = members.authenticate(request.form.get("name", ""), request.form.get("password", ""))
+    member = members.authenticate(request)
     if member is None:
-        return failed_login_page(request, f"{request.script_root}/login")
+        return failed_login_page(request, visitor(request))
     return give_cookie(request, member.name)
 
 
@@ -52,6 +51,12 @@ def log_out(request: Request) -> Response:
     response = redirect(f"{request.script_root}/", 303)
     response.delete_cookie(COOKIE, path=request.script_root)
     return response
+
+
+def visitor(request: Request) -> Visitor:
+    """Return the visitor, as the cookie says."""
+    root = request.script_root
+    return Visitor(members.find(request.cookies.get(COOKIE)), f"{root}/login", f"{root}/logout")
 
 
 def give_cookie(request: Request, name: str) -> Response:

@@ -13,7 +13,7 @@ from httpsession.csrf import CsrfMiddleware, csrf_field
 from httpsession.werkzeug import Request
 
 from . import members
-from .pages import failed_login_page, greeting, login_page, page
+from .pages import Visitor, failed_login_page, greeting, login_page, page
 from .store import store_for
 from .web import Application, get, link, post, see_other
 
@@ -27,7 +27,7 @@ def home(request: Request) -> Response:
     """Greet the member, and list all sessions of this member."""
     session = request.get_session(create=False)
     principal = None if session is None else session.principal
-    hello = greeting(request, members.find(principal), login=link(request, "/login"), logout=link(request, "/logout"))
+    hello = greeting(request, visitor(request))
     if session is None or principal is None:
         return page(request, hello, LESSON)
     return page(request, hello, sessions(request, session, principal), LESSON)
@@ -35,14 +35,14 @@ def home(request: Request) -> Response:
 
 def login(request: Request) -> Response:
     """Show the form."""
-    return login_page(request, link(request, "/login"))
+    return login_page(request, visitor(request))
 
 
 def log_in(request: Request) -> Response:
     """Bind the member to the session, so that ``sessions_of`` finds it."""
-    member = members.authenticate(request.form.get("name", ""), request.form.get("password", ""))
+    member = members.authenticate(request)
     if member is None:
-        return failed_login_page(request, link(request, "/login"))
+        return failed_login_page(request, visitor(request))
     request.login(member.name)
     return see_other(request, "/")
 
@@ -78,6 +78,13 @@ def ended(request: Request, end: Callable[[HttpSession], object]) -> Response:
     return see_other(request, "/")
 
 
+def visitor(request: Request) -> Visitor:
+    """Return the visitor, as the session says."""
+    session = request.get_session(create=False)
+    member = None if session is None else members.find(session.principal)
+    return Visitor(member, link(request, "/login"), link(request, "/logout"))
+
+
 def sessions(request: Request, session: HttpSession, principal: str) -> Markup:
     """Return the table of a member's sessions; *session* is the visitor's own."""
     field, end = csrf_field(request), link(request, "/end")
@@ -87,22 +94,24 @@ def sessions(request: Request, session: HttpSession, principal: str) -> Markup:
 
 def row(info: SessionInfo, action: str, field: str) -> Markup:
     """Return the table row of a session, with a form that ends it, unless it is the visitor's own."""
-    times = (time.strftime("%H:%M:%S UTC", time.gmtime(one)) for one in (info.creation_time, info.last_seen))
+    since, seen = (time.strftime("%H:%M:%S UTC", time.gmtime(at)) for at in (info.creation_time, info.last_seen))
     end = Markup("this one") if info.is_current else END.format(action=action, field=field, handle=info.handle)
-    return ROW.format(*times, info.user_agent or "unknown", end)
+    return ROW.format(browser=info.user_agent or "An unknown browser", since=since, seen=seen, end=end)
 
 
 SESSIONS = Markup("""\
 <h2>Where you are logged in</h2>
 <table>
-<thead><tr><th>Since</th><th>Last seen</th><th>Browser</th><th>Where</th></tr></thead>
+<thead><tr><th>Browser</th><th></th></tr></thead>
 <tbody>
 {rows}</tbody>
 </table>
 <form class="card" method="post" action="{action}">{field}<button>Log out everywhere else</button></form>
 """)
 
-ROW = Markup("<tr><td>{}</td><td>{}</td><td>{}</td><td>{}</td></tr>\n")
+ROW = Markup("""\
+<tr><td>{browser}<br><small>Since {since}, last seen at {seen}</small></td><td>{end}</td></tr>
+""")
 
 END = Markup("""\
 <form method="post" action="{action}">{field}<input type="hidden" name="handle" value="{handle}"><button>End</button>\
@@ -123,8 +132,8 @@ table.</li>
 member&rsquo;s sessions, <code>invalidate(handle, principal=principal)</code> ends one of them, and
 <code>invalidate_all(principal, except_=session)</code> all but this one.</li>
 <li>The list contains handles and no ids: an attacker who reads it cannot use a session.</li>
-<li><code>require_recent_login(300)</code> asks for the password again: who finds an open browser, or steals a session,
-cannot lock the member out.</li>
+<li><code>require_recent_login(300)</code> asks for the password again: an attacker who finds an open browser, or
+steals a session, cannot lock the member out.</li>
 <li>Applications should log out everywhere else after a password change.</li>
 </ul>
 """)

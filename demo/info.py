@@ -15,7 +15,7 @@ from httpsession.csrf import CsrfMiddleware, csrf_field
 from httpsession.werkzeug import Request
 
 from . import members
-from .pages import failed_login_page, login_page, page
+from .pages import Visitor, failed_login_page, greeting, login_page, page
 from .session_const import SessionConst
 from .store import store_for
 from .web import Application, get, link, post, see_other
@@ -29,10 +29,11 @@ store = store_for("info")
 
 def home(request: Request) -> Response:
     """Show the session. This is an access: reloading the page in time keeps the session from expiring."""
-    session = request.get_session(create=False)
+    session, hello = request.get_session(create=False), greeting(request, visitor(request))
     if session is None:
-        return page(request, NO_SESSION.format(create=link(request, "/create"), field=csrf_field(request)))
-    return page(request, description(session), attributes(request, session), controls(request, session), lesson())
+        return page(request, hello, NO_SESSION.format(create=link(request, "/create"), field=csrf_field(request)))
+    parts = description(session), attributes(request, session), controls(request, session)
+    return page(request, hello, *parts, lesson(request))
 
 
 def create(request: Request) -> Response:
@@ -82,16 +83,29 @@ def invalidate(request: Request) -> Response:
 
 def login(request: Request) -> Response:
     """Show the form."""
-    return login_page(request, link(request, "/login"))
+    return login_page(request, visitor(request))
 
 
 def log_in(request: Request) -> Response:
     """Log in: the id and the principal change."""
-    member = members.authenticate(request.form.get("name", ""), request.form.get("password", ""))
+    member = members.authenticate(request)
     if member is None:
-        return failed_login_page(request, link(request, "/login"))
+        return failed_login_page(request, visitor(request))
     request.login(member.name)
     return see_other(request, "/")
+
+
+def log_out(request: Request) -> Response:
+    """Log out: the session is invalidated."""
+    request.logout()
+    return see_other(request, "/")
+
+
+def visitor(request: Request) -> Visitor:
+    """Return the visitor, as the session says."""
+    session = request.get_session(create=False)
+    member = None if session is None else members.find(session.principal)
+    return Visitor(member, link(request, "/login"), link(request, "/logout"))
 
 
 def text(request: Request, field: str) -> str:
@@ -132,15 +146,14 @@ def controls(request: Request, session: HttpSession) -> Markup:
         set=link(request, "/set"),
         timeout=link(request, "/timeout"),
         seconds=session.max_inactive_interval,
-        login=link(request, "/login"),
         invalidate=link(request, "/invalidate"),
         field=csrf_field(request),
     )
 
 
-def lesson() -> Markup:
+def lesson(request: Request) -> Markup:
     """Return the list of things to try, which depends on the store."""
-    return LESSON.format(SHARED if store.is_shared else ALONE)
+    return LESSON.format(login=link(request, "/login"), restart=SHARED if store.is_shared else ALONE)
 
 
 def clock(seconds: float) -> str:
@@ -203,8 +216,7 @@ CONTROLS = Markup("""\
 <button>Change the timeout</button>
 </form>
 <form class="card row" method="post" action="{invalidate}">{field}
-<a class="button" href="{login}">Log in</a>
-<button>Invalidate</button>
+<button>Invalidate the session</button>
 </form>
 """)
 
@@ -215,9 +227,9 @@ LESSON = Markup("""\
 reload: the session has expired.</li>
 <li><code>is_new</code> was true in the request that created the session; the attribute <code>was_new</code> records
 it. Your browser has come back with the id since, so it is false now.</li>
-<li>Log in: the id changes, and the attributes are carried over. Log in as another member: the attributes are
-dropped.</li>
-{}</ul>
+<li>Log in: the id changes, and the attributes are carried over. <a href="{login}">Log in as another member</a>: the
+attributes are dropped.</li>
+{restart}</ul>
 """)
 
 SHARED = Markup("""\
@@ -243,6 +255,7 @@ application = SessionMiddleware(
             post("/invalidate", invalidate),
             get("/login", login),
             post("/login", log_in),
+            post("/logout", log_out),
         )
     ),
     SessionManager(store, config=SessionConfig(max_inactive_interval=60)),

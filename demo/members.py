@@ -2,12 +2,17 @@
 
 from __future__ import annotations
 
-import time
-from collections import deque
+import os
+from collections.abc import Mapping
 from dataclasses import dataclass
 
-from werkzeug.exceptions import TooManyRequests
-from werkzeug.security import check_password_hash, generate_password_hash
+from werkzeug.security import check_password_hash
+from werkzeug.wrappers import Request
+
+from .throttle import Throttle
+
+#: The variable that opens the accounts. ``demo/server.py`` sets it, and serves this machine alone.
+SWITCH = "DEMO_ACCOUNTS"
 
 
 @dataclass(frozen=True)
@@ -16,57 +21,67 @@ class Member:
 
     name: str
     full_name: str
-
-
-class Throttle:
-    """A limit on failed logins: after too many, a name is refused for a while, whatever the password.
-
-    Unknown names are counted like any other, so that the response does not reveal which names exist. Names share a
-    fixed number of slots, so that invented names fill no memory. Each worker process counts for itself.
-    """
-
-    def __init__(self, failures: int = 10, seconds: int = 60, slots: int = 1024) -> None:
-        self._seconds = seconds
-        self._slots: list[deque[float]] = [deque(maxlen=failures) for _ in range(slots)]
-
-    def check(self, name: str) -> None:
-        """Raise :class:`TooManyRequests`, status 429, if *name* has to wait."""
-        failures = self._slot(name)
-        if len(failures) == failures.maxlen and failures[0] > time.time() - self._seconds:
-            raise TooManyRequests("Too many failed logins. Try again in a minute.", retry_after=self._seconds)
-
-    def note_failure(self, name: str) -> None:
-        """Count a failed login of *name*."""
-        self._slot(name).append(time.time())
-
-    def _slot(self, name: str) -> deque[float]:
-        return self._slots[hash(name) % len(self._slots)]
+    #: Of Werkzeug's ``generate_password_hash(password, "scrypt:32768:8:3")``: the cost that OWASP recommends.
+    password_hash: str
 
 
 MEMBERS = {
     member.name: member
-    for member in (Member("mina", "Mina Park"), Member("otto", "Otto Brandt"), Member("zoe", "Zoë O'Hara & Sons"))
+    for member in (
+        Member(
+            "mina",
+            "Mina Park",
+            "scrypt:32768:8:3$3Kt4bC6WxF8j2Iaa$"
+            "1b111adc37e06649db8b7eef1a3205874af8abed58d6306c4bfb1fc8cebe3f07"
+            "a496d647037adb98c6a7411349a6fd487307e64921344d37549d6e0a9f0097cb",
+        ),
+        Member(
+            "otto",
+            "Otto Brandt",
+            "scrypt:32768:8:3$XUxIXCKixOpbFf6D$"
+            "0fc2f7f8d133170a47b9252da6b391c3c8a9384d8227dadb1bb75cf906438c6a"
+            "e1c9711d503f3ca0aff40a1e546b045fd73bf4373f034e8b1c5733fea5056e06",
+        ),
+        Member(
+            "zoe",
+            "Zoë O'Hara & Sons",
+            "scrypt:32768:8:3$rQSFnjF9mM2TSraz$"
+            "369aa65dd65c132656868fdcdb23c242861d48f9dedd99c15e2d07dcb0516204"
+            "663f4b1d34ddfd70d26b9b53b86b24dde614bcee9f832920ca1eebb0217e5d57",
+        ),
+    )
 }
 #: Shown on the login page. Only a demo knows passwords; a real application keeps the hashes alone.
 PASSWORDS = {"mina": "green-kettle", "otto": "paper-boat", "zoe": "seven-lanterns"}
 
-_HASHES = {name: generate_password_hash(password) for name, password in PASSWORDS.items()}
-_DUMMY_HASH = generate_password_hash("no password of any member")
+#: The hash of no password, with the cost of the others.
+_DUMMY_HASH = "scrypt:32768:8:3$nobody$"
 _throttle = Throttle()
+
+
+def accounts() -> Mapping[str, Member]:
+    """Return the members who can log in, by name: none, unless the demo is served to this machine alone."""
+    return MEMBERS if os.environ.get(SWITCH) == "open" else {}
 
 
 def find(name: str | None) -> Member | None:
     """Return the member of this name."""
-    return None if name is None else MEMBERS.get(name)
+    return None if name is None else accounts().get(name)
 
 
-def authenticate(name: str, password: str) -> Member | None:
-    """Return the member with this name and password, or None.
+def authenticate(request: Request) -> Member | None:
+    """Return the member whose name and password are in the form, or None.
 
     None does not tell which of the two is wrong. An unknown name takes as long to check as a wrong password.
+
+    Raises:
+        TooManyRequests: there were too many failures, and the password was not checked.
     """
-    _throttle.check(name)
-    if check_password_hash(_HASHES.get(name, _DUMMY_HASH), password) and name in MEMBERS:
-        return MEMBERS[name]
-    _throttle.note_failure(name)
-    return None
+    name, address = request.form.get("name", ""), request.remote_addr or ""
+    _throttle.begin(name, address)
+    member = find(name)
+    expected = _DUMMY_HASH if member is None else member.password_hash
+    if not check_password_hash(expected, request.form.get("password", "")) or member is None:
+        return None
+    _throttle.succeed(name, address)
+    return member

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
+
 from markupsafe import Markup
 from werkzeug.wrappers import Request, Response
 
 from httpsession.csrf import csrf_field
 
-from .members import MEMBERS, PASSWORDS, Member
+from .members import PASSWORDS, Member, accounts
 from .steps import Step, code_of, step_after, step_at
 
 _LAYOUT = Markup("""\
@@ -40,20 +42,25 @@ _CODE = Markup("""\
 _NEXT = Markup('<p><a href="{path}/">Next: {title}</a></p>')
 
 _MEMBER = Markup("""\
-<section class="card">
+<section class="card greeting">
 <p>Hello, <strong>{full_name}</strong>. You are logged in.</p>
 <form method="post" action="{logout}">{field}<button>Log out</button></form>
 </section>
 """)
 
 _STRANGER = Markup("""\
-<section class="card">
+<section class="card greeting">
 <p>Hello, stranger. You are not logged in.</p>
 <p><a class="button" href="{login}">Log in</a></p>
 </section>
 """)
 
+_AGAIN = Markup("""\
+<p>You can log in again, to show that it is still you, or as another member.</p>
+""")
+
 _LOGIN = Markup("""\
+{greeting}
 <h2>Log in</h2>
 {error}
 <form class="card" method="post" action="{action}">
@@ -62,13 +69,24 @@ _LOGIN = Markup("""\
 <label>Password <input name="password" type="password" autocomplete="current-password" required></label>
 <button>Log in</button>
 </form>
-<p>These are the members of the demo:</p>
-<table>
+{accounts}
+""")
+
+_ACCOUNTS = Markup("""\
+<p>These accounts are there for you to try:</p>
+<table class="accounts">
 <thead><tr><th>Name</th><th>Password</th><th>Member</th></tr></thead>
 <tbody>
-{members}
+{}
 </tbody>
 </table>
+<p class="note">They exist only because the demo is served to this machine alone. An application must not have accounts
+that everybody knows.</p>
+""")
+
+_NO_ACCOUNTS = Markup("""\
+<p class="note">There are no accounts: only <code>demo/run</code>, which serves this machine alone, opens those of the
+demo.</p>
 """)
 
 _MEMBER_ROW = Markup("<tr><td><code>{}</code></td><td><code>{}</code></td><td>{}</td></tr>")
@@ -97,25 +115,41 @@ def layout(title: str, content: Markup, step: Step | None = None) -> Markup:
     return _LAYOUT.format(title=title, content=content, footer=footer)
 
 
-def greeting(request: Request, member: Member | None, *, login: str, logout: str) -> Markup:
-    """Return a greeting with a link to log in or a form to log out; *login* and *logout* are URLs."""
-    if member is None:
-        return _STRANGER.format(login=login)
-    return _MEMBER.format(full_name=member.full_name, logout=logout, field=csrf_field(request))
+@dataclass(frozen=True)
+class Visitor:
+    """The visitor of a step: the member who is logged in, if any, and the URLs to log in and out."""
+
+    member: Member | None
+    login: str
+    logout: str
 
 
-def login_page(request: Request, action: str) -> Response:
-    """Return the login page, whose form is sent to *action*."""
-    return page(request, _login_form(request, action, error=""))
+def greeting(request: Request, visitor: Visitor) -> Markup:
+    """Return a greeting with a form to log out, or with a link to log in."""
+    if visitor.member is None:
+        return _STRANGER.format(login=visitor.login)
+    return _MEMBER.format(full_name=visitor.member.full_name, logout=visitor.logout, field=csrf_field(request))
 
 
-def failed_login_page(request: Request, action: str) -> Response:
+def login_page(request: Request, visitor: Visitor) -> Response:
+    """Return the login page. A member who is logged in can log out on it, too."""
+    return page(request, _login_form(request, visitor, error=""))
+
+
+def failed_login_page(request: Request, visitor: Visitor) -> Response:
     """Return the login page after a failed login; its message is the same for a wrong name and a wrong password."""
-    response = page(request, _login_form(request, action, _ERROR.format("The name or the password is wrong.")))
+    response = page(request, _login_form(request, visitor, _ERROR.format("The name or the password is wrong.")))
     response.status_code = 422
     return response
 
 
-def _login_form(request: Request, action: str, error: str) -> Markup:
-    rows = (_MEMBER_ROW.format(name, PASSWORDS[name], member.full_name) for name, member in MEMBERS.items())
-    return _LOGIN.format(action=action, error=error, members=Markup("\n").join(rows), field=csrf_field(request))
+def _login_form(request: Request, visitor: Visitor, error: str) -> Markup:
+    hello = "" if visitor.member is None else greeting(request, visitor) + _AGAIN
+    return _LOGIN.format(
+        greeting=hello, action=visitor.login, error=error, accounts=_accounts(), field=csrf_field(request)
+    )
+
+
+def _accounts() -> Markup:
+    rows = [_MEMBER_ROW.format(name, PASSWORDS[name], member.full_name) for name, member in accounts().items()]
+    return _ACCOUNTS.format(Markup("\n").join(rows)) if rows else _NO_ACCOUNTS

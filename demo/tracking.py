@@ -14,7 +14,7 @@ from httpsession.csrf import CsrfMiddleware
 from httpsession.werkzeug import Request
 
 from . import members
-from .pages import failed_login_page, greeting, login_page, page
+from .pages import Visitor, failed_login_page, greeting, login_page, page
 from .session_const import SessionConst
 from .store import store_for
 from .web import Application, get, link, post, see_other
@@ -32,14 +32,14 @@ def second(request: Request) -> Response:
 
 def login(request: Request) -> Response:
     """Show the form."""
-    return login_page(request, link(request, "/login"))
+    return login_page(request, visitor(request))
 
 
 def log_in(request: Request) -> Response:
     """Log in. The redirect carries the new id, if the browser needs it there."""
-    member = members.authenticate(request.form.get("name", ""), request.form.get("password", ""))
+    member = members.authenticate(request)
     if member is None:
-        return failed_login_page(request, link(request, "/login"))
+        return failed_login_page(request, visitor(request))
     request.login(member.name)
     return see_other(request, "/")
 
@@ -53,11 +53,17 @@ def log_out(request: Request) -> Response:
 def hello(request: Request) -> Markup:
     """Return a greeting with a count, which begins anew when the session is lost."""
     session = request.get_session(create=False)
-    urls = {"login": link(request, "/login"), "logout": link(request, "/logout")}
     if session is None:
-        return greeting(request, None, **urls)
+        return greeting(request, visitor(request))
     seen = session.update_attribute(SessionConst.PAGES_SEEN, lambda seen: (seen or 0) + 1)
-    return greeting(request, members.find(session.principal), **urls) + COUNT.format(seen)
+    return greeting(request, visitor(request)) + COUNT.format(seen)
+
+
+def visitor(request: Request) -> Visitor:
+    """Return the visitor, as the session says."""
+    session = request.get_session(create=False)
+    member = None if session is None else members.find(session.principal)
+    return Visitor(member, link(request, "/login"), link(request, "/logout"))
 
 
 def how_the_id_came(request: Request) -> Markup:

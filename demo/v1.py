@@ -16,7 +16,7 @@ from httpsession import SessionMiddleware
 from httpsession.csrf import CsrfMiddleware
 
 from . import members
-from .pages import failed_login_page, greeting, login_page, page
+from .pages import Visitor, failed_login_page, greeting, login_page, page
 from .store import folder, store_for
 from .web import Application, get, post
 
@@ -58,21 +58,19 @@ sessions = SessionManager(folder() / "v1.db")
 
 def home(request: Request) -> Response:
     """Greet the member of the session."""
-    root = request.script_root
-    member = members.find(sessions.find(request))
-    return page(request, greeting(request, member, login=f"{root}/login", logout=f"{root}/logout"), LESSON)
+    return page(request, greeting(request, visitor(request)), LESSON)
 
 
 def login(request: Request) -> Response:
     """Show the form."""
-    return login_page(request, f"{request.script_root}/login")
+    return login_page(request, visitor(request))
 
 
 def log_in(request: Request) -> Response:
     """Check the password, and create a session."""
-    member = members.authenticate(request.form.get("name", ""), request.form.get("password", ""))
+    member = members.authenticate(request)
     if member is None:
-        return failed_login_page(request, f"{request.script_root}/login")
+        return failed_login_page(request, visitor(request))
     response = redirect(f"{request.script_root}/", 303)
     sessions.expire(request)
     sessions.create(request, response, member.name)
@@ -83,6 +81,12 @@ def log_out(request: Request) -> Response:
     """Delete the session."""
     sessions.expire(request)
     return redirect(f"{request.script_root}/", 303)
+
+
+def visitor(request: Request) -> Visitor:
+    """Return the visitor, as the session says."""
+    root = request.script_root
+    return Visitor(members.find(sessions.find(request)), f"{root}/login", f"{root}/logout")
 
 
 LESSON = Markup("""\

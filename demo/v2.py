@@ -10,7 +10,7 @@ from httpsession.csrf import CsrfMiddleware
 from httpsession.werkzeug import Request
 
 from . import members
-from .pages import failed_login_page, greeting, login_page, page
+from .pages import Visitor, failed_login_page, greeting, login_page, page
 from .session_const import SessionConst
 from .store import store_for
 from .web import Application, get, link, post, see_other
@@ -18,22 +18,19 @@ from .web import Application, get, link, post, see_other
 
 def home(request: Request) -> Response:
     """Greet the member of the session. This creates no session, so a stranger gets no cookie."""
-    session = request.get_session(create=False)
-    name = None if session is None else session.get_attribute(SessionConst.LOGIN_MEMBER)
-    hello = greeting(request, members.find(name), login=link(request, "/login"), logout=link(request, "/logout"))
-    return page(request, hello, LESSON)
+    return page(request, greeting(request, visitor(request)), LESSON)
 
 
 def login(request: Request) -> Response:
     """Show the form."""
-    return login_page(request, link(request, "/login"))
+    return login_page(request, visitor(request))
 
 
 def log_in(request: Request) -> Response:
     """Begin a session of the member under a new id."""
-    member = members.authenticate(request.form.get("name", ""), request.form.get("password", ""))
+    member = members.authenticate(request)
     if member is None:
-        return failed_login_page(request, link(request, "/login"))
+        return failed_login_page(request, visitor(request))
     session = request.login(member.name)
     session.set_attribute(SessionConst.LOGIN_MEMBER, member.name)
     return see_other(request, "/")
@@ -43,6 +40,13 @@ def log_out(request: Request) -> Response:
     """Invalidate the session; the response also expires the cookie."""
     request.logout()
     return see_other(request, "/")
+
+
+def visitor(request: Request) -> Visitor:
+    """Return the visitor, as the session says."""
+    session = request.get_session(create=False)
+    name = None if session is None else session.get_attribute(SessionConst.LOGIN_MEMBER)
+    return Visitor(members.find(name), link(request, "/login"), link(request, "/logout"))
 
 
 LESSON = Markup("""\

@@ -10,7 +10,7 @@ from httpsession.csrf import CsrfMiddleware
 from httpsession.werkzeug import Request
 
 from . import members
-from .pages import failed_login_page, greeting, login_page, page
+from .pages import Visitor, failed_login_page, greeting, login_page, page
 from .session_const import SessionConst
 from .store import store_for
 from .web import Application, get, link, post, see_other
@@ -19,25 +19,29 @@ from .web import Application, get, link, post, see_other
 @session_attribute(SessionConst.LOGIN_MEMBER)
 def home(request: Request, login_member: str | None) -> Response:
     """Greet the member. For a stranger the attribute is None, and no session is created."""
-    return page(request, hello(request, login_member), LESSON.format(account=link(request, "/account")))
+    hello = greeting(request, visitor(request, login_member))
+    return page(request, hello, LESSON.format(account=link(request, "/account")))
 
 
 @session_attribute(SessionConst.LOGIN_MEMBER, required=True)
 def account(request: Request, login_member: str) -> Response:
     """Show a page for members only. Without the attribute the view is not called, and the response is 400."""
-    return page(request, hello(request, login_member), ACCOUNT.format(name=login_member, home=link(request, "/")))
+    hello = greeting(request, visitor(request, login_member))
+    return page(request, hello, ACCOUNT.format(name=login_member, home=link(request, "/")))
 
 
-def login(request: Request) -> Response:
+@session_attribute(SessionConst.LOGIN_MEMBER)
+def login(request: Request, login_member: str | None) -> Response:
     """Show the form."""
-    return login_page(request, link(request, "/login"))
+    return login_page(request, visitor(request, login_member))
 
 
-def log_in(request: Request) -> Response:
+@session_attribute(SessionConst.LOGIN_MEMBER)
+def log_in(request: Request, login_member: str | None) -> Response:
     """Begin a session of the member under a new id."""
-    member = members.authenticate(request.form.get("name", ""), request.form.get("password", ""))
+    member = members.authenticate(request)
     if member is None:
-        return failed_login_page(request, link(request, "/login"))
+        return failed_login_page(request, visitor(request, login_member))
     request.login(member.name).set_attribute(SessionConst.LOGIN_MEMBER, member.name)
     return see_other(request, "/")
 
@@ -48,9 +52,9 @@ def log_out(request: Request) -> Response:
     return see_other(request, "/")
 
 
-def hello(request: Request, name: str | None) -> Markup:
-    """Return the greeting of both pages."""
-    return greeting(request, members.find(name), login=link(request, "/login"), logout=link(request, "/logout"))
+def visitor(request: Request, name: str | None) -> Visitor:
+    """Return the visitor with the *name* that the session has."""
+    return Visitor(members.find(name), link(request, "/login"), link(request, "/logout"))
 
 
 LESSON = Markup("""\

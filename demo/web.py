@@ -1,9 +1,9 @@
-"""Routing, forms, and the headers of every response."""
+"""Routing, redirects, and the headers of every response."""
 
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from markupsafe import Markup
 from werkzeug.exceptions import HTTPException
@@ -16,7 +16,7 @@ from httpsession.werkzeug import Request
 from .pages import layout
 
 if TYPE_CHECKING:
-    from _typeshed.wsgi import StartResponse, WSGIEnvironment
+    from _typeshed.wsgi import StartResponse, WSGIApplication, WSGIEnvironment
 
     #: Takes the request.
     View = Callable[..., Response]
@@ -36,6 +36,23 @@ HEADERS = {
 ERROR = Markup('<p>{}</p>\n<p>Go back, or to <a href="/">the steps</a>.</p>')
 
 
+class SafeHeaders:
+    """An application whose every response has the headers above, also that of a middleware or of an error."""
+
+    def __init__(self, app: WSGIApplication) -> None:
+        self._app = app
+
+    def __call__(self, environ: WSGIEnvironment, start_response: StartResponse) -> Iterable[bytes]:
+        """Answer a request."""
+
+        def start(status: str, headers: list[tuple[str, str]], *error: Any) -> Callable[[bytes], object]:
+            given = {name.lower() for name, _ in headers}
+            missing = [(name, value) for name, value in HEADERS.items() if name.lower() not in given]
+            return start_response(status, [*headers, *missing], *error)
+
+        return self._app(environ, start)
+
+
 class Application:
     """A WSGI application with a few routes; a known path with another method is answered by 405."""
 
@@ -44,10 +61,7 @@ class Application:
 
     def __call__(self, environ: WSGIEnvironment, start_response: StartResponse) -> Iterable[bytes]:
         """Answer a request."""
-        response = self._answer(Request(environ))
-        for name, value in HEADERS.items():
-            response.headers.setdefault(name, value)
-        return response(environ, start_response)
+        return self._answer(Request(environ))(environ, start_response)
 
     def _answer(self, request: Request) -> Response:
         try:

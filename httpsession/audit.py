@@ -8,13 +8,30 @@ from __future__ import annotations
 import logging
 import threading
 import time
-from typing import Final
+from typing import Final, Literal
 
 from . import fork
 from .errors import shown
 from .ids import handle_of
 
 _log = logging.getLogger("httpsession.audit")
+
+#: The names of all events; docs/reference/audit.md says when each is logged, and with which facts.
+Event = Literal[
+    "session_created",
+    "session_renewed",
+    "session_expired",
+    "session_logout",
+    "session_use_after_expire",
+    "session_unknown_id",
+    "session_cookie_ambiguous",
+    "session_login_by_url",
+    "session_data_corrupt",
+    "session_store_error",
+    "excess_sessions_exceeded",
+    "malicious_csrf",
+    "config_warning",
+]
 
 #: Events of one name that are logged at once, and seconds after which one more may be. The others are counted.
 BURST: Final = 100
@@ -23,6 +40,12 @@ REFILL: Final = 0.1
 _REFERENCE: Final = 16
 #: Characters of the longest word that stands without quotes in a message.
 _PLAIN: Final = 40
+
+
+class OwnText(str):
+    """A text that this package has written, and that has no secrets: a message shows all of it, in one line."""
+
+    __slots__ = ()
 
 
 class _Limiter:
@@ -59,7 +82,7 @@ def reference(key: bytes) -> str:
 
 
 def note(
-    event: str,
+    event: Event,
     *,
     key: bytes | None = None,
     principal: str | None = None,
@@ -97,5 +120,12 @@ def note(
     _log.log(level, "%s", text, extra=extra)
 
 
+def warn(reason: str) -> None:
+    """Log that a setting weakens the sessions, or does not do what it is for: *reason* is a sentence that names it."""
+    note("config_warning", level=logging.WARNING, reason=OwnText(reason))
+
+
 def _fact(fact: str | float) -> str:
+    if isinstance(fact, OwnText):
+        return repr(str(fact))
     return shown(fact) if isinstance(fact, str) and not (fact.isalnum() and len(fact) <= _PLAIN) else str(fact)

@@ -11,6 +11,7 @@ from types import MappingProxyType
 from typing import TYPE_CHECKING, Any, Literal
 
 from . import audit, fork
+from .core import report
 from .core.collection import Sessions
 from .core.session import Session
 from .errors import (
@@ -70,7 +71,7 @@ class Exchange(NotCopied):
     _raw_uri: str = ""
     #: What lists of sessions show of the client, as notes.
     client_hints: Mapping[str, bytes] = MappingProxyType({})
-    #: Why the request has changed the id, until the commit has taken effect; None: it has not.
+    #: Why the request has changed the id, or has a new session late, until that is committed; None: it has not.
     renewal: str | None = None
     #: What an edge of the package adds to the headers of a response in which the session was looked at, at the commit.
     finish_headers: Callable[[list[tuple[str, str]]], list[tuple[str, str]]] | None = None
@@ -155,10 +156,14 @@ class Exchange(NotCopied):
         return session.id
 
     def report_renewal(self, session: Session) -> None:
-        """Report a change of the id that is committed."""
+        """Report the id that goes out to the client, of a change or of a creation that are committed."""
         reason, self.renewal = self.renewal, None
-        if session.is_valid and session.id != self.joined_id and self._joined is not None:
-            audit.note("session_renewed", key=session.key, principal=session.record.principal, reason=reason)
+        if not session.is_valid or session.id == self.joined_id:
+            return
+        if session is self._joined:
+            report.renewed(session.record, self.joined_id, reason or "rotation")
+        else:
+            report.created(key=session.record.key, principal=session.record.principal)
 
     def requested(self) -> tuple[str | None, Literal["cookie", "url"] | None]:
         """Return the id that the client sent, and where it was; None and None if it sent none."""
@@ -260,7 +265,9 @@ class Exchange(NotCopied):
         try:
             for session_id in self._ids:
                 session = self.sessions.find(session_id, self.arrived or self.sessions.context.now(), self.failures)
-                if session is not None:
+                if session is None:
+                    report.unknown(session_id)
+                elif not session.ended_here:
                     self._joined = self.session = session
                     self.joined_id = session_id
                     self.http_session = HttpSession(session)
@@ -273,11 +280,16 @@ class Exchange(NotCopied):
                     return session
             return None
         except StoreError as error:
-            self.failures.append(error)
+            self.note_failure(error)
             raise
         finally:
             # Only now: until then the ids stand for the sessions that are in use.
             self.has_looked = self.is_asked = True
+
+    def note_failure(self, error: StoreError) -> None:
+        """Note that the store has failed the request."""
+        self.failures.append(error)
+        self.sessions.context.outage.fail(error)
 
     def _report_ambiguity(self, session: Session) -> None:
         """Report that cookies have the ids of two live sessions: another host may have set one, to shadow the other.
@@ -285,9 +297,9 @@ class Exchange(NotCopied):
         The client sends no word on which cookie is whose, so the first live one stays the choice.
         """
         in_cookies = self.tracking.cookie.find_ids(self._cookies)[:MAX_LOOKUPS]
-        others = dict.fromkeys(session_id for session_id in in_cookies if session_id != self.joined_id)
+        later = set(in_cookies[in_cookies.index(self.joined_id) :] if self.joined_id in in_cookies else ())
         with suppress(StoreError):  # the request has its session
-            if any(self.sessions.find(other, self.arrived, []) is not None for other in others):
+            if any(map(self.sessions.has, later - {self.joined_id})):
                 audit.note("session_cookie_ambiguous", key=session.key, level=logging.WARNING)
 
     def create(self) -> Session:
@@ -299,7 +311,7 @@ class Exchange(NotCopied):
         try:
             session = self.sessions.create(self.failures, self._reserve)
         except StoreError as error:
-            self.failures.append(error)
+            self.note_failure(error)
             raise
         except TooManySessionsError as error:
             self.refusal = error
@@ -310,6 +322,8 @@ class Exchange(NotCopied):
         for name, hint in self.client_hints.items():
             session.set_note(name, hint)
         self._reserved = ()
+        if self.is_committed:
+            self.renewal = "creation"
         try:
             session.audience.session_created(session)
         except BaseException:

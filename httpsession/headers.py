@@ -19,7 +19,7 @@ _NO_STORE: Final = "no-store"
 #: Finds names of headers about storing, one in a line: Cache-Control, and those that one kind of cache prefers to it
 #: (RFC 9213 and its forerunners).
 _ABOUT_STORING: Final = re.compile(
-    r"(?:cache-control|surrogate-control|x-accel-expires)$", re.IGNORECASE | re.MULTILINE
+    r"(?:cache-control|surrogate-control|edge-control|x-accel-expires)$", re.IGNORECASE | re.MULTILINE
 )
 #: The directives that only forbid. With arguments they are about some headers, and forbid too little.
 _FORBIDDING: Final = frozenset({"private", _NO_STORE})

@@ -23,7 +23,7 @@ def login(exchange: Exchange, principal: str) -> HttpSession:
     exchange.check_not_committed("a user can log in")
     if exchange.tracking.url.enabled:
         _check_url_login(exchange, principal)
-    session = exchange.find()
+    session, exchange.refusal = exchange.find(), None
     if session is not None and session.record.principal == principal:
         if not session.is_own and session.change_id() and session.note(CSRF_NOTE) is not None:
             session.set_note(CSRF_NOTE, None)  # a login renews it, whoever was logged in
@@ -32,14 +32,17 @@ def login(exchange: Exchange, principal: str) -> HttpSession:
         return exchange.http_session
     try:
         limits.check(exchange.sessions, principal)
-        session = exchange.create() if session is None else session
+        if session is None:
+            session = exchange.create()
+        elif session.is_own and exchange.tracking.url.enabled and not exchange.sessions.context.config.allow_url_login:
+            session.change_id()  # a link of this page may have the id
         session.login(principal, {**exchange.client_hints, LOGIN: pack_time(exchange.sessions.context.now())})
     except TooManySessionsError as error:
         exchange.refusal = error
         raise
     except StoreError as error:
         if error not in exchange.failures:
-            exchange.failures.append(error)
+            exchange.note_failure(error)
         raise
     exchange.renewal = "login"
     return exchange.http_session
@@ -49,10 +52,7 @@ def logout(exchange: Exchange) -> None:
     """Invalidate the session of this request, if there is one."""
     session = exchange.find()
     if session is not None:
-        key, principal = session.key, session.record.principal
         session.end()
-        if session.ended_here:
-            audit.note("session_logout", key=key, principal=principal)
 
 
 def auth_time(exchange: Exchange) -> float | None:

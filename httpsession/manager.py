@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-import logging
 import re
 from collections.abc import Iterable
 from types import TracebackType
 from typing import TYPE_CHECKING, Any, Final, Self
 
-from . import fork
+from . import audit, fork
 from .codec import Codec
 from .config import SessionConfig, SessionCookieConfig
 from .config.keys import read_keys
@@ -28,8 +27,6 @@ from .stores import AnyStore, open_store
 
 if TYPE_CHECKING:
     from .codec.sealed import Sealing
-
-_log = logging.getLogger("httpsession")
 
 _HANDLE: Final = re.compile(f"[0-9a-f]{{{HANDLE_DIGITS}}}")
 #: The end of the times that are accepted, in seconds since the epoch: the year 318,857.
@@ -63,7 +60,7 @@ class SessionManager(NotCopied):
         #: The configuration of the sessions.
         self.config: SessionConfig = config
         for weakness in config.weaknesses():
-            _log.warning("%s.", weakness)
+            audit.warn(f"{weakness}.")
         self._sessions: Sessions[Session, Any] = self._open(store, Listeners(listeners))
         self._is_closed: bool = False
 

@@ -106,7 +106,8 @@ class RequestSession(NotCopied):
           of a change of the id, and of the attributes that are dropped.
 
         If *principal* is logged in already, the id and :attr:`auth_time` change and nothing else does. A session that
-        this request has created keeps its id. If there is no session, it is created.
+        this request has created keeps its id, unless links may have the id and members may not log in by URL
+        (``SessionConfig.allow_url_login``). If there is no session, it is created.
 
         Raises:
             IllegalStateError: the manager is closed.
@@ -180,8 +181,13 @@ class RequestSession(NotCopied):
         """Return *url* with the session id in it, for a link or a form, if the client needs it there.
 
         It does if there is a session, URLs are a tracking mode, the client did not send its id in a cookie, and *url*
-        leads to this application. Otherwise *url* is returned unchanged (Servlet 6.1, ``HttpServletResponse``).
+        leads to this application. Otherwise *url* is returned unchanged (Servlet 6.1, ``HttpServletResponse``). None is
+        returned as it is.
+
+        Raises:
+            TypeError: *url* is no text.
         """
+        _check_url(url)
         exchange = self._exchange
         session_id = exchange.id_for_urls()
         return exchange.tracking.url.add(url, session_id, exchange.url()) if session_id and url else url
@@ -190,11 +196,23 @@ class RequestSession(NotCopied):
         """Return *url* with the session id in it, for a redirect, if the client needs it there.
 
         Raises:
+            TypeError: *url* is no text.
             ValueError: *url* is relative and leads above the root.
         """
+        _check_url(url)
         if url and is_relative(url):
             self._exchange.url().absolute_path(url)
         return self.encode_url(url)
+
+
+def _check_url(url: object) -> None:
+    """Refuse a URL that is no text, whether or not this client needs the id in it. None is a URL, as ``null`` in Java.
+
+    Raises:
+        TypeError: *url* is an object of another type.
+    """
+    if not isinstance(url, str | None):
+        raise TypeError(f"a URL is a str, not {kind_of(url)}")
 
 
 def _no_middleware() -> IllegalStateError:

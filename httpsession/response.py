@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 from types import TracebackType
 from typing import TYPE_CHECKING, Final
 
+from .core import report
 from .core.session import Session
 from .errors import LoginRequiredError, SessionError, StoreError, UrlLoginError
 from .exchange import Exchange
@@ -78,6 +79,7 @@ class Response:
                 names = {name.lower() for name, _ in own}
                 headers = [*(header for header in headers if header[0].lower() not in names), *own]
             if self.status >= "500" and exchange.failures:
+                self._report_failure(exchange.failures[0], refused=1)
                 self.abandon()
             else:
                 if exchange.session is not None:
@@ -99,8 +101,8 @@ class Response:
 
         The answer to HEAD has the headers of that to GET and no body, which a client would take for the next response.
         """
-        if isinstance(error, StoreError):  # a flood of refused sessions must not be one of lines
-            _log.error("A request was answered with 503, since the session store failed: %s", error)
+        if isinstance(error, StoreError):
+            self._report_failure(error, refused=1)
         body = _BODIES[error.status]
         headers = [("Content-Type", "text/plain; charset=utf-8"), ("Content-Length", str(len(body)))]
         headers += [_HEADERS[error.status]] if error.status in _HEADERS else []
@@ -125,6 +127,11 @@ class Response:
             return
         try:
             session.commit()
+            if self.exchange.renewal is not None:
+                self.exchange.report_renewal(session)
+        except StoreError as error:
+            self._report_failure(error)
+            _log.debug("A change made after the headers went out was not saved: %s", error)
         except Exception as error:
             is_listener = not isinstance(error, SessionError)
             _log.error("A change made after the headers went out was not saved: %s", error, exc_info=is_listener)
@@ -139,13 +146,16 @@ class Response:
             return
         try:
             if session.is_own:
-                session.end()
+                session.end(None if self._has_committed else "undone")
             else:
                 session.undo()
         except Exception:
             _log.exception("A failed request was not undone completely.")
         if not self._has_committed:
             self.commit_late()
+
+    def _report_failure(self, error: StoreError, *, refused: int = 0) -> None:
+        self.exchange.sessions.context.outage.fail(error, refused=refused)
 
     def _commit(self, session: Session, headers: Headers) -> Headers:
         """Commit the session, and return the headers with those that its end or its new id makes due."""
@@ -156,13 +166,15 @@ class Response:
         try:
             session.commit()
         except StoreError as error:
-            failures.append(error)
+            self.exchange.note_failure(error)
             raise
         if session.undo_log is not None:
             session.keep_changes()
+        session_id = session.id  # read once: the id that is compared is the one that is sent
         if self.exchange.renewal is not None:
             self.exchange.report_renewal(session)
-        session_id = session.id  # read once: the id that is compared is the one that is sent
+        elif session_id != self.exchange.joined_id and not session.attributes.closed:
+            report.created(key=session.record.key, principal=session.record.principal)
         if session_id == self.exchange.joined_id and not session.ended_here:
             return headers
         headers = self._with_cookie(session, session_id, headers)

@@ -10,6 +10,7 @@ import pytest
 
 from tests.support.clock import frozen_clock
 from tests.support.listeners import Recorder
+from tests.support.secrets import watched
 from tests.support.servers import RedisCluster, RedisSentinel, RedisServer
 from tests.support.workers import HEARD, Worker
 
@@ -19,6 +20,17 @@ def default_signals():
     """Handle signals as at a terminal, also when the tests were started in the background or by nohup."""
     signal.signal(signal.SIGINT, signal.default_int_handler)
     signal.signal(signal.SIGHUP, signal.SIG_DFL)
+
+
+@pytest.fixture(autouse=True)
+def watch(request):
+    """Fail a test during which a log record shows an id, a key or a token, unless it is marked ``unwatched`` (R88)."""
+    if "unwatched" in request.keywords:
+        yield None
+        return
+    with watched() as watch:
+        yield watch
+    assert not watch.leaks
 
 
 @pytest.fixture

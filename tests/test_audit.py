@@ -79,6 +79,7 @@ def test_flood(records, monkeypatch):
     assert records[-1].getMessage() == f"session_unknown_id left_out={10_000 - audit.BURST}"
 
 
+@pytest.mark.unwatched
 def test_not_wanted(caplog):
     """An event below the level of the logger is neither logged nor counted."""
     caplog.set_level(logging.WARNING, "httpsession.audit")

@@ -10,6 +10,7 @@ from httpsession import IllegalStateError, SessionMiddleware, request_session
 from httpsession.exchange import MAX_LOOKUPS
 from httpsession.ids import new_id
 from tests.support.browser import BOTH_MODES, UNKNOWN_ID, URL_ONLY
+from tests.support.core import flush
 from tests.support.request import TEXT, fetch
 from tests.support.site import Site
 
@@ -93,6 +94,19 @@ class TestShadowedCookies:
         assert events() == []
 
         assert self.joined(site, ids[0], *fillers[1:], ids[1]) == ids[0]
+        assert events() == [self.AMBIGUOUS]
+
+    def test_no_access(self, start_worker, clock, events):
+        """The session that is not taken is told of and not used: its time goes on."""
+        site = start_worker(max_inactive_interval=60)
+        ids = site.new_session(), site.new_session()
+        flush(site.manager)
+        clock.tick(40)
+        assert self.joined(site, *ids) == ids[0]
+        flush(site.manager)
+        clock.tick(40)
+
+        assert [site.has(one) for one in ids] == [True, False]
         assert events() == [self.AMBIGUOUS]
 
     def test_the_id_in_the_url(self, start_worker, events):
@@ -207,6 +221,20 @@ class TestUrlLogin:
             answer = site.ask("/", lambda r: (r.login("anna").id, r.encode_url("/x"), r.encode_redirect_url("/y")))
             assert answer.value == (answer.new_id, "/x", "/y")
         assert events() == []
+
+    @pytest.mark.parametrize("url", ["memory", "sqlite"], indirect=True)
+    def test_link_before_the_login(self, start_worker):
+        """A link that the page has made before the login in the same request leads to no session of a member."""
+        site = start_worker(**{"allow_url_login": False} | BOTH_MODES)
+        answer = site.ask(
+            "/", lambda r: (r.get_session() and r.encode_url("/x"), r.login("anna").id, r.login("anna").id)
+        )
+        link, *ids = answer.value
+
+        assert ids == [answer.new_id] * 2
+        assert site.ask(link, lambda r: r.get_session(create=False)).value is None
+        assert site.has(answer.new_id)
+        assert site.active == 1
 
     def test_links_of_guests(self):
         """Clients that are not logged in carry the id in URLs as before."""

@@ -258,7 +258,9 @@ class TestNoStore:
 
         assert lines(response, "cache-control") == [", ".join(given)]
 
-    @pytest.mark.parametrize("name", ["CDN-Cache-Control", "cloudflare-cdn-cache-control", "Surrogate-Control"])
+    @pytest.mark.parametrize(
+        "name", ["CDN-Cache-Control", "cloudflare-cdn-cache-control", "Surrogate-Control", "Edge-Control"]
+    )
     @pytest.mark.parametrize("own", [[], [("Cache-Control", "private")]], ids=["silent", "private"])
     def test_headers_for_one_kind_of_cache(self, site, name, own):
         """A cache that prefers a header of its own to Cache-Control finds none (RFC 9213)."""

@@ -431,3 +431,19 @@ class TestRefused:
         line = "The service is temporarily unavailable. Please try again in a moment.\n"
         self.check(response, "503 Service Unavailable", line)
         assert RETRY_AFTER in response.headers
+
+    @pytest.mark.parametrize("user", ["anna", "bert"])
+    def test_login_meanwhile(self, user):
+        """If the login that was too long ago is renewed in the request, its errors are its own, too."""
+
+        def log_in(environ, start_response):
+            session = request_session(environ)
+            session.login("anna")
+            with pytest.raises(LoginRequiredError):
+                session.require_recent_login(1e-9)
+            session.login(user)
+            start_response("500 Internal Server Error", [TEXT])
+            return [b"broken"]
+
+        with SessionManager(config=SessionConfig(sweep_interval=None)) as manager:
+            assert fetch(SessionMiddleware(log_in, manager)).status == "500 Internal Server Error"

@@ -23,7 +23,7 @@ def read_keys(given: object) -> tuple[bytes, ...]:
         ConfigError: *given* is no sequence, or has an item that is no key.
     """
     if not isinstance(given, Iterable) or isinstance(given, str | bytes | bytearray):
-        raise ConfigError(f"SessionConfig.encryption_keys is {kind_of(given)}, but must be a sequence of keys")
+        raise _refusal("", kind_of(given), "must be a sequence of keys")
     return tuple(_read_key(number, key) for number, key in enumerate(given))
 
 
@@ -31,8 +31,19 @@ def _read_key(number: int, given: object) -> bytes:
     key = _decoded(given.strip()) if isinstance(given, str) else given
     if not isinstance(key, bytes | bytearray) or len(key) != KEY_BYTES:
         size = f" of {len(given)}" if isinstance(given, str | bytes | bytearray) else ""
-        raise ConfigError(f"SessionConfig.encryption_keys[{number}] is {kind_of(given)}{size}, but {_ALLOWED}")
+        raise _refusal(f"[{number}]", f"{kind_of(given)}{size}", _ALLOWED)
     return bytes(key)
+
+
+def _refusal(place: str, what: str, allowed: str) -> ConfigError:
+    """Return the error for the setting, or for a *place* in it. A source shows no more of the value than this does."""
+    error = ConfigError(f"SessionConfig.encryption_keys{place} is {what}, but {allowed}")
+    error.owner, error.setting, error.reason = (
+        "SessionConfig",
+        "encryption_keys",
+        f"each key {allowed}" if place else allowed,
+    )
+    return error
 
 
 def _decoded(text: str) -> bytes:

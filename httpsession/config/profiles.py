@@ -32,6 +32,8 @@ def harden_cookie(given: Mapping[str, Any]) -> dict[str, Any]:
     """
     for flag in ("secure", "http_only"):
         _require(given.get(flag) is not False, flag, False, "True")
+    same_site = given.get("same_site", "Lax")
+    _require(same_site in ("Lax", "Strict"), "same_site", same_site, "'Lax' or 'Strict'")
     is_for_host = "domain" not in given and given.get("path", "/") == "/"
     prefix, path = ("__Host-", "/") if is_for_host else ("__Secure-", None)
     settings = {"name": f"{prefix}JSESSIONID", "secure": True, "path": path, **given}

@@ -249,6 +249,7 @@ class SessionConfig:
             seconds = getattr(config, setting)
             fits = seconds is not None and seconds > 0
             require(fits, config, setting, f"a number of seconds above zero {profiles.IN_HARDENED}")
+        require(config.expire_cookie, config, "expire_cookie", f"True {profiles.IN_HARDENED}")
         return config
 
     @classmethod

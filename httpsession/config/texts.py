@@ -13,7 +13,7 @@ from difflib import get_close_matches
 from fractions import Fraction
 from typing import Any, Final
 
-from ..errors import ConfigError, named, shown
+from ..errors import ConfigError, kind_of, named, shown
 from .cookie_attributes import ATTRIBUTES, setting_of
 
 #: Settings by name, those of the cookie as in ``cookie.max_age``, and their defaults.
@@ -26,6 +26,8 @@ _LONGEST_KEY: Final = 200
 #: The variable that is no setting: its value is the URL of the store.
 STORE_VARIABLE: Final = "HTTPSESSION_STORE"
 _VARIABLES: Final = "HTTPSESSION_"
+#: The settings whose values no message shows.
+_SECRET: Final = frozenset({"encryption_keys"})
 _SPRING: Final = "server.servlet.session."
 _SPRING_NAMES: Final = {
     f"{_SPRING}timeout": "max_inactive_interval",
@@ -122,11 +124,10 @@ class Source:
         value = self.settings.get(setting, self._defaults.get(setting))
         key, given = self._where(setting)
         is_duration = setting in self._given.keys() & _DURATIONS and isinstance(given, str | timedelta)
+        text = kind_of(given) if setting in _SECRET else shown(given)
         is_read = is_duration and value is not None and str(value) != given
         means = f" ({shown(value)} seconds)" if is_read else ""
-        return self.error(
-            f"{named(key)} is {shown(given)}{means}, but {_OTHER_SETTING.sub(self._other_setting, error.reason)}"
-        )
+        return self.error(f"{named(key)} is {text}{means}, but {_OTHER_SETTING.sub(self._other_setting, error.reason)}")
 
     def _where(self, setting: str) -> tuple[str, object]:
         """Return the key and the value with which the source gives *setting*, be it as a part of another setting."""

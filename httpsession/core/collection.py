@@ -17,9 +17,10 @@ from typing import ClassVar, Generic, TypeVar
 
 from .. import fork
 from ..errors import IllegalStateError, InvalidSessionError, StoreError
-from ..ids import draw
+from ..ids import draw, key_of
 from ..record import SessionRecord, SessionStats
 from ..stores.base import SessionStore, Stored
+from . import report
 from .context import Context
 from .counts import End
 from .room import BATCH, Room
@@ -59,14 +60,14 @@ class Sessions(ABC, Generic[S, T]):
         self._room: Room = Room(store.capacity if bound is None else bound)
         #: Whether the store is closed, so that no change of a session can be saved any more.
         self.drops_changes: bool = False
-        self._sweeper: Sweeper = Sweeper(self, context.config.sweep_interval)
+        self._sweeper: Sweeper = Sweeper(self, context.config.sweep_interval, context.outage)
 
     @abstractmethod
     def find(self, session_id: str, arrived: float, failures: list[StoreError]) -> S | None:
         """Return the session with this id for a request that *arrived* then, and record the access.
 
-        A session that had expired by then ends here; an exception of its listeners goes to the caller (S52). The
-        session adds failures of its store to *failures*.
+        A session that had expired by then ends here, and its hold is given back ended: :attr:`.Session.ended_here`. An
+        exception of its listeners goes to the caller (S52). The session adds failures of its store to *failures*.
 
         Args:
             session_id: a well-formed id, as the client sent it.
@@ -79,6 +80,11 @@ class Sessions(ABC, Generic[S, T]):
         Raises:
             StoreError: the store failed, so that it is not known whether there is a session.
         """
+
+    def has(self, session_id: str) -> bool:
+        """Return whether there is a session with this id. That is no access, which would prolong the session."""
+        session = self.find(session_id, self.context.now(), [])
+        return session is not None and not session.ended_here
 
     @abstractmethod
     def open(self, stored: T) -> S:
@@ -167,7 +173,10 @@ class Sessions(ABC, Generic[S, T]):
         if stored is None:
             return False
         is_expired = self.is_expired(stored.record)
-        self.open(stored).finish("expired" if is_expired else "invalidated")
+        if is_expired:
+            self.open(stored).finish("expired")
+        else:
+            self.open(stored).finish("invalidated", "revoked")
         return not is_expired
 
     def stats(self) -> SessionStats:
@@ -192,6 +201,14 @@ class Sessions(ABC, Generic[S, T]):
             total += len(expired)
             if len(expired) < BATCH:
                 return total
+
+    def probe(self) -> None:
+        """Ask the store for a session that it does not have.
+
+        Raises:
+            StoreError: the store failed.
+        """
+        self.store.peek(key_of(""))
 
     def flush_finally(self) -> None:
         """Flush for the last time. A failure is logged."""
@@ -219,17 +236,17 @@ class Sessions(ABC, Generic[S, T]):
         """Return whether a session has expired, and no request is in flight that keeps it alive (S54)."""
         return record.is_due(self.context.now(), self.slack) and record.key not in self.context.accesses.in_use()
 
-    def finish_quietly(self, stored: T, end: End) -> None:
+    def finish_quietly(self, stored: T, end: End, cause: report.Cause | None = None) -> None:
         """Finish a session outside of its requests. Exceptions of listeners are logged."""
         session = self.open(stored)
         try:
-            session.finish(end)
+            session.finish(end, cause)
         except Exception:
             _log.exception("A listener failed when the session %s ended.", stored.record.handle[:8])
 
-    def finish_all(self, removed: Iterable[tuple[T, End]]) -> None:
+    def finish_all(self, removed: Iterable[tuple[T, End]], cause: report.Cause | None = None) -> None:
         """Finish sessions that the store gave back, and that have no other owner: all, also if a listener exits."""
-        call_all(partial(self.finish_quietly, stored, end) for stored, end in removed)
+        call_all(partial(self.finish_quietly, stored, end, cause) for stored, end in removed)
 
     @contextmanager
     def borrow(self, session_id: str, holder: Callable[[], Session | None]) -> Iterator[S]:
@@ -267,7 +284,7 @@ class Sessions(ABC, Generic[S, T]):
             stored_id = hold.stored_id
         for candidate in dict.fromkeys((stored_id or session_id, session_id)):
             session = self.find(candidate, arrived, [])
-            if session is not None:
+            if session is not None and not session.ended_here:
                 return session
         if stored_id is None:
             raise IllegalStateError(

@@ -14,6 +14,7 @@ from ..record import Handled, SessionInfo, SessionRecord, SessionStats
 from .accesses import Accesses
 from .bindings import BindingAudience
 from .counts import Counts
+from .outage import Outage
 
 S = TypeVar("S", contravariant=True)
 Record = TypeVar("Record", bound=SessionRecord)
@@ -75,6 +76,7 @@ class Context(Generic[S]):
     audience: Audience[S]
     accesses: Accesses
     counts: Counts = field(default_factory=Counts)
+    outage: Outage = field(default_factory=Outage)
 
     def now(self) -> float:
         """Return the time of the sessions, in seconds since the epoch."""

@@ -102,5 +102,11 @@ def _limit(sessions: LimitedSessions, principal: str | None) -> Iterator[Limit |
 
 
 def _report(limit: Limit, key: bytes | None, outcome: str) -> None:
-    event, user = "excess_sessions_exceeded", limit.principal
-    audit.note(event, key=key, principal=user, level=logging.WARNING, most=limit.most, outcome=outcome)
+    audit.note(
+        "excess_sessions_exceeded",
+        key=key,
+        principal=limit.principal,
+        level=logging.WARNING,
+        most=limit.most,
+        outcome=outcome,
+    )

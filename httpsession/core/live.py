@@ -15,7 +15,7 @@ from ..errors import InvalidSessionError, StoreError
 from ..ids import draw, key_of
 from ..record import LiveRecord
 from ..stores.base import Changes, LiveEntry
-from . import limits, updates
+from . import limits, report, updates
 from .bindings import UndoLog
 from .collection import Sessions
 from .context import Audience, Context
@@ -299,9 +299,13 @@ class LiveSessions(Sessions[LiveSession, LiveEntry]):
         entry, previous_access, is_expired = found
         session = LiveSession(self, session_id, entry.record, entry.attributes, failures, previous_access)
         if is_expired:
+            report.used_after_expiry(session.record)
             session.finish("expired")
-            return None
         return session
+
+    def has(self, session_id: str) -> bool:
+        entry = self.store.peek(key_of(session_id))
+        return entry is not None and entry.record.id == session_id and not entry.record.is_due(self.context.now())
 
     def open(self, stored: LiveEntry) -> LiveSession:
         return LiveSession(self, stored.record.id, stored.record, stored.attributes, [], stored.record.accessed)
@@ -310,8 +314,7 @@ class LiveSessions(Sessions[LiveSession, LiveEntry]):
         return len(self.store)
 
     def flush(self) -> None:
-        accesses = self.context.accesses
-        accesses.flush(partial(self.store.touch, in_use=accesses.in_use))
+        self.context.accesses.flush(partial(self.store.touch, in_use=self.context.accesses.in_use))
 
     def start(self, *, multiprocess: bool) -> bool:
         is_started = super().start(multiprocess=multiprocess)
@@ -328,7 +331,7 @@ class LiveSessions(Sessions[LiveSession, LiveEntry]):
         """End all sessions: they are lost with the process (Servlet 6.1, 11.3.4; S66)."""
         claimed = (self.store.remove(entry.record.key) for entry in self.store)
         try:
-            self.finish_all((entry, "invalidated") for entry in claimed if entry is not None)
+            self.finish_all(((entry, "invalidated") for entry in claimed if entry is not None), "closed")
         finally:
             self.store.close()
 

@@ -14,10 +14,10 @@ from contextlib import AbstractContextManager
 from functools import partial
 from typing import Any, Protocol
 
-from .. import audit
 from ..attributes import ABSENT
 from ..errors import StoreError
 from ..record import with_note
+from . import report
 from .bindings import Bindings, Keeper, UndoLog
 from .context import Audience, Context
 from .counts import End
@@ -171,15 +171,15 @@ class Session(Bindings, ABC):
             self._sessions.check_open()
         self.end()
 
-    def end(self) -> None:
+    def end(self, cause: report.Cause | None = None) -> None:
         """Invalidate the session, unless this request or another one has done so.
 
         A listener that invalidates the session again ends nothing twice, and does not recurse (S60).
         """
         if not self.ended_here and self.remove():
-            self.finish("invalidated")
+            self.finish("invalidated", cause)
 
-    def finish(self, end: End) -> None:
+    def finish(self, end: End, cause: report.Cause | None = None) -> None:
         """Notify the listeners and unbind the attributes of a session that was removed.
 
         Order (S57): the destroyed event with readable attributes, then the session is invalid, then each value is
@@ -187,10 +187,7 @@ class Session(Bindings, ABC):
         """
         self.ended_here = True
         self.context.counts.add(end)
-        if end != "invalidated":
-            record = self.record
-            reason = end if end == "evicted" else record.reason_to_expire
-            audit.note("session_expired", key=record.key, principal=record.principal, reason=reason)
+        report.ended(self.record, end, cause)
 
         def calls() -> Iterator[Callable[[], object]]:
             yield partial(self.audience.session_destroyed, self)

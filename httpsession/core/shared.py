@@ -14,7 +14,7 @@ from ..errors import StoreError
 from ..ids import draw, draw_until, key_of
 from ..record import SessionRecord, with_note
 from ..stores.base import SLACK, Changes, SessionStore, StoredSession, note_damage
-from . import limits, updates
+from . import limits, report, updates
 from .collection import Sessions
 from .context import Audience, Context
 from .session import Session
@@ -254,8 +254,9 @@ class SharedSessions(Sessions[SharedSession, StoredSession]):
                 return None
         session = self._open(stored, session_id, failures, previous_access, sealed)
         if is_expired:
+            report.used_after_expiry(stored.record)
             session.finish("expired")
-            return None
+            return session
         record = stored.record
         record.accessed = max(arrived, record.accessed)  # a late request does not move it back
         return session

@@ -96,4 +96,5 @@ class SharedUpdates(Session):
             yield
         except StoreError as error:
             self.failures.append(error)
+            self.context.outage.fail(error)
             raise

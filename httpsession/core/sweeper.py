@@ -8,13 +8,13 @@ from __future__ import annotations
 
 import logging
 import threading
-import time
 import weakref
 from random import SystemRandom
 from typing import Protocol
 
 from .. import fork
 from ..errors import StoreError
+from .outage import Outage
 
 _log = logging.getLogger("httpsession")
 
@@ -31,6 +31,9 @@ class Swept(Protocol):
     def sweep(self) -> int:
         """Remove the sessions that have expired, and return their number."""
 
+    def probe(self) -> None:
+        """Ask the store for a session that it does not have; raise StoreError if it fails."""
+
 
 class Sweeper:
     """A thread that flushes and sweeps until the sessions are closed or garbage.
@@ -42,11 +45,13 @@ class Sweeper:
     Args:
         sessions: the sessions that it flushes and sweeps.
         sweep_interval: seconds between two sweeps; None: the thread only flushes.
+        outage: what the log knows of failures of the store.
     """
 
-    def __init__(self, sessions: Swept, sweep_interval: float | None) -> None:
+    def __init__(self, sessions: Swept, sweep_interval: float | None, outage: Outage) -> None:
         self._sessions: weakref.ref[Swept] = weakref.ref(sessions)
         self._sweep_interval: float | None = sweep_interval
+        self._outage: Outage = outage
         self._tick: float = FLUSH_INTERVAL if sweep_interval is None else min(FLUSH_INTERVAL, sweep_interval)
         self._stopped: threading.Event = threading.Event()
         self._starting: threading.Lock = threading.Lock()
@@ -108,11 +113,10 @@ class Sweeper:
     def _work(self) -> None:
         """Flush at each tick, and sweep when it is time, until the sweeper is stopped or its sessions are garbage.
 
-        An outage of the store is logged once, and each tick tries again. No other exception of a flush or a sweep ends
-        the thread either (S110), and no exit that a listener asks for.
+        A failure of the store begins an outage, and each tick tries again. No other exception of a flush or a sweep
+        ends the thread either (S110), and no exit that a listener asks for.
         """
         ticks_to_sweep = self._ticks_to_sweep()
-        failed_at: float | None = None
         while not self._stopped.wait(self._tick):
             sessions = self._sessions()
             if sessions is None:
@@ -120,18 +124,13 @@ class Sweeper:
             ticks_to_sweep -= 1
             try:
                 # What failed is tried again in each tick: notes stay until they are flushed, and a sweep stays due.
-                # So a tick that succeeds proves that the store works again.
                 sessions.flush()
                 if ticks_to_sweep <= 0:
                     sessions.sweep()
                     ticks_to_sweep = self._ticks_to_sweep()
-                if failed_at is not None:
-                    _log.warning("The store works again after %.1f seconds.", time.monotonic() - failed_at)
-                failed_at = None
+                self._outage.try_to_end(sessions.probe)
             except StoreError as error:
-                if failed_at is None:
-                    failed_at = time.monotonic()
-                    _log.error("The background thread retries, but the store fails: %s", error)
+                self._outage.fail(error)
             except BaseException:
                 if ticks_to_sweep <= 0:
                     ticks_to_sweep = self._ticks_to_sweep()

@@ -35,7 +35,8 @@ def tokens_in_form(environ: WSGIEnvironment) -> list[str]:
     Raises:
         OSError: the body cannot be read, as when the client has gone.
     """
-    kind, options = parse_options_header(environ.get("CONTENT_TYPE", ""))
+    given, options = parse_options_header(environ.get("CONTENT_TYPE", ""))
+    kind = given.lower()
     if kind not in (_URLENCODED, _MULTIPART):
         return []
     body, is_whole = _read(environ)
@@ -43,7 +44,8 @@ def tokens_in_form(environ: WSGIEnvironment) -> list[str]:
         complete = body if is_whole else body.rpartition(b"&")[0]
         form = FormDataParser().parse(io.BytesIO(complete), kind, len(complete))[1]
         return form.getlist(FIELD)
-    return list(_fields(body, options.get("boundary", "")))
+    boundary = options.get("boundary")
+    return list(_fields(body, boundary)) if boundary else []
 
 
 def _fields(body: bytes, boundary: str) -> Iterator[str]:
@@ -67,8 +69,9 @@ def _read(environ: WSGIEnvironment) -> tuple[bytes, bool]:
     A body whose length is not known can be read only if the server marks its end.
     """
     source: Any = environ.get("wsgi.input")
-    length = get_content_length(environ)
-    if source is None or (length is None and not environ.get("wsgi.input_terminated")):
+    # An empty length is none (PEP 3333), which Werkzeug takes for zero.
+    length = get_content_length(environ) if environ.get("CONTENT_LENGTH") else None
+    if source is None or length == 0 or (length is None and not environ.get("wsgi.input_terminated")):
         return b"", True
     limit = MAX_BODY if length is None else min(length, MAX_BODY)
     buffer = bytearray()

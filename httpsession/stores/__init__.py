@@ -94,9 +94,9 @@ def _knows_must_exist(opener: _Opener) -> bool:
 
 
 def _opener(url: str, scheme: str, is_url: bool) -> _Opener:
-    others = {point.name: point for point in entry_points(group=_GROUP)}
     if is_url and scheme in _OPENERS:
         return _OPENERS[scheme]
+    others = {point.name: point for point in entry_points(group=_GROUP)}
     if is_url and scheme in others:
         opener: _Opener = others[scheme].load()
         return opener

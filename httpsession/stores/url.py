@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from typing import Self
 from urllib.parse import SplitResult, parse_qsl, unquote
 
-from ..errors import ConfigError, shown
+from ..errors import ConfigError, printable, shown
 
 #: One host or several, each a name or an address in brackets, with its port. A longer number may be a password.
 _PORT = r"(?:[0-5]?[0-9]{1,4}|6[0-4][0-9]{3}|65[0-4][0-9]{2}|655[0-2][0-9]|6553[0-5])"
@@ -181,7 +181,8 @@ def _shown(parts: SplitResult) -> str:
     )
     if not is_plain and not _DATABASE.fullmatch(path):
         path = "/..."
-    return f"{parts.scheme}://{host}{path if len(path) <= 200 else path[:200] + '...'}"
+    path = path if len(path) <= 200 else f"{path[:200]}..."
+    return f"{parts.scheme}://{host}{printable(path)}"
 
 
 def _refusal(parts: SplitResult, why: str) -> ConfigError:

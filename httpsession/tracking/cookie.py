@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import logging
 import re
 from collections.abc import Callable, Iterable
 from functools import lru_cache
@@ -10,11 +9,10 @@ from urllib.parse import quote
 
 from werkzeug.http import dump_cookie
 
+from .. import audit
 from ..config import SessionConfig, SessionTrackingMode
 from ..ids import DIGITS
 from .spelling import mount_point, scheme_of
-
-_log = logging.getLogger("httpsession")
 
 _OVER_HTTP = (
     "SessionCookieConfig.secure is True, but a request came over http: unless a proxy in front of the application "
@@ -68,7 +66,7 @@ class CookieTracking:
         """
         if self._config.secure is True and not self._has_warned and scheme_of(scheme) != "https":
             self._has_warned = True
-            _log.warning(_OVER_HTTP)
+            audit.warn(_OVER_HTTP)
         # A cookie with Max-Age also has Expires, which depends on the time and so cannot be cached.
         render = self._rendered if self._config.max_age < 0 else self._render
         template, _ = render(script_name, scheme)

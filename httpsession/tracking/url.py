@@ -43,20 +43,19 @@ class UrlTracking:
     def read(self, environ: WSGIEnvironment) -> list[str]:
         """Return the values of the parameter, from any segment of the path, and strip them from ``PATH_INFO``.
 
+        A value in ``SCRIPT_NAME`` is read and stays: that name is the server's or the router's.
         If the server gives the raw URI, ``%3Bjsessionid=`` in it is data and stays.
         """
-        path = environ.get("PATH_INFO", "")
-        if ";" not in path:
+        mount, path = environ.get("SCRIPT_NAME", ""), environ.get("PATH_INFO", "")
+        if ";" not in path and ";" not in mount:
             return []
         raw = _raw_path_info(environ)
-        if raw is None:
-            values = self._parameter.findall(path)
-            stripped = self._parameter.sub("", path)
-        else:
-            values = self._parameter.findall("".join(raw))
-            stripped = _decode(self._parameter.sub("", raw[1]))
-        if values:
-            environ["PATH_INFO"] = _resolve_last_dots(stripped)
+        if raw is not None:
+            mount, path = raw
+        values = [*self._parameter.findall(mount), *self._parameter.findall(path)]
+        stripped = self._parameter.sub("", path)
+        if stripped != path:
+            environ["PATH_INFO"] = _resolve_last_dots(stripped if raw is None else _decode(stripped))
         return values
 
     def add(self, url: str, session_id: str, request: RequestUrl) -> str:

@@ -84,6 +84,12 @@ class TestSettings:
             ({"newcomer_interval": None}, "newcomer_interval is None"),
             ({"cookie": SessionCookieConfig(secure=False)}, r"Config\.secure is False, .*True in the hardened profile"),
             ({"cookie": SessionCookieConfig(http_only=False)}, "http_only is False, .*True in the hardened profile"),
+            ({"cookie": SessionCookieConfig(same_site=None)}, "same_site is None, .*'Lax' or 'Strict' in the hardened"),
+            (
+                {"cookie": SessionCookieConfig(same_site="None", secure=True)},
+                "same_site is 'None', .*'Lax' or 'Strict'",
+            ),
+            ({"expire_cookie": False}, "expire_cookie is False, .*True in the hardened profile"),
             ({"cookie": SessionCookieConfig(name="sid")}, r"name is 'sid', .*__Host- or __Secure- in the hardened"),
             ({"cookie": SessionCookieConfig(max_age=86400)}, "max_age is 86400, .*max_lifetime of 43200 seconds"),
             ({"cookie": "sid"}, r"SessionConfig\.cookie is 'sid'"),
@@ -116,9 +122,9 @@ class TestTexts:
 
     def test_environ(self):
         """A variable in the environment."""
-        environ = {"HTTPSESSION_PROFILE": "hardened", "HTTPSESSION_COOKIE_SAME_SITE": "none"}
+        environ = {"HTTPSESSION_PROFILE": "hardened", "HTTPSESSION_COOKIE_SAME_SITE": "strict"}
         config = SessionConfig.from_environ(environ)
-        assert config == SessionConfig.hardened(cookie=SessionCookieConfig(secure=True, same_site="None"))
+        assert config == SessionConfig.hardened(cookie=SessionCookieConfig(same_site="Strict"))
 
     def test_paste(self):
         """A name in the section of the filter."""

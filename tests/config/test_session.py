@@ -424,7 +424,7 @@ class TestCombinations:
         with Site(**settings) as site:
             for _ in range(3):
                 site.ask("/", lambda request: request.get_session())
-        records = [record for record in caplog.records if record.name == "httpsession"]
+        records = [record for record in caplog.records if record.name == "httpsession.audit"]
 
         assert [record.levelname for record in records] == ["WARNING"] * len(words)
         for record, word in zip(records, words, strict=True):

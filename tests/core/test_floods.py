@@ -271,6 +271,7 @@ class TestNothingIsMade:
         assert not any((accesses.latest, accesses.ended, accesses.in_flight, accesses.unclosed))
 
 
+@pytest.mark.unwatched
 class TestMemoryReturns:
     """After any load the memory is what it was before (R54)."""
 

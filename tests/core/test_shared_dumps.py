@@ -11,6 +11,7 @@ import pytest
 from httpsession import SessionMiddleware, request_session
 from httpsession.ids import key_of
 from tests.support.core import flush, store_of
+from tests.support.dumps import folder_dump, server_dump
 from tests.support.request import TEXT, Request, fetch
 
 
@@ -18,39 +19,18 @@ class BrokenError(Exception):
     """The exception of the application."""
 
 
-def folder_of(workers):
+def files_of(workers):
     """Return every byte of the files beside the database, its log and its locks among them."""
     folder = Path(store_of(workers[0].manager)._database.path).parent
-    files = sorted(path for path in folder.iterdir() if path.is_file())
-    assert any(path.name.endswith("-wal") for path in files), "this looks while the database is in use"
-    return b"\n".join(path.name.encode() + path.read_bytes() for path in files)
-
-
-def server_dump(server):
-    """Return all names and values of a server, the dump of each, and the file that it saves."""
-    client = server.client
-    client.config_set("rdbcompression", "no")
-    parts = []
-    for name in client.scan_iter(count=1000):
-        read = {
-            b"hash": client.hgetall,
-            b"zset": lambda one: client.zrange(one, 0, -1, withscores=True),
-            b"set": client.smembers,
-            b"string": client.get,
-        }[client.type(name)]
-        parts += [name, str(read(name)).encode(), client.dump(name)]
-    client.save()
-    saved = server.folder / "dump.rdb"
-    parts.append(saved.read_bytes())
-    saved.unlink()
-    return b"\n".join(parts)
+    assert any(path.name.endswith("-wal") for path in folder.iterdir()), "this looks while the database is in use"
+    return folder_dump(folder)
 
 
 @pytest.fixture
 def dump(url, workers, request):
     """Returns every byte of the store."""
     if url.startswith("sqlite"):
-        return lambda: folder_of(workers)
+        return lambda: files_of(workers)
     return lambda: server_dump(request.getfixturevalue("redis_server"))
 
 

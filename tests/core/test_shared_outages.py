@@ -11,6 +11,7 @@ import flask
 import pytest
 
 from httpsession import SessionMiddleware, StoreError, get_session, request_session
+from httpsession.core.outage import Outage
 from httpsession.core.sweeper import Sweeper
 from httpsession.manager import sessions_behind
 from httpsession.response import RETRY_AFTER
@@ -193,13 +194,13 @@ class TestDown:
         """The background thread logs once that the store is down, and works again when it is back."""
         worker = start_worker(sweep_interval=0.05, max_inactive_interval=1)
         worker.session_with(a=1)
-        sweeper = Sweeper(sessions_behind(worker.manager), 0.05)
+        sweeper = Sweeper(sessions_behind(worker.manager), 0.05, Outage())
         with down():
             sweeper.start()
-            wait_until(lambda: "the store fails" in caplog.text, "the failure to be logged")
+            wait_until(lambda: "session_store_error" in caplog.text, "the failure to be logged")
         wait_until(lambda: worker.recorder.of("destroyed"), "the session to end")
         sweeper.stop()
-        assert len([record for record in caplog.records if "the store fails" in record.getMessage()]) == 1
+        assert len([record for record in caplog.records if "state=began" in record.getMessage()]) == 1
 
     def test_errors_name_no_secret(self, workers, session_id, down, caplog):
         """Neither logs nor exceptions name the id or the key."""
@@ -303,7 +304,7 @@ class TestRefusingWrites:
         with refusing_writes():
             request.finish()
         assert request.text == "firstsecond"
-        assert "was not saved" in caplog.text
+        assert "session_store_error state=began" in caplog.text
         assert workers[0].attributes(session_id) == {"user": "anna"}
 
     def test_by_write(self, workers, session_id, refusing_writes):

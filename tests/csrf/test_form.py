@@ -95,6 +95,8 @@ FORMS = {
     "multipart, no body": (MULTIPART, b"", []),
     "multipart, behind the end": (MULTIPART, END + TOKEN, []),
     "JSON": ("application/json", b'{"csrf_token": "T"}', []),
+    "multipart, no boundary, hyphens": ("multipart/form-data", TOKEN.replace(b"--b", b"--") + b"----\r\n", []),
+    "multipart, empty boundary": ('multipart/form-data; boundary=""', TOKEN.replace(b"--b", b"--") + b"----\r\n", []),
     "text": ("text/plain", b"csrf_token=T", []),
     "no kind": ("", b"csrf_token=T", []),
 }
@@ -131,6 +133,26 @@ def test_length(length, expected):
     environ = environ_of(b"csrf_token=T", length=length)
 
     assert tokens_in_form(environ) == expected
+
+
+def test_empty_length():
+    """A server may give an empty length for none; where it marks the end, the body is searched and left readable."""
+    environ = environ_of(b"csrf_token=T", terminated=True)
+    environ["CONTENT_LENGTH"] = ""
+
+    assert tokens_in_form(environ) == ["T"]
+    assert environ["wsgi.input"].read() == b"csrf_token=T"
+
+
+@pytest.mark.parametrize("length", ["", "x", "-1", "0"])
+def test_nothing_to_read(length):
+    """Where no length says that there is a body, the input is left to the application as it is."""
+    environ = environ_of(b"csrf_token=T")
+    environ["CONTENT_LENGTH"] = length
+    stream = environ["wsgi.input"]
+
+    assert tokens_in_form(environ) == []
+    assert (environ["wsgi.input"], stream.count) == (stream, 0)
 
 
 def test_no_input():

@@ -89,6 +89,17 @@ class TestTransport:
         assert customer.is_accepted(data=data)
         assert data["csrf_token"].encode() in customer.shop.orders[-1]
 
+    @pytest.mark.parametrize("kind", ["Application/X-WWW-Form-URLencoded", "MULTIPART/FORM-DATA; boundary=b"])
+    def test_media_type(self, customer, kind):
+        """The case of a media type does not matter (RFC 9110, 8.3.1), nor is it a way around the check."""
+        forms = {
+            "A": "csrf_token={}",
+            "M": '--b\r\nContent-Disposition: form-data; name="csrf_token"\r\n\r\n{}\r\n--b--',
+        }
+        for token, is_right in ((customer.token(), True), ("A" * 64, False)):
+            data = forms[kind[0]].format(token)
+            assert customer.is_accepted(data=data, content_type=kind) == is_right
+
     def test_elsewhere(self, customer):
         """A token in the query, in a cookie or in a body that is no form is none (R70, R76)."""
         token = customer.token()

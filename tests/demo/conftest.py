@@ -6,8 +6,15 @@ from collections.abc import Callable, Iterator
 
 import pytest
 
+from demo import members
 from tests.demo.serving import serving
 from tests.demo.visitor import Visitor
+
+
+@pytest.fixture(autouse=True)
+def accounts(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Open the accounts for tests in this process; the server opens them itself."""
+    monkeypatch.setenv(members.SWITCH, "open")
 
 
 @pytest.fixture(scope="session")

@@ -132,6 +132,15 @@ def test_script(chromium: Chromium, evil: Callable[[str, str], str], demo_url: s
     assert "Hello, Otto Brandt" in greeting(chromium, demo_url)
 
 
+@pytest.mark.parametrize("page", ["v2/", "v2/login", "nowhere"])
+@pytest.mark.parametrize("host", HOSTS.values(), ids=HOSTS.keys())
+def test_frame(chromium: Chromium, evil: Callable[[str, str], str], demo_url: str, host: str, page: str) -> None:
+    """No page can be put into a frame, where another site could lay its own buttons over it (R92)."""
+    chromium.open(evil(host, f'<iframe src="{demo_url}{page}"></iframe>'))
+
+    assert [complaint for complaint in chromium.complaints if "frame-ancestors 'none'" in complaint]
+
+
 def test_own_form(chromium: Chromium, demo_url: str) -> None:
     """The visitor's own click does."""
     log_in(chromium, demo_url)

@@ -12,7 +12,7 @@ import pytest
 
 from tests.demo.serving import DEMO, environment, serving
 from tests.demo.visitor import Page, Visitor
-from tests.support.gunicorn import ROOT
+from tests.support.gunicorn import ROOT, Gunicorn
 
 MINA = ("mina", "green-kettle")
 SECONDS = 20
@@ -135,6 +135,32 @@ def test_a_wrong_store_is_refused_in_words(tmp_path: Path, store: str, words: st
     assert server.stderr.startswith("demo/run: cannot keep sessions there: ")
     assert words in server.stderr
     assert (len(server.stderr.splitlines()), "secret" in server.stderr) == (1, False)
+
+
+@pytest.mark.parametrize("address", ["0.0.0.0:0", "[::]:0", "192.0.2.1:0", "demo.example:0"])
+def test_other_machines_are_not_served(tmp_path: Path, address: str) -> None:
+    """The login pages show passwords, so the server does not start where another machine could reach it (R92)."""
+    server = subprocess.run(
+        [sys.executable, "-m", "gunicorn", *DEMO, "--bind", "127.0.0.1:0", "--bind", address],
+        cwd=ROOT,
+        env=environment(tmp_path, "memory://"),
+        capture_output=True,
+        text=True,
+        timeout=SECONDS,
+    )
+
+    assert (server.returncode, server.stdout) == (1, "")
+    assert server.stderr == "demo/run: everybody knows the passwords of the demo, so it serves this machine alone\n"
+
+
+def test_another_server_has_no_accounts(tmp_path: Path) -> None:
+    """The application alone has no account with a known password, and its login page says so (R92)."""
+    with Gunicorn(tmp_path, "demo.app:application", environment=environment(tmp_path, "memory://")) as server:
+        visitor = Visitor(server.url)
+        form = visitor.get("/v2/login")
+        assert "There are no accounts" in form.text
+        assert MINA[1] not in form.text
+        assert visitor.submit(form.form("/login"), name=MINA[0], password=MINA[1]).status == 422
 
 
 @pytest.mark.parametrize(

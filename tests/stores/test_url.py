@@ -124,6 +124,14 @@ def test_lone_surrogate(scheme):
     assert caught.value.__cause__ is caught.value.__context__ is None
 
 
+@pytest.mark.parametrize("url", ["sqlite:///a\u2028b.db?x", "unix:///a\x85b?x", "sqlite:///a\udc80b.db?x"], ids=ascii)
+def test_message_in_one_line(url):
+    """The path in a message is one line, which any log can write: also with the line ends of Unicode."""
+    with pytest.raises(ConfigError, match="unknown option") as caught:
+        open_store(url)
+    assert str(caught.value).isprintable()
+
+
 def test_name_of_a_file_that_is_no_utf_8(tmp_path):
     """The name of a file may have bytes that are no UTF-8, as Python decodes them."""
     store = open_store(f"sqlite:///{tmp_path}/\udc80.db")

@@ -34,6 +34,8 @@ class Chromium:
         self._numbers = itertools.count(1)
         self._buffer = b""
         self._is_loaded = False
+        #: The method of the latest request for a page.
+        self.last_method = ""
         #: What the browser complained about, a violated Content-Security-Policy for one.
         self.complaints: list[str] = []
         self._attach()
@@ -51,6 +53,12 @@ class Chromium:
         """Open a page and wait for it."""
         self._is_loaded = False
         self.call("Page.navigate", url=url)
+        self._wait_for_page()
+
+    def reload(self) -> None:
+        """Reload the page, as its button does, and wait for it."""
+        self._is_loaded = False
+        self.call("Page.reload")
         self._wait_for_page()
 
     def click(self, selector: str) -> None:
@@ -90,6 +98,7 @@ class Chromium:
         attached = self.call("Target.attachToTarget", in_page=False, targetId=page, flatten=True)
         self._session = attached["sessionId"]
         self.call("Page.enable")
+        self.call("Network.enable")
         self.call("Log.enable")
 
     def _wait_for_page(self) -> None:
@@ -106,6 +115,8 @@ class Chromium:
         message: dict[str, Any] = json.loads(text)
         if message.get("method") == "Page.loadEventFired":
             self._is_loaded = True
+        elif message.get("method") == "Network.requestWillBeSent" and message["params"]["type"] == "Document":
+            self.last_method = message["params"]["request"]["method"]
         elif message.get("method") == "Log.entryAdded":
             self.complaints.append(message["params"]["entry"]["text"])
         return message

@@ -14,7 +14,7 @@ def create_session(manager):
 def find_session(manager, session_id, arrived):
     """Return the session with this id as a request finds it that arrived then; None if there is none."""
     session = sessions_behind(manager).find(session_id, arrived, [])
-    return None if session is None else HttpSession(session)
+    return None if session is None or session.ended_here else HttpSession(session)
 
 
 def flush(manager):

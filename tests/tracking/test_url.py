@@ -226,6 +226,14 @@ class TestRules:
         """None comes back as None, as null does in Java (S117)."""
         assert encode(site, None, method=method) is None
 
+    @both_methods
+    @pytest.mark.parametrize("url", [b"/app", 1, ["/app"], 0, b""])
+    @pytest.mark.parametrize("config", [{}, {"tracking_modes": {"url"}}], ids=["cookies", "URLs"])
+    def test_no_text(self, method, url, config):
+        """A URL that is no text is refused as such in both tracking modes, with or without a session."""
+        with Site(**config) as site, pytest.raises(TypeError, match=r"a URL is a str, not an? "):
+            site.ask("/", lambda r: getattr(r, method)(url))
+
     @pytest.mark.parametrize(
         ("scheme", "host", "url"),
         [
@@ -752,6 +760,18 @@ class TestParsing:
         )
         assert answer.value == session_id
         assert answer.environ["PATH_INFO"] == "/p"
+
+    @raw_names
+    @pytest.mark.parametrize("tail", ["/p", "/p;v=1", "", "/p/.."])
+    def test_parameter_in_the_context_path_alone(self, site, raw_name, tail):
+        """An id in the context path is read whatever follows there, and the path of the page stays as it came."""
+        session_id = site.new_id()
+        mount = f"/tenant;jsessionid={session_id}"
+        answer = site.ask(
+            tail, lambda r: r.get_session(False).id, script_name=mount, **raw_of(raw_name, f"{mount}{tail}")
+        )
+        assert answer.value == session_id
+        assert (answer.environ["SCRIPT_NAME"], answer.environ["PATH_INFO"]) == (mount, tail)
 
     def test_same_rule_for_the_same_page(self, site):
         """/admin with an id in it is /admin for code that decides by the path, without a suffix to play with (R38)."""

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Mapping
-from math import isnan
+from math import isfinite
 from struct import Struct
 from typing import Any, Final
 
@@ -116,13 +116,13 @@ def _record_of(
     """Return the record that these values hold. *notes* becomes part of it, and the caller fills it afterwards.
 
     Raises:
-        ValueError: *record* is not of this version, or a number is NaN.
+        ValueError: *record* is not of this version, or a number is none that the package writes.
     """
     if len(record) != _PACKED.size or (newcomer is not None and len(newcomer) != _NUMBER.size):
         raise ValueError("not the length of a record")
     version, created, accessed, used, deadline, interval = _PACKED.unpack(record)
     newcomer_interval = 0.0 if newcomer is None else _NUMBER.unpack(newcomer)[0]
-    if version != _VERSION or isnan(created + accessed + used + deadline + interval + newcomer_interval):
-        raise ValueError("not a record of this version")
-    user = None if principal is None else principal.decode()
-    return SessionRecord(key, created, int(interval), deadline, accessed, used, user, notes, newcomer_interval)
+    if version == _VERSION and isfinite(created + accessed + used + interval + newcomer_interval) and deadline >= 0:
+        user = None if principal is None else principal.decode()
+        return SessionRecord(key, created, int(interval), deadline, accessed, used, user, notes, newcomer_interval)
+    raise ValueError("not a record of this version")

@@ -5,6 +5,7 @@ from __future__ import annotations
 import logging
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from itertools import groupby
+from math import isfinite
 from operator import itemgetter
 from typing import Any, Final
 
@@ -62,7 +63,8 @@ def session_of(rows: Sequence[Row]) -> StoredSession | None:
 def _record_of(row: Row, notes: Mapping[str, bytes]) -> SessionRecord | None:
     """Return the record that a row holds; None if it is damaged, which is logged.
 
-    SQLite keeps a value of any type in any column, so each type is checked. *notes* becomes part of the record, and the
+    SQLite keeps a value of any type in any column, so each type is checked. Of the times only the deadline may be
+    infinite. *notes* becomes part of the record, and the
     caller fills it afterwards.
     """
     _, key, created, accessed, used, interval, deadline, principal, newcomer_interval = row[:_RECORD]
@@ -70,6 +72,7 @@ def _record_of(row: Row, notes: Mapping[str, bytes]) -> SessionRecord | None:
         type(key) is bytes
         and type(created) is type(accessed) is type(used) is type(deadline) is type(newcomer_interval) is float
         and type(interval) is int
+        and isfinite(created + accessed + used + newcomer_interval)
         and (principal is None or type(principal) is str)
     ):
         times = (created, interval, deadline, accessed, used)

@@ -13,7 +13,7 @@ from sqlite3 import Cursor
 from typing import Final, Literal
 
 from ...errors import ConfigError, StoreError, shown
-from ...record import SessionRecord, check_principal
+from ...record import MAX_VALUE, SessionRecord, check_principal
 from ..base import FOLLOW, SLACK, Changes, InUse, Limit, StoredSession, Touch, check_values, nothing_in_use
 from ..url import StoreUrl, check_timeout
 from .changes import apply, delete, delete_old_marks, is_more_than_put, remove
@@ -179,8 +179,8 @@ class SQLiteStore:
     def save(self, key: bytes, changes: Changes, now: float) -> bool:
         """Apply the changes."""
         put = changes.put
-        check_values(put)
         if len(put) != 1 or is_more_than_put(changes):
+            check_values(put)
             if changes.notes:
                 check_values({name: value for name, value in changes.notes.items() if value is not None})
             if changes.max_inactive_interval is not None:
@@ -198,6 +198,8 @@ class SQLiteStore:
                 self._database.erase()
             return is_saved
         ((name, value),) = put.items()
+        if len(value) > MAX_VALUE:
+            check_values(put)  # which raises
         parameters = {"key": key, "since": now - FOLLOW, "name": name, "value": value}
         return self._database.execute(self._statements.put_one, parameters, "saving a session") > 0
 
