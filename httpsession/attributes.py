@@ -209,8 +209,14 @@ class Attributes:
     def detach(self) -> dict[str, Any]:
         """Refuse changes from now on, by :class:`DetachedError`, and return the values, which can still be read."""
         with self._lock:
+            values = self._values.copy()
             self.detached = True
-            return self._values.copy()
+        return values
+
+    def attach(self) -> None:
+        """Accept changes again, since the login was not made after all."""
+        with self._lock:
+            self.detached = False
 
 
 class LeftAttributes(Attributes):

@@ -123,11 +123,11 @@ class Exchange(NotCopied):
             clock, self.arrived = accesses.clock, time.time() + accesses.clock.offset
             if not clock.earliest <= self.arrived <= clock.latest:
                 self.arrived = clock.settle()
-            accesses.in_flight[self] = None
             first, latest = self._ids[0], accesses.latest
             if first in latest:
                 self._arrived_before = latest[first]
             latest[first] = self.arrived
+            accesses.in_flight[self] = None  # the last step: a request that fails before it cannot end
 
     def store_keys(self) -> Iterable[bytes]:
         """Return the keys of the sessions that the request may be using: see :class:`.Access`."""
@@ -233,16 +233,18 @@ class Exchange(NotCopied):
         if not self.arrived:
             return
         accesses = self.sessions.context.accesses
-        if self.session is not None:
-            self.session.release(self.arrived)
-        elif not self.has_looked:
-            accesses.ended.append((self._ids, self.arrived, time.time() + accesses.clock.offset))
         try:
-            del accesses.in_flight[self]
-            if not accesses.keeps_latest and accesses.latest[self._ids[0]] == self.arrived:
-                del accesses.latest[self._ids[0]]
-        except LookupError:  # the request had no id, or the process has forked meanwhile
-            pass
+            if self.session is not None:
+                self.session.release(self.arrived)
+            elif not self.has_looked:
+                accesses.ended.append((self._ids, self.arrived, time.time() + accesses.clock.offset))
+        finally:
+            try:
+                del accesses.in_flight[self]
+                if not accesses.keeps_latest and accesses.latest[self._ids[0]] == self.arrived:
+                    del accesses.latest[self._ids[0]]
+            except LookupError:  # the request had no id, or the process has forked meanwhile
+                pass
         self.arrived = 0.0
 
     def find(self) -> Session | None:

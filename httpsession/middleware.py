@@ -66,9 +66,10 @@ class SessionMiddleware:
         if not self._is_started:
             self._start(environ)
         exchange = environ[ENVIRON_KEY] = Exchange(self._sessions, self._tracking, environ, outer)
-        response = Response(exchange, start_response)
+        response: Response | None = None
         body: Iterable[bytes] = ()
         try:
+            response = Response(exchange, start_response)
             body = self.app(environ, response.start)
             if type(body) not in _COMPLETE and not _is_file(body, environ):
                 if response.status is not None or hasattr(body, "__iter__") or hasattr(body, "__getitem__"):
@@ -84,8 +85,8 @@ class SessionMiddleware:
             try:
                 close_body(body)
             finally:
-                response.close()
-            if isinstance(error, SessionError) and error.status and not exchange.is_committed:
+                (exchange.end if response is None else response.close)()
+            if response is not None and isinstance(error, SessionError) and error.status and not exchange.is_committed:
                 return response.refuse(error)
             raise
         exchange.end()
@@ -93,8 +94,8 @@ class SessionMiddleware:
 
     def _start(self, environ: WSGIEnvironment) -> None:
         """Start the background thread; warn if the processes of the server cannot share the sessions."""
-        self._is_started = True
-        self._sessions.start(multiprocess=bool(environ.get("wsgi.multiprocess")))
+        self._is_started = True  # so that no other request does the same meanwhile
+        self._is_started = self._sessions.start(multiprocess=bool(environ.get("wsgi.multiprocess")))
 
 
 def check_application(app: object) -> None:

@@ -10,7 +10,7 @@ import atexit
 import logging
 import weakref
 from abc import ABC, abstractmethod
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 from functools import partial
 from typing import ClassVar, Generic, TypeVar
@@ -24,7 +24,7 @@ from . import report
 from .context import Context
 from .counts import End
 from .room import BATCH, Room
-from .session import Session
+from .session import Session, call_all
 from .sizes import Encode, Sizes
 from .sweeper import Sweeper
 
@@ -98,13 +98,14 @@ class Sessions(ABC, Generic[S, T]):
     def flush(self) -> None:
         """Flush the noted accesses to the store."""
 
-    def start(self, *, multiprocess: bool) -> None:
+    def start(self, *, multiprocess: bool) -> bool:
         """Start the background thread, unless it runs. *multiprocess* says whether the server has several processes.
 
-        The middleware calls it in the first request, since a server may fork after it has loaded the application.
+        The middleware calls it in the first request, since a server may fork after it has loaded the application, and
+        in the next one if the system gave no thread: then the result is False.
         """
         fork.check()
-        self._sweeper.start()
+        return self._sweeper.start()
 
     def close(self) -> None:
         """Refuse requests that ask for a session, stop the background thread and close the store."""
@@ -196,8 +197,7 @@ class Sessions(ABC, Generic[S, T]):
         total = 0
         while True:
             expired = self.store.expire(now, BATCH, self.context.accesses.in_use)
-            for stored in expired:
-                self.finish_quietly(stored, "expired")
+            self.finish_all((stored, "expired") for stored in expired)
             total += len(expired)
             if len(expired) < BATCH:
                 return total
@@ -243,6 +243,10 @@ class Sessions(ABC, Generic[S, T]):
             session.finish(end, cause)
         except Exception:
             _log.exception("A listener failed when the session %s ended.", stored.record.handle[:8])
+
+    def finish_all(self, removed: Iterable[tuple[T, End]], cause: report.Cause | None = None) -> None:
+        """Finish sessions that the store gave back, and that have no other owner: all, also if a listener exits."""
+        call_all(partial(self.finish_quietly, stored, end, cause) for stored, end in removed)
 
     @contextmanager
     def borrow(self, session_id: str, holder: Callable[[], Session | None]) -> Iterator[S]:

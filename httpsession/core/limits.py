@@ -7,7 +7,7 @@ its effects are reported: the listeners hear of the sessions that were evicted, 
 from __future__ import annotations
 
 import logging
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from dataclasses import replace
 from typing import Any, Protocol
@@ -28,7 +28,7 @@ class LimitedSessions(Protocol):
 
     def flush(self) -> None: ...
     def is_expired(self, record: SessionRecord, /) -> bool: ...
-    def finish_quietly(self, stored: Any, end: End, /) -> None: ...
+    def finish_all(self, removed: Iterable[tuple[Any, End]], /) -> None: ...
 
 
 def check(sessions: LimitedSessions, principal: str) -> None:
@@ -98,7 +98,7 @@ def _limit(sessions: LimitedSessions, principal: str | None) -> Iterator[Limit |
     finally:
         for stored in limit.removed:
             _report(limit, stored.record.key, "evicted")
-            sessions.finish_quietly(stored, "evicted")
+        sessions.finish_all((stored, "evicted") for stored in limit.removed)
 
 
 def _report(limit: Limit, key: bytes | None, outcome: str) -> None:

@@ -316,8 +316,8 @@ class LiveSessions(Sessions[LiveSession, LiveEntry]):
     def flush(self) -> None:
         self.context.accesses.flush(partial(self.store.touch, in_use=self.context.accesses.in_use))
 
-    def start(self, *, multiprocess: bool) -> None:
-        super().start(multiprocess=multiprocess)
+    def start(self, *, multiprocess: bool) -> bool:
+        is_started = super().start(multiprocess=multiprocess)
         if multiprocess:
             warnings.warn(
                 "the sessions are kept in the memory of one process, but the server runs several: a client whose next "
@@ -325,14 +325,15 @@ class LiveSessions(Sessions[LiveSession, LiveEntry]):
                 RuntimeWarning,
                 stacklevel=4,
             )
+        return is_started
 
     def _close_store(self) -> None:
         """End all sessions: they are lost with the process (Servlet 6.1, 11.3.4; S66)."""
-        for entry in self.store:
-            claimed = self.store.remove(entry.record.key)
-            if claimed is not None:
-                self.finish_quietly(claimed, "invalidated", "closed")
-        self.store.close()
+        claimed = (self.store.remove(entry.record.key) for entry in self.store)
+        try:
+            self.finish_all(((entry, "invalidated") for entry in claimed if entry is not None), "closed")
+        finally:
+            self.store.close()
 
     def _begin(self, session_id: str, key: bytes, failures: list[StoreError]) -> LiveSession | None:
         record = self.context.new_record(LiveRecord, key)

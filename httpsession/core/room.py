@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import logging
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from math import ceil
 from typing import Any, Final, Protocol, TypeVar
 
@@ -45,8 +45,8 @@ class Housed(Protocol[T]):
     def flush(self) -> None:
         """Flush the noted accesses to the store."""
 
-    def finish_quietly(self, stored: T, end: End) -> None:
-        """Finish a session that was removed."""
+    def finish_all(self, removed: Iterable[tuple[T, End]]) -> None:
+        """Finish sessions that were removed."""
 
 
 class Room:
@@ -95,8 +95,7 @@ class Room:
                 return create()
         finally:
             # Not while the lock is held, and only when the new session has its place.
-            for stored, end in removed:
-                sessions.finish_quietly(stored, end)
+            sessions.finish_all(removed)
 
     def _watch(self, count: int) -> None:
         """Warn once when the sessions reach :data:`FULL` of the bound, and again only after they have eased."""

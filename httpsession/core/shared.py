@@ -304,10 +304,10 @@ class SharedSessions(Sessions[SharedSession, StoredSession]):
     def flush(self) -> None:
         self.context.accesses.flush(self.store.touch, with_in_flight=True)
 
-    def start(self, *, multiprocess: bool) -> None:
+    def start(self, *, multiprocess: bool) -> bool:
         """Start the background thread, and flush at exit: a process may serve a single request, as with CGI."""
-        super().start(multiprocess=multiprocess)
         self.flush_at_exit()
+        return super().start(multiprocess=multiprocess)
 
     def _close_store(self) -> None:
         """Flush the latest accesses. The store keeps the sessions, whose requests in flight cannot change them now."""

@@ -58,12 +58,23 @@ class Sweeper:
         self._thread: threading.Thread | None = None
         fork.register(self)
 
-    def start(self) -> None:
-        """Start the thread, unless it runs already or has been stopped."""
+    def start(self) -> bool:
+        """Start the thread, unless it runs already or has been stopped; return whether nothing is left to do.
+
+        If the system gives no thread, as when memory is short, this is logged. A later call tries again.
+        """
         with self._starting:
-            if self._thread is None and not self._stopped.is_set():
-                self._thread = threading.Thread(target=self._run, name="httpsession-sweeper", daemon=True)
-                self._thread.start()
+            return self._stopped.is_set() or self._thread is not None or self._start_thread()
+
+    def _start_thread(self) -> bool:
+        thread = threading.Thread(target=self._run, name="httpsession-sweeper", daemon=True)
+        try:
+            thread.start()
+        except (RuntimeError, MemoryError):
+            _log.exception("The background thread cannot start: accesses are not flushed, and no session is swept.")
+            return False
+        self._thread = thread
+        return True
 
     def stop(self) -> None:
         """Stop the thread and wait for a flush or sweep that has begun.
@@ -89,10 +100,21 @@ class Sweeper:
             self.start()
 
     def _run(self) -> None:
-        """Flush at each tick, and sweep when it is time, until the sweeper is stopped.
+        """Work until the sweeper is stopped. A thread that ends before, by whatever exception, has a successor."""
+        has_ended = False
+        try:
+            self._work()
+            has_ended = True
+        finally:
+            if not has_ended:
+                self._thread = None
+                self.start()
 
-        A failure of the store begins an outage, and each tick tries again. No other exception ends the thread either
-        (S110).
+    def _work(self) -> None:
+        """Flush at each tick, and sweep when it is time, until the sweeper is stopped or its sessions are garbage.
+
+        A failure of the store begins an outage, and each tick tries again. No other exception of a flush or a sweep
+        ends the thread either (S110), and no exit that a listener asks for.
         """
         ticks_to_sweep = self._ticks_to_sweep()
         while not self._stopped.wait(self._tick):
@@ -109,7 +131,7 @@ class Sweeper:
                 self._outage.try_to_end(sessions.probe)
             except StoreError as error:
                 self._outage.fail(error)
-            except Exception:
+            except BaseException:
                 if ticks_to_sweep <= 0:
                     ticks_to_sweep = self._ticks_to_sweep()
                 _log.exception("The background thread failed to flush or sweep, and will retry.")

@@ -9,6 +9,7 @@ import os
 import threading
 import time
 import weakref
+from contextlib import contextmanager
 
 import pytest
 
@@ -273,3 +274,88 @@ def test_sweeps_as_often_as_configured(interval):
     ticks = [math.ceil(sweeper._ticks_to_sweep()) for _ in range(2000)]
 
     assert abs(sum(ticks) / len(ticks) - interval) < 0.05 * interval
+
+
+class Exits(HttpSessionListener):
+    """A listener that asks for the end of the process, in a thread that cannot end it."""
+
+    def __init__(self):
+        self.ended = []
+
+    def session_destroyed(self, event):
+        self.ended.append(event.session.id)
+        raise SystemExit
+
+
+def test_goes_on_after_an_exit(caplog):
+    """A listener that exits ends neither the thread nor the notifications of the other sessions of the sweep."""
+    listener, others = Exits(), sweepers()
+    with site_with(listener) as site:
+        ids = [site.new_session() for _ in range(3)]
+        wait_until(lambda: set(listener.ended) == set(ids), "the end of all sessions")
+        ids.append(site.new_session())
+        wait_until(lambda: set(listener.ended) == set(ids), "the next sweep")
+        assert len(sweepers() - others) == 1
+    assert len(listener.ended) == 4
+    assert "failed to flush or sweep, and will retry" in caplog.text
+
+
+@pytest.mark.parametrize("store", ["memory", "sqlite"])
+def test_successor_of_a_thread_that_ends(monkeypatch, tmp_path, store):
+    """If the thread ends, as by want of memory while it waits, another one takes its place."""
+    recorder, others = Recorder(), sweepers()
+    url = "memory://" if store == "memory" else f"sqlite:///{tmp_path}/sessions.db"
+    config = SessionConfig(max_inactive_interval=1, sweep_interval=0.05)
+    with Site(SessionManager(url, config=config, listeners=[recorder])) as site:
+        site.new_session()
+        before = sweepers() - others
+        with ended_thread(monkeypatch) as errors:
+            wait_until(lambda: errors, "the end of the thread")
+        wait_until(lambda: [event for event, *_ in recorder.log if event == "destroyed"], "the end of the session")
+        assert errors == [MemoryError]
+        assert not before & sweepers()
+        assert len(sweepers() - others) == 1
+    assert sweepers() <= others
+
+
+@contextmanager
+def ended_thread(monkeypatch):
+    """Make a wait fail once in the block, and yield the list of the exceptions by which threads have ended."""
+    wait, failures, errors = threading.Event.wait, [MemoryError], []
+
+    def fail_once(event, timeout=None):
+        if failures:
+            raise failures.pop()
+        return wait(event, timeout)
+
+    with monkeypatch.context() as patched:
+        patched.setattr(threading, "excepthook", lambda args: errors.append(args.exc_type))
+        patched.setattr(threading.Event, "wait", fail_once)
+        yield errors
+
+
+def test_no_thread_to_be_had(monkeypatch, caplog):
+    """Where the system gives no thread, requests are answered, the log says so, and a later request starts it."""
+
+    def fail(thread):
+        raise RuntimeError("can't start new thread")
+
+    site, others = site_with(), sweepers()
+    with monkeypatch.context() as patched:
+        patched.setattr(threading.Thread, "start", fail)
+        session_id = site.new_id()
+        assert site.has(session_id)
+    assert sweepers() <= others
+    assert "The background thread cannot start" in caplog.text
+    assert site.has(session_id)
+    assert len(sweepers() - others) == 1
+    site.manager.close()
+
+
+def test_expiry_without_the_thread(start_worker, url, clock):
+    """Where the thread is gone, a session that is due is not found, and ends when it is asked for (R17)."""
+    worker = start_worker(max_inactive_interval=60)
+    session_id = worker.session_with(user="anna")
+    clock.tick(62)
+    assert worker.attributes(session_id) is None
+    assert ("destroyed", session_id) in worker.recorder.log

@@ -57,9 +57,17 @@ class Gunicorn:
 
     def stop(self):
         """Stop the server when its workers have finished what they are doing."""
-        self._process.terminate()
-        self._process.wait(2 * GRACE)
+        self.send(signal.SIGTERM)
+        self.wait()
 
     def reload(self):
         """Replace the workers by new ones."""
-        self._process.send_signal(signal.SIGHUP)
+        self.send(signal.SIGHUP)
+
+    def send(self, number):
+        """Send a signal to the server."""
+        self._process.send_signal(number)
+
+    def wait(self):
+        """Wait until a server that a signal ends has ended."""
+        self._process.wait(2 * GRACE)

@@ -35,10 +35,10 @@ class Clients:
         self._newcomers.pop(entry, None)
         principal = entry.record.principal
         if principal is not None:
-            sessions = self._by_principal[principal]
-            del sessions[entry]
+            sessions = self._by_principal.get(principal, {})
+            sessions.pop(entry, None)
             if not sessions:
-                del self._by_principal[principal]
+                self._by_principal.pop(principal, None)
 
     def join(self, entry: Entry) -> None:
         """Note that the client of a session has come back."""

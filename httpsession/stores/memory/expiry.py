@@ -6,13 +6,15 @@ Nothing here has a lock of its own: the store holds its lock for each call.
 from __future__ import annotations
 
 from collections.abc import Iterator
+from dataclasses import replace
 from heapq import heapify, heappop, heappush
 from itertools import count
 from math import inf
+from typing import Any
 
 from ...attributes import Attributes
 from ...record import LiveRecord
-from ..base import LiveEntry
+from ..base import Changes, LiveEntry
 
 
 class Entry(LiveEntry):
@@ -36,6 +38,25 @@ class Entry(LiveEntry):
         self.previous_access: float = record.accessed
         #: The keys that it had until lately, if any.
         self.former_keys: set[bytes] | None = None
+
+    def successor(self, key: bytes, values: dict[str, Any]) -> Entry:
+        """Return the session with which a login goes on from this one."""
+        entry = Entry(replace(self.record, key=key), Attributes(values))
+        entry.has_joined, entry.previous_access = self.has_joined, self.previous_access
+        return entry
+
+    def change(self, changes: Changes) -> None:
+        """Change the record. The store knows which indexes follow."""
+        record = self.record
+        if changes.notes:
+            notes = {**record.notes, **changes.notes}
+            record.notes = {name: value for name, value in notes.items() if value is not None}
+        if changes.max_inactive_interval is not None:
+            record.max_inactive_interval = changes.max_inactive_interval
+        if changes.deadline is not None:
+            record.deadline = changes.deadline
+        if changes.principal is not ...:
+            record.principal = changes.principal
 
     def access(self, arrived: float) -> float:
         """Record the arrival of a request, go to the end of the queue, and return when the request before arrived.

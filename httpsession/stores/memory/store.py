@@ -4,30 +4,19 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Iterable, Iterator, Mapping
-from dataclasses import replace
 from itertools import islice, takewhile
 from math import inf
 from os import getpid
 from typing import Final, Literal
 
 from ... import fork
-from ...attributes import Attributes
 from ...record import SessionRecord, check_principal
 from ..base import FOLLOW, Changes, InUse, Limit, LiveEntry, Touch, nothing_in_use
-from ..url import StoreUrl
 from .clients import Clients
 from .expiry import Entry, ExpiryQueue
 
 #: How many sessions are claimed at a time: a request may have to wait so long for a sweep, some 100 microseconds.
 SLICE = 100
-
-
-def open_url(url: str) -> MemoryStore:
-    """Open ``memory://``. Its options have no effect: the store has no other application in it, and never blocks."""
-    parsed = StoreUrl.parse(url, timeout=1.0)
-    if parsed.parts.netloc or parsed.path:
-        raise parsed.refusal("has something after memory://, where there is nothing to name")
-    return MemoryStore()
 
 
 class MemoryStore:
@@ -123,10 +112,11 @@ class MemoryStore:
                 entry = self._begin_anew(entry, new_key, changes, now)
             elif not self._change_attributes(entry, changes):
                 entry = None
-            elif new_key is not None:
-                self._move(entry, new_key, now)
-            if entry is not None:
+            else:
+                if new_key is not None:
+                    self._move(entry, new_key, now)
                 self._change_record(entry, changes, now)
+            if entry is not None:
                 self._evict_all(excess, limit)
         return entry is not None
 
@@ -224,15 +214,20 @@ class MemoryStore:
         """
         if changes.expected and not former.attributes.apply({}, (), changes.expected):
             return None
-        values = former.attributes.detach()
-        attributes = Attributes({} if changes.clear else values)
-        if changes.put or changes.removed:
-            attributes.apply(changes.put, changes.removed, {})
-        entry = Entry(replace(former.record, key=new_key), attributes)
-        entry.has_joined, entry.previous_access = former.has_joined, former.previous_access
-        self._discard(former)
-        self._left.update(dict.fromkeys((former.record.key, *(former.former_keys or ())), now))
-        self._add(entry, now)
+        entry: Entry | None = None
+        try:
+            values = former.attributes.detach()
+            entry = former.successor(new_key, {} if changes.clear else values)
+            entry.attributes.apply(changes.put, changes.removed, {})
+            entry.change(changes)
+            self._discard(former)
+            self._left.update(dict.fromkeys((former.record.key, *(former.former_keys or ())), now))
+            self._add(entry, now)
+        except BaseException:  # the former session stays
+            self._discard(entry or former)
+            former.attributes.attach()
+            self._add(former, now)
+            raise
         return entry
 
     def _change_attributes(self, entry: Entry, changes: Changes) -> bool:
@@ -243,18 +238,13 @@ class MemoryStore:
 
     def _change_record(self, entry: Entry, changes: Changes, now: float) -> None:
         """Change the rest, which nothing can refuse, and the indexes by which sessions are found."""
-        record = entry.record
-        if changes.max_inactive_interval is not None:
-            record.max_inactive_interval = changes.max_inactive_interval
-        if changes.deadline is not None:
-            record.deadline = changes.deadline
-        if changes.notes:
-            notes = {**record.notes, **changes.notes}
-            record.notes = {name: value for name, value in notes.items() if value is not None}
         if changes.principal is not ...:
             self._clients.discard(entry)
-            record.principal = changes.principal
-            self._clients.add(entry)
+        try:
+            entry.change(changes)
+        finally:
+            if changes.principal is not ...:
+                self._clients.add(entry)
         if changes.max_inactive_interval is not None or changes.deadline is not None or changes.principal is not ...:
             self._expiry.put(entry, now)
 
@@ -270,13 +260,18 @@ class MemoryStore:
     def _move(self, entry: Entry, new_key: bytes, now: float) -> None:
         """Give the session a new key, and mark the former. Its requests share the record, so all know the new key."""
         key = entry.record.key
-        self._forget(new_key)
-        del self._sessions[key]
-        self._moved[key] = entry, now
-        entry.former_keys = entry.former_keys or set()
-        entry.former_keys.add(key)
-        entry.record.key = new_key
-        self._sessions[new_key] = entry
+        try:
+            self._forget(new_key)
+            self._moved[key] = entry, now
+            entry.former_keys = {key, *(entry.former_keys or ())}
+            del self._sessions[key]
+            entry.record.key = new_key
+            self._sessions[new_key] = entry
+        except BaseException:  # the session stays where it was
+            entry.record.key = key
+            self._sessions[key] = entry
+            self._forget(key)
+            raise
 
     def _forget_old_marks(self, now: float, in_use: InUse) -> None:
         """Forget where sessions went long ago, except for requests that arrived in time and are still in flight."""
@@ -325,14 +320,18 @@ class MemoryStore:
     def _add(self, entry: Entry, now: float) -> None:
         """Keep a session under its key, which from then on is no former key of another session."""
         key = entry.record.key
-        self._forget(key)
-        self._sessions[key] = entry
-        self._expiry.put(entry, now)
-        self._clients.add(entry)
+        try:
+            self._forget(key)
+            self._sessions[key] = entry
+            self._expiry.put(entry, now)
+            self._clients.add(entry)
+        except BaseException:
+            self._discard(entry)
+            raise
 
     def _discard(self, entry: Entry) -> None:
-        """Remove a session and the marks that lead to it. The traces of logins outlive it."""
-        del self._sessions[entry.record.key]
+        """Remove a session and the marks that lead to it, or what a failure has left of them, as in want of memory."""
+        self._sessions.pop(entry.record.key, None)
         for key in entry.former_keys or ():
             self._moved.pop(key, None)
         self._expiry.discard(entry)

@@ -14,6 +14,7 @@ from math import inf
 from typing import Any, Final, Protocol
 
 from ...ids import KEY_SIZE
+from ...record import SessionRecord
 from ..base import SLACK, Limit, StoredSession
 from .layout import PRINCIPAL, RECORD, session_of
 from .names import Names
@@ -49,15 +50,22 @@ class Places:
         names: the names of the keys.
         timeout: the seconds that a command may take.
         remove: removes a session and returns it, if the user is logged in.
+        records_of: returns the records of a user's sessions.
     """
 
     def __init__(
-        self, client: Server, names: Names, timeout: float, remove: Callable[[bytes, str], StoredSession | None]
+        self,
+        client: Server,
+        names: Names,
+        timeout: float,
+        remove: Callable[[bytes, str], StoredSession | None],
+        records_of: Callable[[str], list[SessionRecord]],
     ) -> None:
         self._client: Server = client
         self._names: Names = names
         self._longest: float = _LONGEST * timeout
         self._remove: Callable[[bytes, str], StoredSession | None] = remove
+        self._records_of: Callable[[str], list[SessionRecord]] = records_of
 
     def log_in(
         self, limit: Limit, key: bytes, former: bytes, now: float, deadline: float, save: Callable[[], Any]
@@ -109,11 +117,13 @@ class Places:
         return key in self._enter(limit, key, now, former=former, deadline=deadline, most=limit.most, gone=gone)
 
     def _evict_beyond(self, limit: Limit, key: bytes, places: dict[bytes, float], now: float) -> None:
-        """Remove the oldest sessions beyond the limit, in the order of the register, and the register's dead keys."""
+        """Remove the oldest sessions beyond the limit, and the register's dead keys."""
         if len(places) <= limit.most:
             return
         found = self._alive(limit, places, now)
-        alive = [one for one in places if one in found or one == key]
+        logins = {one: since for one, since in places.items() if one in found or one == key}
+        logins |= self._strays(limit, places, now)
+        alive = sorted(logins, key=logins.__getitem__)
         excess = alive[: max(0, len(alive) - limit.most)]
         for one in excess:
             stored = self._remove(one, limit.principal)
@@ -153,6 +163,15 @@ class Places:
         ]
         values = iter(self._client.read_all(is_mark, commands))
         return {key for key in keys if self._is_alive(limit, key, [next(values), next(values)], now)}
+
+    def _strays(self, limit: Limit, places: Collection[bytes], now: float) -> dict[bytes, float]:
+        """Return the keys of the user's sessions that have no place, and when each login was.
+
+        A process may have ended between a login and its entry in the register. The logins of the latest seconds are
+        left out, since they may still be entered.
+        """
+        strays = [one for one in self._records_of(limit.principal) if one.key not in places]
+        return {one.key: one.login_time for one in strays if one.login_time < now - self._longest}
 
     def _is_alive(self, limit: Limit, key: bytes, values: list[Any], now: float) -> bool:
         if not all(isinstance(value, bytes) for value in values):

@@ -61,7 +61,7 @@ class RedisStore:
         self.prefix: str = prefix
         self._client = client
         self._names = Names(prefix)
-        self._places = Places(client, self._names, client.address.login.timeout, self.remove)
+        self._places = Places(client, self._names, client.address.login.timeout, self.remove, self.records_of)
         self._logouts = Logouts(client, self._names)
         self._has_advised = False
 

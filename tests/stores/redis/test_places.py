@@ -94,6 +94,30 @@ def test_vanished_sessions(client, store, register):
     assert client.zrange(register, 0, -1) == [keys[0], new]
 
 
+def test_sessions_without_a_place(client, store, register):
+    """A login whose process ended before it was entered is found beyond the limit, and goes when it is the oldest."""
+    first, lost, last = (log_in(store, evict(3), ago=ago) for ago in (30, 20, 10))
+    client.zrem(register, lost)
+    with_place = log_in(store, evict(3), ago=9)
+    limits = [evict(2), evict(2)]
+    latest = [log_in(store, limit) for limit in limits]
+
+    assert [stored.record.key for stored in limits[0].removed] == [first, lost, last]
+    assert [stored.record.key for stored in limits[1].removed] == [with_place]
+    assert client.zrange(register, 0, -1) == latest
+
+
+def test_login_that_is_not_entered_yet(client, store, register):
+    """A session of this very moment is spared, since its login is about to be entered."""
+    old, new = log_in(store, evict(), ago=20), log_in(store, evict())
+    client.zrem(register, new)
+    limit = evict(1)
+    log_in(store, limit)
+
+    assert [stored.record.key for stored in limit.removed] == [old]
+    assert store.peek(new) is not None
+
+
 def test_vanished_sessions_where_logins_are_refused(client, store, register):
     """Likewise; of the latest seconds a place may be that of a login that is under way."""
     old = log_in(store, deny(2), ago=10)
