@@ -277,7 +277,7 @@ class SessionConfig:
 
         - durations are seconds or have a unit: ``"1800"``, ``"1800s"``, ``"30m"``, ``"1h"``, ``"1d"``, ``"PT30M"``;
         - ``"true"``, ``"on"``, ``"yes"`` and ``"1"`` are True, ``"false"``, ``"off"``, ``"no"`` and ``"0"`` are False;
-        - ``"cookie,url"`` are tracking modes, ``"Priority=High; Flag"`` are attributes of the cookie;
+        - ``"cookie,url"`` is a list of words, ``"Priority=High; Flag"`` are attributes of the cookie;
         - ``"none"`` is None; for ``same_site`` it is ``"None"``, and ``"omitted"`` is None;
         - ``"profile": "hardened"`` makes the settings changes of :meth:`hardened`.
 
