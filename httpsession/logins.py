@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 from datetime import timedelta
+from typing import Final
 
 from . import audit
 from .config.fields import in_seconds, is_seconds
@@ -14,7 +15,7 @@ from .record import CSRF_NOTE, LOGIN, check_principal, pack_time
 from .session import HttpSession
 
 #: Seconds by which the clocks of two machines may differ: a login that seems to be later still counts.
-CLOCK_SKEW = 10.0
+CLOCK_SKEW: Final = 10.0
 
 
 def login(exchange: Exchange, principal: str) -> HttpSession:
@@ -26,7 +27,7 @@ def login(exchange: Exchange, principal: str) -> HttpSession:
     session, exchange.refusal = exchange.find(), None
     if session is not None and session.record.principal == principal:
         if not session.is_own and session.change_id() and session.note(CSRF_NOTE) is not None:
-            session.set_note(CSRF_NOTE, None)  # a login renews it, whoever was logged in
+            session.set_note(CSRF_NOTE, None)  # every login renews it, also that of the same user
         session.set_note(LOGIN, pack_time(exchange.sessions.context.now()))
         exchange.renewal = "reauthentication"
         return exchange.http_session

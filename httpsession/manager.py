@@ -115,7 +115,8 @@ class SessionManager(NotCopied):
     def sessions_of(self, principal: str, *, current: Handled | None = None) -> tuple[SessionInfo, ...]:
         """Return the sessions in which *principal* is logged in, the oldest first.
 
-        With *current*, the session of the request that asks, its line has a true :attr:`SessionInfo.is_current`.
+        *current* is the session of the request that asks, or a SessionInfo of it: that one alone has a true
+        :attr:`SessionInfo.is_current`.
 
         Raises:
             ValueError: *principal* is no text, empty, or longer than 1,024 bytes in UTF-8, or *current* no session.

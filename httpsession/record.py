@@ -21,8 +21,6 @@ MAX_VALUE: Final = 1 << 21
 MAX_PRINCIPAL: Final = 1024
 #: The name of the note with the secret to which CSRF tokens answer.
 CSRF_NOTE: Final = "csrf"
-
-
 #: The notes that tell when the user logged in, and when a logout everywhere has spared the session since.
 LOGIN: Final = "auth_time"
 SPARED: Final = "spared"
@@ -203,8 +201,8 @@ class LiveRecord(SessionRecord):
 class SessionInfo:
     """A session in a list of sessions. Nothing here opens the session. Times are seconds since the epoch."""
 
-    #: The public name of the session, 40 hexadecimal digits: the argument of :meth:`SessionManager.invalidate`. It is
-    #: made of neither the id nor the key in a way that leads back to them.
+    #: The public name of the session, 40 hexadecimal digits: the argument of :meth:`SessionManager.invalidate`. It
+    #: leads back to neither the id nor the key.
     handle: str
     principal: str | None
     creation_time: float
@@ -243,7 +241,7 @@ class SessionStats:
     #: Sessions that were idle for their interval, or reached their deadline.
     expired: int
     invalidated: int
-    #: Sessions removed to make room for new ones.
+    #: Sessions removed to make room for new ones, or for later logins of their user.
     evicted: int
-    #: Sessions not created because there were ``max_sessions`` already.
+    #: Sessions not created because there were ``max_sessions`` already, and logins refused by ``when_too_many="deny"``.
     rejected: int

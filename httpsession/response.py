@@ -75,9 +75,7 @@ class Response:
             if self.status >= "500" and error is not None:
                 # The application or its framework has turned the error into one of its own.
                 self.status = error.status
-                own = [_HEADERS[error.status]] if error.status in _HEADERS else []
-                names = {name.lower() for name, _ in own}
-                headers = [*(header for header in headers if header[0].lower() not in names), *own]
+                headers = _with_header_of(error, headers)
             if self.status >= "500" and exchange.failures:
                 self._report_failure(exchange.failures[0], refused=1)
                 self.abandon()
@@ -105,8 +103,7 @@ class Response:
             self._report_failure(error, refused=1)
         body = _BODIES[error.status]
         headers = [("Content-Type", "text/plain; charset=utf-8"), ("Content-Length", str(len(body)))]
-        headers += [_HEADERS[error.status]] if error.status in _HEADERS else []
-        self._start_response(error.status, self._guard_urls(vary_by_cookie(headers)))
+        self._start_response(error.status, self._guard_urls(vary_by_cookie(_with_header_of(error, headers))))
         self.exchange.is_committed = True
         return [] if self.exchange.is_head else [body]
 
@@ -246,6 +243,14 @@ class Body:
         exchange = self._response.exchange
         if exchange.arrived:
             exchange.sessions.context.accesses.note_unclosed(self._response.close)
+
+
+def _with_header_of(error: SessionError, headers: Headers) -> Headers:
+    """Return *headers* with the one that belongs to the status of the *error*, in place of the application's."""
+    if error.status not in _HEADERS:
+        return headers
+    own = _HEADERS[error.status]
+    return [*(header for header in headers if header[0].lower() != own[0].lower()), own]
 
 
 def close_body(body: Iterable[bytes]) -> None:

@@ -91,7 +91,7 @@ class SessionConfig:
     max_sessions: int | None = None
     """The number of sessions that there may be at a time, 1 to 2147483647. None: as many as the store has room for,
     which is 100000 in memory and any number elsewhere. -1: any number.
-    A new session beyond it takes the place of an expired one, or of the oldest newcomer, or else is refused.
+    A new session beyond it takes the place of an expired one, or of the oldest one of a newcomer, or else is refused.
     """
 
     newcomer_interval: Seconds = None  # type: ignore[assignment]
@@ -118,8 +118,8 @@ class SessionConfig:
     """Whether a user may log in whose client carries the id in URLs alone."""
 
     client_hints: Collection[str] = ()
-    """What lists of sessions show of the client that logged in: ``"user_agent"``, ``"address"`` or both.
-    These are personal data, so nothing is kept by default."""
+    """What lists of sessions show of the client that logged in, or that created a session without a login:
+    ``"user_agent"``, ``"address"`` or both. These are personal data, so nothing is kept by default."""
 
     clear_site_data: Collection[str] = ()
     """What the client deletes when its session is invalidated, by a Clear-Site-Data header over https:
@@ -277,7 +277,7 @@ class SessionConfig:
 
         - durations are seconds or have a unit: ``"1800"``, ``"1800s"``, ``"30m"``, ``"1h"``, ``"1d"``, ``"PT30M"``;
         - ``"true"``, ``"on"``, ``"yes"`` and ``"1"`` are True, ``"false"``, ``"off"``, ``"no"`` and ``"0"`` are False;
-        - ``"cookie,url"`` are tracking modes, ``"Priority=High; Flag"`` are attributes of the cookie;
+        - ``"cookie,url"`` is a list of words, ``"Priority=High; Flag"`` are attributes of the cookie;
         - ``"none"`` is None; for ``same_site`` it is ``"None"``, and ``"omitted"`` is None;
         - ``"profile": "hardened"`` makes the settings changes of :meth:`hardened`.
 

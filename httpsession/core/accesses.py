@@ -78,8 +78,6 @@ class Accesses:
         self.latest.clear()
         self.ended.clear()
         self.unclosed.clear()
-        if not self.keeps_latest:
-            self.latest.clear()
         self._flushing: threading.Lock = threading.Lock()
         self._flushed_at: float = 0.0
 

@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 from functools import partial
 from typing import Any, Protocol, TypeVar
 
+from .. import audit
 from ..attributes import ABSENT, Attributes, DetachedError, LeftAttributes
 from ..errors import InvalidSessionError, shown
 from ..record import SessionRecord
@@ -239,7 +240,7 @@ class Bindings:
     def silence(self, why: str) -> None:
         """Drop notifications from now on, since the changes of this request reach no session."""
         self.audience = Silence()
-        _log.info("Changes of the session %s are dropped: %s.", self.record.handle[:8], why)
+        _log.info("Changes of the session %s are dropped: %s.", audit.reference(self.record.key), why)
 
     def _announce(self, name: str, old: Any, value: Any) -> bool:
         """Notify *value*, if it listens and is not bound already, that it is about to be bound.

@@ -15,7 +15,7 @@ from contextlib import contextmanager
 from functools import partial
 from typing import ClassVar, Generic, TypeVar
 
-from .. import fork
+from .. import audit, fork
 from ..errors import IllegalStateError, InvalidSessionError, StoreError
 from ..ids import draw, key_of
 from ..record import SessionRecord, SessionStats
@@ -242,7 +242,7 @@ class Sessions(ABC, Generic[S, T]):
         try:
             session.finish(end, cause)
         except Exception:
-            _log.exception("A listener failed when the session %s ended.", stored.record.handle[:8])
+            _log.exception("A listener failed when the session %s ended.", audit.reference(stored.record.key))
 
     def finish_all(self, removed: Iterable[tuple[T, End]], cause: report.Cause | None = None) -> None:
         """Finish sessions that the store gave back, and that have no other owner: all, also if a listener exits."""

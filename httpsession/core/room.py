@@ -108,8 +108,8 @@ class Room:
             self.calm = 0 if self._has_warned else self._ample
         if count >= self._full:
             _log.warning(
-                "There are %d sessions, and SessionConfig.max_sessions allows %s: beyond that newcomers are evicted, "
-                "or new sessions refused.",
+                "There are %d sessions, and SessionConfig.max_sessions allows %s: beyond that those of newcomers are "
+                "evicted, or new ones refused.",
                 count,
                 self.bound,
             )

@@ -18,7 +18,7 @@ from .tokens import SECRET_SIZE, answers, masked, secret_of
 if TYPE_CHECKING:
     from _typeshed.wsgi import WSGIEnvironment
 
-#: What it depends on, beside the cookies, whether a page gets a token.
+#: The headers, beside Cookie, by which a page gets a token or none.
 _VARY: Final = ("Vary", "Sec-Fetch-Site, Sec-Fetch-Mode, Origin")
 
 
@@ -70,7 +70,7 @@ class Guard:
         """
         self.read(environ)
         self._is_asked = True
-        session = self.find_session()
+        session = self.exchange.find()
         secret = self._secret(session)
         if self._is_withheld or (secret is None and self._cookie is None):
             return ""
@@ -90,17 +90,12 @@ class Guard:
         vetoing = self._origins.veto(environ)
         if vetoing is not None:
             return vetoing
-        secret = self._secret(self.find_session())
+        secret = self._secret(self.exchange.find())
         if secret is not None:
             return _wrong_token(environ, secret)
         if not self.exchange.tracking.url.enabled:
             return "no session"
         return None if self._origins.is_proven(environ) else "no origin"
-
-    def find_session(self) -> Session | None:
-        """Return the session of the request; None if there is none."""
-        face = self.exchange.get_session(create=False)
-        return None if face is None else self.exchange.session
 
     def _secret(self, session: Session | None) -> bytes | None:
         """Return the secret to which the tokens of the request answer; None if it has neither session nor cookie.

@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 
 #: Where the :class:`Guard` of a request is in its environ.
 ENVIRON_KEY: Final = "httpsession.csrf"
-#: The methods that change nothing (RFC 9110, 9.2.1). All others are checked, those that nobody knows included.
+#: The methods that change nothing (RFC 9110, 9.2.1). All other methods are checked, unknown ones included.
 SAFE_METHODS: Final = frozenset({"GET", "HEAD", "OPTIONS", "TRACE"})
 #: The body of each refusal. The reason is for the operator alone, in the audit log.
 _REFUSED: Final = b"The request was refused.\n"

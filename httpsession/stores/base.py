@@ -244,9 +244,10 @@ class SessionStore(Protocol[T]):
         """
 
     def evict(self, in_use: InUse = nothing_in_use) -> T | None:
-        """Remove the oldest newcomer and return it; None if there is none. A shared store may choose another old one.
+        """Remove a newcomer's session and return it; None if there is none.
 
-        A newcomer is a session whose client has not come back, and that no request is using.
+        It is the oldest (:attr:`SessionRecord.is_newcomer`) that no request is using. A shared store may choose another
+        old one.
         """
 
     def touch(self, accesses: Iterable[Touch], in_use: InUse = nothing_in_use) -> None:

@@ -1,4 +1,4 @@
-"""Newcomers: sessions whose client has neither come back nor logged in. They may have a shorter interval.
+"""Newcomers: clients that have neither come back nor logged in. Their sessions may have a shorter interval.
 
 A flood of clients without cookies makes such sessions alone. So a store ends them early, and evicts no others.
 """

@@ -46,7 +46,7 @@ class Clients:
         entry.record.is_new = False
         self._newcomers.pop(entry, None)
 
-    def of(self, principal: str) -> Collection[Entry]:
+    def entries_of(self, principal: str) -> Collection[Entry]:
         """Return the sessions in which *principal* is logged in."""
         return self._by_principal.get(principal, {}).keys()
 
@@ -62,5 +62,5 @@ class Clients:
         """
         if limit is None:
             return []
-        others = self.of(limit.principal)
+        others = self.entries_of(limit.principal)
         return limit.excess([other for other in others if other is not entry and not other.record.is_due(now)])

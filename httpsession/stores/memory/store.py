@@ -181,7 +181,7 @@ class MemoryStore:
         """Return the records of a user's sessions."""
         principal = check_principal(principal)
         with self._locked():
-            return [entry.record for entry in self._clients.of(principal)]
+            return [entry.record for entry in self._clients.entries_of(principal)]
 
     def __iter__(self) -> Iterator[LiveEntry]:
         """Iterate over a copy, which is made in one atomic step."""
