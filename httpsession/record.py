@@ -21,6 +21,8 @@ MAX_VALUE: Final = 1 << 21
 MAX_PRINCIPAL: Final = 1024
 #: The name of the note with the secret to which CSRF tokens answer.
 CSRF_NOTE: Final = "csrf"
+#: The deadline of a session that a logout everywhere has met, and that its store has not removed yet.
+REVOKED: Final = 0.0
 #: The notes that tell when the user logged in, and when a logout everywhere has spared the session since.
 LOGIN: Final = "auth_time"
 SPARED: Final = "spared"
@@ -164,8 +166,12 @@ class SessionRecord:
         return self.deadline <= now
 
     @property
-    def reason_to_expire(self) -> Literal["idle", "absolute", "newcomer"]:
-        """Why the session expires if no further request comes: by its interval, deadline or interval of newcomers."""
+    def reason_to_expire(self) -> Literal["idle", "absolute", "newcomer", "revoked"]:
+        """Why the session expires if no further request comes: by its interval, deadline or interval of newcomers, or
+        by a logout everywhere.
+        """
+        if self.deadline == REVOKED:
+            return "revoked"
         if self.due() == self.deadline:
             return "absolute"
         return "idle" if self.idle_interval == self.max_inactive_interval else "newcomer"

@@ -254,8 +254,11 @@ class SharedSessions(Sessions[SharedSession, StoredSession]):
                 return None
         session = self._open(stored, session_id, failures, previous_access, sealed)
         if is_expired:
-            report.used_after_expiry(stored.record)
-            session.finish("expired")
+            if stored.record.is_due(arrived, SLACK) and stored.record.reason_to_expire != "revoked":
+                report.used_after_expiry(stored.record)
+                session.finish("expired")
+            else:
+                session.finish("invalidated", "revoked")  # by a logout everywhere that did not list it
             return session
         record = stored.record
         record.accessed = max(arrived, record.accessed)  # a late request does not move it back

@@ -175,6 +175,22 @@ def test_revoked(browser, told):
     assert told() == ["session_expired: revoked"]
 
 
+def test_revoked_without_a_list(browser, told, url, redis_server):
+    """So has a session that a logout everywhere does not find in the list of the user, when a request asks for it."""
+    browser.request(lambda session: session.login("anna"))
+    if url.startswith("unix"):
+        redis_server.client.delete(*redis_server.client.keys("*:u:anna"))
+    told()
+    manager = browser.workers[0].manager
+    ended = manager.invalidate_all("anna")
+    for worker in browser.workers:
+        flush(worker.manager)
+    browser.request(look)
+    assert sorted(told()) == ["session_expired: revoked"] + ["session_unknown_id"] * ended
+    if not ended:
+        assert manager.stats().expired == browser.workers[1].manager.stats().expired == 0
+
+
 def test_swept(browser, told, clock):
     """A session that was idle for its interval is one event, of the worker that sweeps it; its id is unknown then."""
     browser.request(begin)

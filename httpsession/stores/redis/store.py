@@ -15,7 +15,7 @@ from typing import Any, Final, Literal
 
 from ...errors import StoreError
 from ...ids import KEY_SIZE
-from ...record import LOGIN, SPARED, SessionRecord, check_principal, pack_time
+from ...record import LOGIN, REVOKED, SPARED, SessionRecord, check_principal, pack_time
 from ..base import SLACK, Changes, InUse, Limit, StoredSession, Touch, check_values, nothing_in_use
 from .client import Call, Client, Command
 from .layout import fields_of, session_of, triples_of
@@ -235,7 +235,7 @@ class RedisStore:
                 stored = _stored(reply)
                 if stored is not None and self._logouts.cover(stored.record):
                     record = stored.record
-                    self.save(record.key, Changes(deadline=min(record.deadline, record.accessed)), record.accessed)
+                    self.save(record.key, Changes(deadline=REVOKED), record.accessed)
         if failure is not None:
             raise failure
 
