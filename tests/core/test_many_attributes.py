@@ -163,6 +163,7 @@ def trace(function):
         steps += event == "opcode"
         return note
 
+    sys._getframe().f_trace_opcodes = True  # else Python 3.12 sends these events from the second tracing on
     sys.settrace(note)
     try:
         function()

@@ -77,9 +77,10 @@ def test_litestar_2026_25480(start_worker):
     worker = start_worker()
     session_id = put(worker, user="anna")
     wide = "".join(chr(ord(digit) + 0xFEE0) for digit in session_id)
-    for other in (session_id.lower(), session_id.title(), f"{session_id} ".swapcase(), wide.encode().decode("latin-1")):
+    cases = {session_id.lower(), session_id.title(), f"{session_id} ".swapcase(), wide.encode().decode("latin-1")}
+    for other in cases - {session_id}:
         assert read(worker, other) is None
-    assert len({key_of(spelled) for spelled in (session_id, session_id.lower(), wide)}) == 3
+    assert key_of(session_id) != key_of(wide)
 
 
 @EVERYWHERE
