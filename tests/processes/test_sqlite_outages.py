@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import signal
 import sqlite3
 import subprocess
@@ -60,10 +59,3 @@ def test_lock_is_held(load, path, held):
         load.be_refused(3)
     load.go_on()
     assert_refused_soon(load)
-
-
-def test_log_is_removed(load, path):
-    """When the log is removed under the workers, nothing that they have acknowledged is lost (R64)."""
-    os.unlink(f"{path}-wal")
-    load.go_on()
-    load.go_on()

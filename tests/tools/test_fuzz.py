@@ -32,7 +32,7 @@ from tests.tools.fuzz.engine import run
 #: Inputs of a short run. Those of real stores take longer.
 INPUTS = {"redis_hashes": 100, "sqlite_rows": 150, "middleware": 200, "sessions": 150}
 #: Inputs within which a planted fault is found.
-ENOUGH = 3000
+ENOUGH = 40000
 SEED = 20261129
 
 
