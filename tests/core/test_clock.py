@@ -144,8 +144,9 @@ class TestStepBack:
         for _ in range(3):
             site.has(session_id)
 
-        (record,) = [record for record in caplog.records if "clock" in record.getMessage()]
-        assert record.getMessage().startswith("The clock of this machine is 3600 seconds behind")
+        # A manager that an earlier test has left behind may tell of its own clock.
+        said = [record.getMessage() for record in caplog.records if "clock" in record.getMessage()]
+        assert sum(line.startswith("The clock of this machine is 3600 seconds behind") for line in said) == 1
 
 
 @pytest.mark.parametrize("url", ["sqlite", "redis"], indirect=True)
