@@ -10,12 +10,17 @@ import ctypes
 import os
 from collections.abc import Callable
 from functools import partial
+from select import select
+from signal import SIGKILL
 from traceback import format_exc
-from typing import TextIO
+from typing import Final, TextIO
 
 import pytest
 
 from .base import AnyStore, Contract
+
+#: Seconds after which a child of a fork is taken for one that waits for ever.
+PATIENCE: Final = 60.0
 
 
 def fork_without_hooks() -> int:
@@ -42,6 +47,7 @@ class Child:
         if self._process == 0:  # pragma: no cover - in another process
             status = 1
             try:
+                os.setpgid(0, 0)
                 with open(answer, "w") as told:
                     status = self._tell(action, told)
             finally:
@@ -58,9 +64,16 @@ class Child:
         return 0
 
     def result(self) -> str:
-        """Wait until the process has ended, and return what *action* returned; fail if it raised."""
+        """Wait until the process has ended, and return what *action* returned; fail if it raised.
+
+        A process that is silent for :data:`PATIENCE` seconds is ended, with the processes that it has forked itself.
+        """
+        told = ""
         with open(self._answer) as answer:
-            told = answer.read()
+            if select([answer], [], [], PATIENCE)[0]:
+                told = answer.read()
+            else:
+                os.killpg(self._process, SIGKILL)
         assert os.waitpid(self._process, 0)[1] == 0, f"the child of a fork failed: {told}"
         return told
 
