@@ -9,6 +9,7 @@ from __future__ import annotations
 import ctypes
 import os
 from collections.abc import Callable
+from contextlib import suppress
 from functools import partial
 from select import select
 from signal import SIGKILL
@@ -73,7 +74,9 @@ class Child:
             if select([answer], [], [], PATIENCE)[0]:
                 told = answer.read()
             else:
-                os.killpg(self._process, SIGKILL)
+                os.kill(self._process, SIGKILL)
+                with suppress(ProcessLookupError):  # it has hung before it made a group
+                    os.killpg(self._process, SIGKILL)
         assert os.waitpid(self._process, 0)[1] == 0, f"the child of a fork failed: {told}"
         return told
 
