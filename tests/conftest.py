@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import gc
+import logging
 import signal
 import sys
 
@@ -31,6 +32,18 @@ def watch(request):
     with watched() as watch:
         yield watch
     assert not watch.leaks
+
+
+@pytest.fixture(scope="session", autouse=True)
+def quiet_clocks():
+    """Keep managers that earlier tests have left behind from telling the next test that its clock was moved."""
+
+    def is_heard(record):
+        return record.threadName != "httpsession-sweeper" or not record.getMessage().startswith("The clock of this")
+
+    logging.getLogger("httpsession").addFilter(is_heard)
+    yield
+    logging.getLogger("httpsession").removeFilter(is_heard)
 
 
 @pytest.fixture
