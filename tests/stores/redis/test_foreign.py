@@ -25,13 +25,6 @@ DAY = 86400
 
 
 @pytest.fixture
-def store(redis_server, prefix):
-    store = open_store(f"{redis_server.unix_url}?prefix={prefix}")
-    yield store
-    store.close()
-
-
-@pytest.fixture
 def names(store):
     """The names of what is in the shard of the sessions that :func:`add` keeps."""
     return store._names

@@ -18,13 +18,6 @@ DAY = 86400
 
 
 @pytest.fixture
-def store(redis_server, prefix):
-    store = open_store(f"{redis_server.unix_url}?prefix={prefix}")
-    yield store
-    store.close()
-
-
-@pytest.fixture
 def register(store):
     """The name of the register of anna."""
     user = b"anna"

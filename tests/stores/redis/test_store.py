@@ -35,13 +35,6 @@ DAY = 86400
 
 
 @pytest.fixture
-def store(redis_server, prefix):
-    store = open_store(f"{redis_server.unix_url}?prefix={prefix}")
-    yield store
-    store.close()
-
-
-@pytest.fixture
 def frail_server(tmp_path):
     """A server that a test may harm."""
     server = RedisServer(tmp_path / "redis")
