@@ -111,18 +111,18 @@ class SessionConfig:
     """The number of sessions in which one user may be logged in at a time, 1 to 2147483647. None: any number."""
 
     when_too_many: Literal["evict", "deny"] = "evict"
-    """What a login beyond ``max_sessions_per_principal`` does: ``"evict"`` ends the oldest login of the user,
+    """The effect of a login beyond ``max_sessions_per_principal``: ``"evict"`` ends the oldest login of the user,
     ``"deny"`` refuses the new one."""
 
     allow_url_login: bool = True
     """Whether a user may log in whose client carries the id in URLs alone."""
 
     client_hints: Collection[str] = ()
-    """What lists of sessions show of the client that logged in, or that created a session without a login:
+    """The facts that lists of sessions show of the client that logged in, or that created a session without a login:
     ``"user_agent"``, ``"address"`` or both. These are personal data, so nothing is kept by default."""
 
     clear_site_data: Collection[str] = ()
-    """What the client deletes when its session is invalidated, by a Clear-Site-Data header over https:
+    """The data that the client deletes when its session is invalidated, by a Clear-Site-Data header over https:
     ``"cache"``, ``"cookies"``, ``"storage"``, ``"executionContexts"`` or ``"*"``."""
 
     encryption_keys: Iterable[bytes | str] = field(default=(), repr=False)
